@@ -1,0 +1,6 @@
+"""``python -m kseg`` is the ``kseg`` command."""
+
+from kseg.cli.main import run
+
+if __name__ == "__main__":
+    run()

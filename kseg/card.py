@@ -1,0 +1,155 @@
+"""ModelCard: what a model file expects, what it returns and where it came from.
+
+Every artifact carries its card, so that the file alone is enough to predict::
+
+    best.keras      a member `kseg_card.json` of the zip archive
+    saved_model/    `assets.extra/kseg_card.json`
+    model.tflite    a zip archive with `kseg_card.json` appended to the flatbuffer, as TFLite packs associated files
+
+All are read without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from kseg.errors import ArtifactError, KsegError
+from kseg.labels import LabelMap
+
+__all__ = ["CARD_NAME", "ModelCard", "append_card", "read_card"]
+
+CARD_NAME: Final = "kseg_card.json"
+FORMAT: Final = 1
+
+Activation = Literal["sigmoid", "softmax"]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What an artifact expects and returns.
+
+    The contract of every artifact: RGB images ``[B, height, width, 3]`` with raw values 0..255 in, float32 scores
+    ``[B, height, width, C]`` in 0..1 out, with C = 1 (sigmoid) or C = K classes (softmax). An image of another size
+    is resized to ``(height, width)``, and the scores are resized back before the threshold or argmax.
+
+    Args:
+        name: The model's name, for people.
+        architecture: The network by name, e.g. ``unet``.
+        height: Rows the network takes.
+        width: Columns the network takes.
+        labels: Class names, colours and on-disk mask values.
+        threshold: The score from which on a pixel is foreground (binary models only).
+        normalization: The name of the normalisation inside the graph.
+        provenance: Where it came from: kseg version, date, run, data fingerprint, scores …; plain JSON types.
+    """
+
+    name: str
+    architecture: str
+    height: int
+    width: int
+    labels: LabelMap
+    threshold: float = 0.5
+    normalization: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def activation(self) -> Activation:
+        """What the scores come from."""
+        return "sigmoid" if self.labels.is_binary else "softmax"
+
+    @property
+    def channels(self) -> int:
+        """C: the number of score channels."""
+        return 1 if self.labels.is_binary else self.labels.num_classes
+
+    def with_provenance(self, **facts: Any) -> ModelCard:
+        """The same card with more facts about where the artifact came from."""
+        return replace(self, provenance={**self.provenance, **facts})
+
+    def to_json(self) -> str:
+        """The card as a JSON text."""
+        data = asdict(replace(self, labels=None))  # type: ignore[arg-type]
+        data |= {"format": FORMAT, "activation": self.activation, "labels": self.labels.to_json()}
+        return json.dumps(data, indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, where: str) -> ModelCard:
+        """Rebuild a card.
+
+        Raises:
+            ArtifactError: The text is no card of a format that this version reads.
+        """
+        try:
+            data = json.loads(text)
+            if data["format"] != FORMAT:
+                raise ArtifactError(
+                    "the model card has another format", where=where, expected=str(FORMAT),
+                    found=str(data["format"]), remedy="use the kseg version that wrote the file",
+                )  # fmt: skip
+            card = cls(
+                name=str(data["name"]),
+                architecture=str(data["architecture"]),
+                height=int(data["height"]),
+                width=int(data["width"]),
+                labels=LabelMap.from_json(data["labels"]),
+                threshold=float(data["threshold"]),
+                normalization=str(data["normalization"]),
+                provenance=dict(data["provenance"]),
+            )
+        except ArtifactError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, KsegError) as error:
+            raise ArtifactError("the model card cannot be read", where=where, found=str(error) or "nothing") from error
+        if card.height < 1 or card.width < 1 or not 0.0 <= card.threshold <= 1.0:
+            raise ArtifactError("the model card contradicts itself", where=where)
+        return card
+
+
+def append_card(path: Path, card: ModelCard) -> None:
+    """Put the card into a ``.keras`` file, or behind the flatbuffer of a ``.tflite`` file."""
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(CARD_NAME, card.to_json())
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card of a ``.keras`` or ``.tflite`` file or of a SavedModel folder.
+
+    Raises:
+        ArtifactError: There is no such file, it is corrupt, or kseg did not write it.
+    """
+    if not path.exists():
+        raise ArtifactError("no such model", where=str(path))
+    if path.is_dir():
+        return _read_folder_card(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read(CARD_NAME)
+    except KeyError:
+        raise _not_ours(path) from None
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
+        raise ArtifactError(
+            "the model file is corrupt or not kseg's", where=str(path),
+            expected="a .keras, .tflite or SavedModel written by kseg", found=str(error),
+        ) from error  # fmt: skip
+    return ModelCard.from_json(text, where=str(path))
+
+
+def _read_folder_card(path: Path) -> ModelCard:
+    card = path / "assets.extra" / CARD_NAME
+    if not (path / "saved_model.pb").is_file():
+        raise ArtifactError("not a model", where=str(path), expected="a SavedModel folder (saved_model.pb)")
+    if not card.is_file():
+        raise _not_ours(path)
+    return ModelCard.from_json(card.read_bytes(), where=str(card))
+
+
+def _not_ours(path: Path) -> ArtifactError:
+    return ArtifactError(
+        "the model has no kseg card", where=str(path), expected="a model that `kseg fit` or `kseg export` wrote",
+        remedy="train it with kseg, whose files say which size, classes and threshold they take",
+    )  # fmt: skip

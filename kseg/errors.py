@@ -1,0 +1,131 @@
+"""The errors that a user can meet, and the exit code of each.
+
+::
+
+    KsegError                      1   any failure that kseg foresees
+    ├── UsageError                 2   the command or its configuration is wrong
+    │   ├── ConfigError            2   a key, a value or a path of the configuration
+    │   └── UnknownNameError       2   a name that is in no table (did you mean …?)
+    ├── DataError                  1   the images and masks
+    │   └── ImageError             1   one file that cannot be read as what it should be
+    ├── ArtifactError              1   a model file: corrupt, not ours, or of the wrong kind
+    ├── TrainingError              1   a training that cannot go on (NaN loss, …)
+    ├── OutputError                1   a file or folder that cannot be written
+    ├── PartialFailure             1   most of the work is done, some inputs failed
+    └── Interrupted              130   the user stopped it; what was reached is on disk
+
+Every message is one line: where, what, expected, found, remedy. No user input may end in a traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "ArtifactError",
+    "ConfigError",
+    "DataError",
+    "ImageError",
+    "Interrupted",
+    "KsegError",
+    "OutputError",
+    "PartialFailure",
+    "TrainingError",
+    "UnknownNameError",
+    "UsageError",
+    "some",
+]
+
+
+class KsegError(Exception):
+    """A failure that kseg foresees, told in one line.
+
+    Args:
+        what: What is wrong, as a sentence without a full stop.
+        where: The file, key or flag in which it is wrong.
+        expected: What would have been right.
+        found: What was there instead.
+        remedy: What to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        expected: str | None = None,
+        found: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.expected = expected
+        self.found = found
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        parts = [head]
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        if self.found:
+            parts.append(f"found {self.found}")
+        if self.remedy:
+            parts.append(self.remedy)
+        # A file name may hold a newline; a message may not.
+        return " ".join("; ".join(parts).split())
+
+
+class UsageError(KsegError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A key, a value or a path of the configuration is wrong."""
+
+
+class UnknownNameError(UsageError):
+    """A name that stands in no table."""
+
+
+class DataError(KsegError):
+    """The images and masks cannot be used as they are."""
+
+
+class ImageError(DataError):
+    """One file cannot be read as the image or mask that it should be."""
+
+
+class ArtifactError(KsegError):
+    """A model file is corrupt, not kseg's, or of the wrong kind."""
+
+
+class TrainingError(KsegError):
+    """A training cannot go on."""
+
+
+class OutputError(KsegError):
+    """A file or folder cannot be written."""
+
+
+class PartialFailure(KsegError):
+    """The work is done but for some inputs, which were reported one by one."""
+
+
+class Interrupted(KsegError):
+    """The user stopped the command (Ctrl-C)."""
+
+    exit_code = 130
+
+
+def some(items: Iterable[object], limit: int = 5) -> str:
+    """The first few of many names for a message: ``a, b, c and 12 more``."""
+    names = [str(item) for item in items]
+    shown = ", ".join(names[:limit])
+    rest = len(names) - limit
+    return f"{shown} and {rest} more" if rest > 0 else shown
