@@ -1,0 +1,96 @@
+"""Write files so that nothing good is ever lost: aside first, then rename."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kseg.errors import OutputError
+
+__all__ = ["make_folder", "new_folder", "safe_child", "write_aside", "write_bytes", "write_json", "write_text"]
+
+
+@contextmanager
+def write_aside(path: Path) -> Iterator[Path]:
+    """Yield a path beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
+
+    A crash, a full disk or a kill leaves whatever stood at ``path`` before. The suffix is kept, since some writers
+    choose the format by it.
+
+    Raises:
+        OutputError: The file cannot be written; the message says why and that the earlier one is still there.
+    """
+    aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
+    earlier = path.exists()
+    try:
+        yield aside
+        with aside.open("rb") as written:
+            os.fsync(written.fileno())
+        aside.replace(path)
+    except OSError as error:
+        raise OutputError(
+            "cannot write the file", where=str(path), found=error.strerror or str(error),
+            remedy="the earlier file is untouched" if earlier else None,
+        ) from error  # fmt: skip
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file or leave the earlier one. Raises OutputError."""
+    with write_aside(path) as aside:
+        aside.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole UTF-8 file or leave the earlier one. Raises OutputError."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON, indented, with a final newline. Raises OutputError."""
+    write_text(path, json.dumps(data, indent=2) + "\n")
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents, and see that it can be written. Raises OutputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{uuid.uuid4().hex[:8]}.probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            "the output folder cannot be written", where=str(path), found=error.strerror or str(error),
+            remedy="choose another folder or mend its permissions",
+        ) from error  # fmt: skip
+    return path
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """Create ``parent/name``, or ``parent/name2``, ``name3`` … where it exists. Never reuses one. Raises OutputError."""
+    make_folder(parent)
+    number = 1
+    while True:
+        folder = safe_child(parent, name if number == 1 else f"{name}{number}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise OutputError("cannot create the folder", where=str(folder), found=error.strerror) from error
+
+
+def safe_child(parent: Path, name: str) -> Path:
+    """``parent / name``, refused where it would lie outside ``parent``. Raises OutputError."""
+    child = parent / name
+    inside = child.resolve().is_relative_to(parent.resolve()) and child.resolve() != parent.resolve()
+    if not name or not inside:
+        raise OutputError("the name leads out of the output folder", where=str(parent), found=repr(name))
+    return child
