@@ -178,7 +178,8 @@ class LabelMap:
         """Class ids ``[H, W]`` → on-disk values, uint8 where they fit, else uint16."""
         values = self.disk_values()
         narrow = values.astype(np.uint8) if values.max() < 256 else values
-        return narrow[ids]
+        decoded: npt.NDArray[np.uint8 | np.uint16] = narrow[ids]
+        return decoded
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types; `from_json` is the way back."""

@@ -1,0 +1,101 @@
+"""The losses as functions of class ids and logits.
+
+Shapes and meaning are the same in all: ``ids`` are class ids ``[B, H, W]``, ``logits`` ``[B, H, W, C]`` with C = 1 for
+background against one class, else one channel a class; the result is one float32 number. Pixels whose id is
+`ignore_index` count nowhere; where all are ignored the loss is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import keras
+from keras import ops
+
+from kseg.labels import IGNORE_INDEX
+from kseg.losses.expression import parse_loss
+
+__all__ = ["FUNCTIONS", "LossFunction", "SegmentationLoss", "cross_entropy", "dice"]
+
+LossFunction = Callable[..., Any]
+
+DICE_SMOOTH: Final = 1.0
+"""Pixels added to numerator and denominator: keeps an absent class, found absent, at loss 0 and its gradient finite."""
+
+
+def cross_entropy(ids: Any, logits: Any, *, ignore_index: int = IGNORE_INDEX) -> Any:
+    """Mean cross-entropy over the pixels that count: binary with one channel, else categorical.
+
+    Args:
+        ids: Class ids ``[B, H, W]``.
+        logits: ``[B, H, W, C]``.
+        ignore_index: The id of pixels that do not count.
+
+    Returns:
+        A float32 scalar in nats, ≥ 0.
+    """
+    valid, ids, logits = _prepare(ids, logits, ignore_index)
+    if logits.shape[-1] == 1:
+        losses = ops.binary_crossentropy(ops.cast(ids[..., None], "float32"), logits, from_logits=True)[..., 0]
+    else:
+        losses = ops.sparse_categorical_crossentropy(ids, logits, from_logits=True)
+    return ops.sum(losses * valid) / ops.maximum(ops.sum(valid), 1.0)
+
+
+def dice(ids: Any, logits: Any, *, ignore_index: int = IGNORE_INDEX) -> Any:
+    """1 - soft Dice over the batch: the foreground's with one channel, else the mean over all classes.
+
+    ``1 - (2 Σ p·y + 1) / (Σ p + Σ y + 1)`` (Milletari et al. 2016, https://arxiv.org/abs/1606.04797, with the sums
+    unsquared). The sums run over the whole batch, so that images without a class do not dominate.
+
+    Args:
+        ids: Class ids ``[B, H, W]``.
+        logits: ``[B, H, W, C]``.
+        ignore_index: The id of pixels that do not count.
+
+    Returns:
+        A float32 scalar in 0..1.
+    """
+    valid, ids, logits = _prepare(ids, logits, ignore_index)
+    if logits.shape[-1] == 1:
+        truth, scores = ops.cast(ids[..., None], "float32"), ops.sigmoid(logits)
+    else:
+        truth, scores = ops.one_hot(ids, logits.shape[-1], dtype="float32"), ops.softmax(logits)
+    truth, scores = truth * valid[..., None], scores * valid[..., None]
+    shared = ops.sum(truth * scores, axis=(0, 1, 2))
+    total = ops.sum(truth, axis=(0, 1, 2)) + ops.sum(scores, axis=(0, 1, 2))
+    return ops.mean(1.0 - (2.0 * shared + DICE_SMOOTH) / (total + DICE_SMOOTH))
+
+
+def _prepare(ids: Any, logits: Any, ignore_index: int) -> tuple[Any, Any, Any]:
+    """Which pixels count (float32), ids with 0 where they don't, and float32 logits."""
+    ids = ops.cast(ids, "int32")
+    counts = ops.not_equal(ids, ignore_index)
+    return ops.cast(counts, "float32"), ops.where(counts, ids, 0), ops.cast(logits, "float32")
+
+
+FUNCTIONS: Final[dict[str, LossFunction]] = {"cross_entropy": cross_entropy, "dice": dice}
+
+
+@keras.saving.register_keras_serializable(package="kseg")
+class SegmentationLoss(keras.losses.Loss):
+    """A weighted sum of the losses above, for ``model.compile``.
+
+    Args:
+        expression: What `kseg.losses.parse_loss` reads, e.g. ``cross_entropy + dice``.
+    """
+
+    def __init__(self, expression: str, name: str = "loss") -> None:
+        super().__init__(name=name, reduction=None, dtype="float32")
+        self.expression = expression
+        self._terms = [(term.weight, FUNCTIONS[term.name]) for term in parse_loss(expression)]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of class ids ``[B, H, W]`` and logits ``[B, H, W, C]``: a float32 scalar."""
+        losses = [weight * function(y_true, y_pred) for weight, function in self._terms]
+        return sum(losses[1:], losses[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """For Keras' serialisation."""
+        return {"expression": self.expression, "name": self.name}

@@ -1,0 +1,147 @@
+"""What a network is made of, by name and number; checked without Keras.
+
+::
+
+    image → normalisation → encoder ──────────────┐ features at strides 1, 2, 4, …
+                               └→ bottleneck → decoder (concatenates the skips) → 1×1 head → sigmoid | softmax
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from kseg.errors import ConfigError, UsageError
+from kseg.registry import lookup
+
+__all__ = [
+    "ARCHITECTURES", "ENCODERS", "NORMALIZATIONS", "EncoderSpec", "NetworkSpec", "Norm", "Upsampling",
+]  # fmt: skip
+
+Norm = Literal["none", "batch", "group", "layer"]
+Upsampling = Literal["transpose", "bilinear", "nearest"]
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """An encoder's table entry.
+
+    Args:
+        widths: Channels of the encoder blocks where the user gives none.
+        fixed: The blocks cannot be given other widths.
+        pretrained: There are ImageNet weights for it.
+        normalization: The normalisation of raw pixels that its weights were trained with, if any.
+    """
+
+    widths: tuple[int, ...]
+    fixed: bool = False
+    pretrained: bool = False
+    normalization: str | None = None
+
+
+ENCODERS: Final[dict[str, EncoderSpec]] = {
+    # Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, with padded convolutions
+    "plain": EncoderSpec(widths=(64, 128, 256, 512)),
+    # Sandler et al. 2018, https://arxiv.org/abs/1801.04381
+    "mobilenetv2": EncoderSpec(widths=(96, 144, 192, 576), fixed=True, pretrained=True, normalization="symmetric"),
+}
+
+ARCHITECTURES: Final[tuple[str, ...]] = ("unet",)
+
+# (scale, offset) per channel, applied to raw values in 0..255
+_IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
+_IMAGENET_STD: Final = (58.395, 57.12, 57.375)
+NORMALIZATIONS: Final[dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
+    "unit": ((1 / 255,) * 3, (0.0,) * 3),
+    "symmetric": ((1 / 127.5,) * 3, (-1.0,) * 3),
+    "imagenet": (
+        tuple(1 / std for std in _IMAGENET_STD),
+        tuple(-mean / std for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD, strict=True)),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """A network's structure.
+
+    Args:
+        size: (height, width) of the images the network takes.
+        channels: Score channels: 1 for sigmoid, the number of classes for softmax.
+        arch: The family, see `ARCHITECTURES`.
+        encoder: The encoder, see `ENCODERS`.
+        widths: Channels of the encoder blocks, the finest first. Defaults to the encoder's own.
+        decoder_widths: Channels of the decoder blocks, the coarsest first, one for each step up. Defaults to the
+            mirror of the encoder's widths.
+        norm: Normalisation after each convolution.
+        dropout: Share of channels dropped in the bottleneck while training, 0 ≤ dropout < 1.
+        upsampling: Transposed convolution, or interpolation and a convolution.
+        normalization: How raw pixels are scaled inside the model, see `NORMALIZATIONS`.
+
+    Raises:
+        UnknownNameError: A name is in no table.
+        ConfigError: The widths do not fit the encoder, or the pixels' scaling its weights.
+        UsageError: A side of the size is no multiple of `stride`; the message names the nearest size that is.
+    """
+
+    size: Size
+    channels: int
+    arch: str = "unet"
+    encoder: str = "plain"
+    widths: tuple[int, ...] | None = None
+    decoder_widths: tuple[int, ...] | None = None
+    norm: Norm = "none"
+    dropout: float = 0.0
+    upsampling: Upsampling = "transpose"
+    normalization: str = "symmetric"
+
+    def __post_init__(self) -> None:
+        lookup(dict.fromkeys(ARCHITECTURES, True), self.arch, kind="architecture", where="model.arch")
+        encoder = lookup(ENCODERS, self.encoder, kind="encoder", where="model.encoder")
+        lookup(NORMALIZATIONS, self.normalization, kind="normalization", where="model.normalization")
+        if encoder.fixed and self.widths is not None:
+            raise ConfigError(
+                "the encoder's widths are fixed", where="model.widths", expected=f"none with {self.encoder}",
+                found=str(list(self.widths)), remedy="set model.decoder_widths instead",
+            )  # fmt: skip
+        if encoder.normalization and self.normalization != encoder.normalization:
+            raise ConfigError(
+                "the encoder takes another scaling of the pixels", where="model.normalization",
+                expected=f"{encoder.normalization} with {self.encoder}", found=self.normalization,
+            )  # fmt: skip
+        steps = len(self.up_widths)
+        if self.decoder_widths is not None and len(self.decoder_widths) != steps:
+            raise ConfigError(
+                "the decoder's widths do not fit the encoder", where="model.decoder_widths",
+                expected=f"{steps} numbers, one for each step up", found=str(len(self.decoder_widths)),
+            )  # fmt: skip
+        self._check_size()
+
+    @property
+    def down_widths(self) -> tuple[int, ...]:
+        """Channels of the encoder blocks."""
+        return self.widths or ENCODERS[self.encoder].widths
+
+    @property
+    def up_widths(self) -> tuple[int, ...]:
+        """Channels of the decoder blocks, the coarsest first."""
+        if ENCODERS[self.encoder].fixed:
+            # One more step than there are skips: the finest features have stride 2.
+            return (256, 128, 64, 32, 16)
+        return self.down_widths[::-1]
+
+    @property
+    def stride(self) -> int:
+        """How many times smaller the bottleneck is than the image."""
+        return int(2 ** len(self.up_widths))
+
+    def _check_size(self) -> None:
+        height, width = self.size
+        near = tuple(max(self.stride, round(side / self.stride) * self.stride) for side in self.size)
+        if near != (height, width):
+            raise UsageError(
+                f"the size {height}×{width} does not divide by {self.stride}, as this network's "
+                f"{len(self.up_widths)} poolings need",
+                where="train.imgsz", remedy=f"the nearest size that works is {near[0]}×{near[1]}: --imgsz {near[0]} {near[1]}",
+            )  # fmt: skip
