@@ -73,7 +73,7 @@ def make_folder(path: Path) -> Path:
 
 
 def new_folder(parent: Path, name: str) -> Path:
-    """Create ``parent/name``, or ``parent/name2``, ``name3`` … where it exists. Never reuses one. Raises OutputError."""
+    """Create ``parent/name``, or ``parent/name2``, ``name3`` … where it exists. Raises OutputError."""
     make_folder(parent)
     number = 1
     while True:

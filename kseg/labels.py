@@ -167,7 +167,8 @@ class LabelMap:
         ids = (self.table() if table is None else table)[mask]
         if ids.min(initial=0) < 0:
             raise ValueError(f"mask values {self.unmapped(mask)} are not in the label map")
-        return ids.astype(np.uint8)
+        encoded: npt.NDArray[np.uint8] = ids.astype(np.uint8)
+        return encoded
 
     def unmapped(self, mask: npt.NDArray[Any]) -> list[int]:
         """The on-disk values of a mask that the map does not know, ascending."""

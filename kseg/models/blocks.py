@@ -9,7 +9,7 @@ from kseg.models.specs import Norm, Upsampling
 __all__ = ["BATCH_NORM_MOMENTUM", "conv_block", "conv_norm_relu", "upsample"]
 
 BATCH_NORM_MOMENTUM = 0.9
-"""Keras' default of 0.99 needs hundreds of steps; scores of a short training would be computed with stale statistics."""
+"""Keras' default of 0.99 needs hundreds of steps: a short training would be scored with stale statistics."""
 
 GROUPS = 8
 

@@ -143,5 +143,5 @@ class NetworkSpec:
             raise UsageError(
                 f"the size {height}×{width} does not divide by {self.stride}, as this network's "
                 f"{len(self.up_widths)} poolings need",
-                where="train.imgsz", remedy=f"the nearest size that works is {near[0]}×{near[1]}: --imgsz {near[0]} {near[1]}",
+                where="train.imgsz", remedy=f"the nearest size that works: --imgsz {near[0]} {near[1]}",
             )  # fmt: skip
