@@ -1,0 +1,281 @@
+"""Read and write pictures and masks, and the one resize that training and prediction share. No TensorFlow.
+
+A picture is RGB uint8 ``[H, W, 3]``; a mask is read as the values that stand in the file, which `kseg.labels` turns
+into class ids. Sizes are ``(height, width)``. The EXIF orientation is applied on reading, so what is read is what a
+viewer shows.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from kseg.errors import ImageError
+from kseg.files import write_bytes
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "image_size",
+    "printable",
+    "read_image",
+    "read_mask",
+    "resize_image",
+    "resize_mask",
+    "resize_scores",
+    "write_jpeg",
+    "write_png",
+]
+
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+"""The suffixes, in lower case, by which folders are searched; what a file holds is read from the file itself."""
+
+MAX_PIXELS: Final = 2**28
+"""Larger pictures are refused: 16384 × 16384 pixels are 0.8 GB as RGB already."""
+
+_FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
+_ORIENTATION_TAG: Final = 0x0112
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPS_SIDES: Final = 5
+"""From this EXIF orientation on, height and width change places."""
+
+_DEEP_MODES: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+# PNG files of 2 and 4 bits a pixel come out of Pillow stretched to 0..255.
+_STRETCH: Final = {"L;2": 85, "L;4": 17}
+_open_lock = threading.Lock()
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path that can always be printed: bytes that are not UTF-8 appear as ``\\xe9``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def read_image(path: str | os.PathLike[str]) -> Pixels:
+    """Read a picture as RGB.
+
+    Grey, 1-bit, palette and CMYK files are expanded, a GIF gives its first frame, an opaque alpha channel is dropped.
+
+    Returns:
+        uint8 ``[H, W, 3]``.
+
+    Raises:
+        ImageError: The file is missing, not an image, truncated, deeper than 8 bits a channel, or has transparent
+            pixels.
+    """
+    with _decoded(path) as picture:
+        if _is_deep(picture):
+            raise ImageError(
+                "the image has more than 8 bits a channel", where=printable(path), expected="8 bits a channel",
+                found=f"mode {_raw_mode(picture) or picture.mode}", remedy="convert it to 8 bits, choosing the range",
+            )  # fmt: skip
+        if _has_alpha(picture):
+            rgba = np.asarray(picture.convert("RGBA"))
+            _require_opaque(rgba[..., 3], path)
+            return np.ascontiguousarray(rgba[..., :3])
+        return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8 | np.uint16]:
+    """Read a mask as the values that stand in the file.
+
+    Palette files give their indices, 1-bit files 0 and 1, RGB(A) files whose channels are equal that one value.
+
+    Returns:
+        uint8 or uint16 ``[H, W]``.
+
+    Raises:
+        ImageError: The file cannot be read, or it shows colours instead of values.
+    """
+    with _decoded(path) as picture:
+        raw = _raw_mode(picture)
+        if picture.mode in ("L", "P", "1"):
+            values = np.array(picture, np.uint8)
+            return values // _STRETCH.get(raw, 1)
+        if picture.mode in _DEEP_MODES:
+            return _deep_values(np.asarray(picture), path)
+        if picture.mode in ("RGB", "RGBA", "LA", "RGBX") and ";16" not in raw:
+            return _single_channel(np.asarray(picture), path)
+        raise ImageError(
+            "the mask cannot be read as class values", where=printable(path),
+            expected="one channel of 8 or 16 bits, or a palette", found=f"mode {raw or picture.mode}",
+        )  # fmt: skip
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width as `read_image` gives them, from the header where the format allows it. Raises ImageError."""
+    with _opened(path) as picture:
+        width, height = picture.size
+        return (width, height) if _orientation(picture) >= _SWAPS_SIDES else (height, width)
+
+
+def resize_image(image: Pixels, size: tuple[int, int]) -> Pixels:
+    """Resize a picture ``[H, W, 3]`` to ``size``: averaging where it shrinks, bilinear where it grows."""
+    height, width = image.shape[:2]
+    smaller = (min(height, size[0]), min(width, size[1]))
+    if smaller != (height, width):
+        image = _resize(image, smaller, cv2.INTER_AREA)
+    return image if smaller == size else _resize(image, size, cv2.INTER_LINEAR)
+
+
+def resize_mask(mask: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
+    """Resize a mask ``[H, W]`` by the nearest pixel centre; no value appears that was not there."""
+    return mask if mask.shape == size else _resize(mask, size, cv2.INTER_NEAREST_EXACT)
+
+
+def resize_scores(scores: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Resize scores float32 ``[h, w, C]`` bilinearly to ``[H, W, C]``, pixel centres on pixel centres."""
+    if scores.shape[:2] == size:
+        return scores
+    # OpenCV drops a single channel.
+    return _resize(scores, size, cv2.INTER_LINEAR).reshape(*size, scores.shape[2])
+
+
+def write_png(path: Path, array: npt.NDArray[np.uint8 | np.uint16]) -> None:
+    """Write ``[H, W]`` uint8 or uint16, or RGB uint8 ``[H, W, 3]``, whole or not at all. Raises OutputError."""
+    _write(path, ".png", array, [])
+
+
+def write_jpeg(path: Path, image: Pixels, quality: int = 92) -> None:
+    """Write RGB uint8 ``[H, W, 3]``, whole or not at all. Raises OutputError."""
+    _write(path, ".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def _write(path: Path, suffix: str, array: npt.NDArray[Any], options: list[int]) -> None:
+    ordered = np.ascontiguousarray(array[..., ::-1] if array.ndim == 3 else array)  # OpenCV writes BGR
+    _, data = cv2.imencode(suffix, ordered, options)
+    write_bytes(path, data.tobytes())
+
+
+def _resize(array: npt.NDArray[Any], size: tuple[int, int], interpolation: int) -> npt.NDArray[Any]:
+    resized: npt.NDArray[Any] = cv2.resize(array, (size[1], size[0]), interpolation=interpolation)
+    return resized
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """The picture with its header read; whatever goes wrong within the block becomes an ImageError."""
+    try:
+        with open(path, "rb") as file, _open_header(file) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise ImageError(
+                    "the image is too large", where=printable(path), expected=f"at most {MAX_PIXELS} pixels",
+                    found=f"{picture.width} × {picture.height}", remedy="cut it into tiles",
+                )  # fmt: skip
+            yield picture
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError("no such file", where=printable(path)) from None
+    except IsADirectoryError:
+        raise ImageError("this is a folder, not an image", where=printable(path)) from None
+    except UnidentifiedImageError:
+        raise ImageError(
+            "not an image", where=printable(path), expected="a JPEG, PNG, BMP, TIFF, WebP or GIF file"
+        ) from None
+    # Pillow's decoders raise almost anything on damaged files: OSError, SyntaxError, ValueError, struct.error, …
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ImageError("the image cannot be read", where=printable(path), found=reason) from error
+
+
+def _open_header(file: BinaryIO) -> Image.Image:
+    # Pillow warns of "decompression bombs" at a size that honest satellite and microscope pictures have. MAX_PIXELS
+    # stands in for its limit, which is lifted for the header alone and under a lock, since it is global.
+    with _open_lock:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(file, formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+@contextmanager
+def _decoded(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """The picture fully decoded and turned upright."""
+    with _opened(path) as picture:
+        raw = _raw_mode(picture)
+        picture.load()
+        turn = _TURNS.get(_orientation(picture))
+        upright = picture if turn is None else picture.transpose(turn)
+        upright.info["kseg_raw_mode"] = raw  # decoding forgets it
+        yield upright
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(_ORIENTATION_TAG, 1))
+    # A damaged EXIF block is no reason to refuse the picture.
+    except (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError):
+        return 1
+
+
+def _raw_mode(picture: Image.Image) -> str:
+    """How the pixels lie in the file (``RGB;16B``, ``L;4``), which Pillow's mode hides."""
+    if "kseg_raw_mode" in picture.info:
+        return str(picture.info["kseg_raw_mode"])
+    tiles = getattr(picture, "tile", None)
+    args = tiles[0][3] if tiles else ()
+    names = [args] if isinstance(args, str) else [arg for arg in args or () if isinstance(arg, str)]
+    return names[0] if names else ""
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode in _DEEP_MODES or ";16" in _raw_mode(picture)
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+
+
+def _require_opaque(alpha: Pixels, path: str | os.PathLike[str]) -> None:
+    share = float((alpha < 255).mean())
+    if share:
+        raise ImageError(
+            "the image has transparent pixels", where=printable(path), expected="an opaque picture",
+            found=f"{max(share, 0.0001):.2%} of it transparent",
+            remedy="flatten it onto the background that the model shall see",
+        )  # fmt: skip
+
+
+def _deep_values(values: npt.NDArray[Any], path: str | os.PathLike[str]) -> npt.NDArray[np.uint16]:
+    if values.dtype.kind == "f" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise ImageError(
+            "the mask cannot be read as class values", where=printable(path), expected="whole numbers in 0..65535",
+            found=f"{values.dtype} from {values.min()} to {values.max()}",
+        )  # fmt: skip
+    return values.astype(np.uint16)
+
+
+def _single_channel(pixels: Pixels, path: str | os.PathLike[str]) -> Pixels:
+    """The one value that all colour channels ``[H, W, 2..4]`` repeat."""
+    channels = pixels.shape[2]
+    values = pixels[..., 0]
+    if channels > 2 and not ((values == pixels[..., 1]) & (values == pixels[..., 2])).all():
+        raise ImageError(
+            "the mask shows colours", where=printable(path), expected="class values in one channel, or a palette",
+            found="an RGB picture whose channels differ", remedy="convert each colour to its class value",
+        )  # fmt: skip
+    if channels in (2, 4) and values.min() == values.max() and pixels[..., -1].min() != pixels[..., -1].max():
+        raise ImageError(
+            "the mask is drawn in the alpha channel", where=printable(path), expected="class values in one channel",
+            found="one grey value under varying transparency", remedy="save the alpha channel as a grey picture",
+        )  # fmt: skip
+    return np.ascontiguousarray(values)
