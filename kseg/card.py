@@ -18,6 +18,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from kseg.errors import ArtifactError, KsegError
 from kseg.labels import LabelMap
 
@@ -66,6 +69,13 @@ class ModelCard:
     def channels(self) -> int:
         """C: the number of score channels."""
         return 1 if self.labels.is_binary else self.labels.num_classes
+
+    def class_ids(self, scores: npt.NDArray[np.float32], threshold: float | None = None) -> npt.NDArray[np.uint8]:
+        """Scores ``[..., C]`` → class ids uint8 ``[...]``: the threshold (the card's by default), or the argmax."""
+        if self.channels == 1:
+            found: npt.NDArray[np.bool_] = scores[..., 0] >= (self.threshold if threshold is None else threshold)
+            return found.astype(np.uint8)
+        return scores.argmax(axis=-1).astype(np.uint8)
 
     def with_provenance(self, **facts: Any) -> ModelCard:
         """The same card with more facts about where the artifact came from."""
