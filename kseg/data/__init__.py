@@ -1,0 +1,31 @@
+"""From folders of pictures and masks to arrays of images and class ids. Nothing here but `pipeline` needs TensorFlow::
+
+find_dataset     folders → pairs → Dataset (train, val, test)
+check_dataset    every file read once; all that is wrong is told before training → DatasetReport
+load_arrays      a split decoded and resized once → Arrays
+pipeline         Arrays, or Streamed → batches (imports TensorFlow: `from kseg.data import pipeline`)
+"""
+
+from kseg.data.arrays import Arrays, Augment, Streamed, load_arrays
+from kseg.data.checks import DatasetReport, check_dataset
+from kseg.data.discover import find_dataset
+from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
+from kseg.data.split import Folders, Fractions, Lists, Split
+
+__all__ = [
+    "SPLITS",
+    "Arrays",
+    "Augment",
+    "Dataset",
+    "DatasetReport",
+    "Folders",
+    "Fractions",
+    "Lists",
+    "Sample",
+    "Split",
+    "SplitName",
+    "Streamed",
+    "check_dataset",
+    "find_dataset",
+    "load_arrays",
+]
