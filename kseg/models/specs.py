@@ -138,7 +138,8 @@ class NetworkSpec:
 
     def _check_size(self) -> None:
         height, width = self.size
-        near = tuple(max(self.stride, round(side / self.stride) * self.stride) for side in self.size)
+        # Ties go up: a little more detail costs less than too little.
+        near = tuple(max(self.stride, (side + self.stride // 2) // self.stride * self.stride) for side in self.size)
         if near != (height, width):
             raise UsageError(
                 f"the size {height}×{width} does not divide by {self.stride}, as this network's "

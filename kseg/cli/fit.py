@@ -1,0 +1,93 @@
+"""``kseg fit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["command"]
+
+FLAGS = {
+    "arch": "model.arch",
+    "encoder": "model.encoder",
+    "imgsz": "train.imgsz",
+    "epochs": "train.epochs",
+    "batch": "train.batch",
+    "lr": "train.lr",
+    "patience": "train.patience",
+    "seed": "train.seed",
+    "device": "train.device",
+    "project": "run.project",
+    "name": "run.name",
+}
+
+
+class _FitCommand(click.Command):
+    """Takes ``--imgsz 192`` and ``--imgsz 192 256``: click knows no options with one or two values."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join the second number to the first before click sees them."""
+        joined: list[str] = []
+        for arg in args:
+            follows = len(joined) >= 2 and joined[-2] == "--imgsz" and joined[-1].isdigit()
+            alone = joined and joined[-1].startswith("--imgsz=") and joined[-1][8:].isdigit()
+            if arg.isdigit() and (follows or alone):
+                joined[-1] += f" {arg}"
+            else:
+                joined.append(arg)
+        return super().parse_args(ctx, joined)
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    del ctx, param
+    if value is None:
+        return None
+    numbers = value.replace("x", " ").replace(",", " ").split()
+    if not 1 <= len(numbers) <= 2 or not all(number.isdigit() for number in numbers):
+        raise click.BadParameter(f"expected H or H W, as in --imgsz 192 256; found {value!r}")
+    height = int(numbers[0])
+    return [height, int(numbers[-1])]
+
+
+@click.command("fit", cls=_FitCommand)
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--data", metavar="FOLDER", help="Folder of the images and masks (data.root).")
+@click.option("--arch", metavar="NAME", help="Architecture [default: unet].")
+@click.option("--encoder", metavar="NAME", help="Encoder: plain, mobilenetv2 [default: plain].")
+@click.option("--imgsz", metavar="H [W]", callback=_size, help="Size the network works at [default: 256].")
+@click.option("--epochs", type=int, help="Passes over the training images, at most.")
+@click.option("--batch", type=int, help="Images a step.")
+@click.option("--lr", type=float, help="Peak learning rate of AdamW.")
+@click.option("--patience", type=int, help="Stop after so many epochs without a better score; 0: never.")
+@click.option("--seed", type=int, help="Seed of weights, order and augmentation.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train.")
+@click.option("--project", type=click.Path(path_type=Path), help="Runs go to PROJECT/fit/NAME [default: runs].")
+@click.option("--name", help="Name of the run [default: the data folder's]; numbered where it exists.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other key, e.g. model.widths=[16,32].")
+def command(config: Path | None, data: str | None, settings: tuple[str, ...], **flags: Any) -> None:
+    """Train a network on a folder of images and masks.
+
+    Works from a YAML file, from flags alone, or both: defaults < YAML < flags. Every key: kseg config show.
+    """
+    from kseg.cli.options import overrides_from
+    from kseg.cli.progress import TerminalReporter
+    from kseg.config import load_config
+    from kseg.quiet import load_tensorflow
+
+    overrides = {FLAGS[name]: value for name, value in flags.items() if value is not None}
+    settled = load_config(config, {**overrides, **overrides_from(data, settings)})
+    load_tensorflow()
+    from kseg.training import fit
+
+    result = fit(settled, reporter=TerminalReporter())
+    best = result.best
+    click.echo(
+        f"best epoch {result.best_epoch} of {len(result.rows)}"
+        + (" (stopped early)" if result.stopped_early else "")
+        + f": val IoU {best['val_iou']:.3f}, Dice {best['val_dice']:.3f}, "
+        f"mean IoU {best['val_mean_iou']:.3f}, pixel accuracy {best['val_accuracy']:.3f} (network's size)"
+    )
+    click.echo(f"{result.seconds:.0f} s; everything is in {result.folder}")
+    click.echo(f"next: kseg evaluate {result.folder}")

@@ -1,0 +1,62 @@
+"""The run folder: what a training leaves behind, and where.
+
+::
+
+    runs/fit/<name>/
+      args.yaml          every setting, resolved
+      env.json           the command, versions, hardware, precision
+      data.json          files, hashes and split
+      weights/best.keras, weights/last.keras
+      results.csv, results.png
+      labels.png         class frequencies
+      train_batch.jpg    what the network really saw
+      val_pred.jpg       image, truth, prediction
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kseg.files import make_folder, new_folder, write_text
+from kseg.training.reporter import EpochRow
+
+__all__ = ["RunFolder"]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where each file of a run lies."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, project: Path, name: str) -> RunFolder:
+        """Make ``project/fit/name``, numbered if it exists. Raises OutputError."""
+        folder = cls(new_folder(project / "fit", name))
+        make_folder(folder.best.parent)
+        return folder
+
+    @property
+    def best(self) -> Path:
+        """The weights of the best epoch."""
+        return self.path / "weights" / "best.keras"
+
+    @property
+    def last(self) -> Path:
+        """The weights of the last finished step or epoch."""
+        return self.path / "weights" / "last.keras"
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def write_results(self, rows: Sequence[EpochRow]) -> None:
+        """Write results.csv whole. Raises OutputError."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: f"{value:.6g}" for key, value in row.items()} for row in rows)
+        write_text(self / "results.csv", text.getvalue())

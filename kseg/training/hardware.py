@@ -1,0 +1,152 @@
+"""Which device a training runs on, and in which precision."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import keras
+
+from kseg.errors import UsageError
+from kseg.quiet import quiet_stderr
+
+__all__ = ["Device", "available_memory", "choose_device", "choose_precision", "describe_environment"]
+
+DeviceName = Literal["auto", "cpu", "gpu"]
+PACKAGES: Final = ("kseg", "tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "pillow")
+
+_TENSOR_CORES: Final = (7, 0)
+"""Compute capability from which on float16 matrix units exist (Volta); bfloat16 came with 8.0 (Ampere)."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a training runs: ``cpu`` or ``gpu``, a name for people, and the GPU's compute capability."""
+
+    kind: Literal["cpu", "gpu"]
+    name: str
+    capability: tuple[int, int] | None = None
+
+
+def choose_device(device: DeviceName) -> Device:
+    """Pick the device and hide the GPUs if it is the CPU.
+
+    Raises:
+        UsageError: A GPU is asked for and Keras' backend sees none.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_device(device)
+    gpus = keras.distribution.list_devices("gpu")
+    if device == "cpu" and gpus:
+        raise UsageError(
+            "this Keras backend takes the GPU before kseg can hide it", where="train.device",
+            remedy=f"start with {keras.backend.backend().upper()}_PLATFORMS=cpu",
+        )  # fmt: skip
+    if gpus:
+        # Keras says nothing of the chip; everything that JAX runs on today has bfloat16 units.
+        return Device("gpu", str(gpus[0]), (8, 0))
+    return _no_gpu(device)
+
+
+def _tensorflow_device(device: DeviceName) -> Device:
+    import tensorflow as tf
+
+    with quiet_stderr():
+        gpus = tf.config.list_physical_devices("GPU")
+    if device == "cpu" and gpus:
+        try:
+            tf.config.set_visible_devices([], "GPU")
+        except RuntimeError as error:
+            raise UsageError("the GPU is in use already", where="train.device", found=str(error)) from error
+        return _no_gpu(device)
+    if not gpus:
+        return _no_gpu(device)
+    for gpu in gpus:
+        # TensorFlow would take all of the memory at once, whoever else needs some.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
+    capability = details.get("compute_capability")
+    return Device("gpu", str(details.get("device_name", gpus[0].name)), tuple(capability) if capability else None)
+
+
+def _no_gpu(device: DeviceName) -> Device:
+    if device == "gpu":
+        raise UsageError(
+            f"no GPU is visible to {keras.backend.backend()}", where="train.device", expected="a CUDA GPU",
+            remedy='install kseg[gpu] and a driver, or use --device auto',
+        )  # fmt: skip
+    return Device("cpu", cpu_name())
+
+
+def choose_precision(precision: str, device: Device) -> str:
+    """Keras' dtype policy: mixed where the hardware gains by it, if ``precision`` is ``auto``.
+
+    A CPU gains only with bfloat16 matrix units (AMX): elsewhere bfloat16 is emulated and slower.
+    """
+    if precision != "auto":
+        return precision
+    if device.kind == "gpu":
+        capability = device.capability or (0, 0)
+        if capability >= (8, 0):
+            return "mixed_bfloat16"
+        return "mixed_float16" if capability >= _TENSOR_CORES else "float32"
+    return "mixed_bfloat16" if "amx_bf16" in _cpu_flags() else "float32"
+
+
+def _cpuinfo(key: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == key), "")
+
+
+def _cpu_flags() -> frozenset[str]:
+    return frozenset(_cpuinfo("flags").split())
+
+
+def cpu_name() -> str:
+    """The processor's name and the number of cores that this process may use."""
+    name = _cpuinfo("model name") or platform.processor() or platform.machine()
+    return f"{name}, {usable_cores()} cores"
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that are free to use, or None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return int(kilobytes) * 1024 if kilobytes else None
+
+
+def describe_environment(device: Device, precision: str) -> dict[str, Any]:
+    """What env.json holds: the command, versions, hardware and precision."""
+    return {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "backend": keras.backend.backend(),
+        "device": {"kind": device.kind, "name": device.name},
+        "cpu": cpu_name(),
+        "precision": precision,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,101 @@
+"""The pictures of a run folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kseg.data import DatasetReport
+from kseg.drawing import overlay, panel
+from kseg.files import write_aside
+from kseg.images import write_jpeg
+from kseg.labels import LabelMap
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_labels", "draw_results", "draw_train_batch", "draw_validation"]
+
+TILE = 224
+MAX_TILES = 16
+MAX_ROWS = 8
+
+
+@contextmanager
+def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A matplotlib figure that is written to ``path``; no window system and no global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    yield figure
+    with write_aside(path) as aside:
+        figure.savefig(aside, dpi=110)
+
+
+def draw_results(path: Path, rows: Sequence[dict[str, float]] | Sequence[Any]) -> None:
+    """One plot a score over the epochs, training and validation together."""
+    keys = [key for key in rows[0] if f"val_{key}" in rows[0]]
+    epochs = [row["epoch"] for row in rows]
+    with _figure(path, 3.4 * len(keys), 3.2) as figure:
+        for axes, key in zip(np.ravel(figure.subplots(1, len(keys))), keys, strict=True):
+            for name, style in ((key, "-"), (f"val_{key}", "--")):
+                # A single epoch has no line to draw.
+                axes.plot(epochs, [row[name] for row in rows], style, marker="." if len(rows) < 30 else None)
+            axes.set(title=key.replace("_", " "), xlabel="epoch")
+            if key != "loss":
+                axes.set_ylim(0, 1)
+            axes.grid(alpha=0.3)
+        axes.legend(["train", "val"])
+
+
+def draw_labels(path: Path, report: DatasetReport, labels: LabelMap) -> None:
+    """Share of the pixels, and of the images, that each class has in each split."""
+    splits = [split for split, pixels in report.class_pixels.items() if pixels.sum()]
+    rows = np.arange(labels.num_classes)
+    with _figure(path, 9, 1.6 + 0.42 * labels.num_classes) as figure:
+        left, right = figure.subplots(1, 2, sharey=True)
+        for i, split in enumerate(splits):
+            pixels = report.class_pixels[split]
+            shift = (i - (len(splits) - 1) / 2) * 0.8 / len(splits)
+            left.barh(rows + shift, pixels / pixels.sum(), 0.8 / len(splits), label=split)
+            right.barh(rows + shift, report.class_images[split] / report.images[split], 0.8 / len(splits))
+        left.set(yticks=rows, yticklabels=labels.names, title="share of the pixels (log scale)", xscale="log")
+        right.set(title="share of the images", xlim=(0, 1))
+        left.invert_yaxis()
+        left.legend(loc="best")
+
+
+def draw_train_batch(path: Path, batches: Any, labels: LabelMap) -> None:
+    """The first training batch as the network sees it, after augmentation, with the masks over it."""
+    images, masks = next(iter(batches))
+    images = np.clip(np.asarray(images), 0, 255).astype(np.uint8)
+    tiles = [
+        overlay(image, mask, labels) for image, mask in islice(zip(images, np.asarray(masks), strict=True), MAX_TILES)
+    ]
+    columns = math.ceil(math.sqrt(len(tiles)))
+    rows = [tiles[i : i + columns] for i in range(0, len(tiles), columns)]
+    write_jpeg(path, panel(rows, [], tile=_tile(images.shape[1:3])))
+
+
+def draw_validation(
+    path: Path, images: Sequence[Any], truths: Sequence[Any], found: Sequence[Any], labels: LabelMap
+) -> None:
+    """Image, truth and prediction in a row, of the first validation images."""
+    rows = [
+        [image, overlay(image, truth, labels), overlay(image, ids, labels)]
+        for image, truth, ids in islice(zip(images, truths, found, strict=True), MAX_ROWS)
+    ]
+    write_jpeg(path, panel(rows, ["image", "truth", "prediction"], tile=_tile(images[0].shape[:2])))
+
+
+def _tile(size: Sequence[int]) -> tuple[int, int]:
+    scale = TILE / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

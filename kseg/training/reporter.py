@@ -1,0 +1,30 @@
+"""What a training tells while it runs; who listens decides how to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["EpochRow", "Reporter"]
+
+EpochRow = Mapping[str, float]
+"""One line of results.csv: epoch, seconds, images_per_s, learning_rate, and each score of training and validation."""
+
+
+class Reporter:
+    """Hears nothing; override what you want to show."""
+
+    def reading(self, done: int, total: int) -> None:
+        """``done`` of ``total`` files are checked or decoded."""
+
+    def started(self, folder: Path, facts: Mapping[str, str]) -> None:
+        """The run folder exists and training begins; ``facts`` in the order in which they should be shown."""
+
+    def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
+        """``step`` of ``steps`` in ``epoch`` (both from 1) is done."""
+
+    def epoch(self, row: EpochRow, epochs: int, *, best: bool) -> None:
+        """An epoch is done and written; ``best`` if it is the best so far."""
+
+    def finished(self) -> None:
+        """No more will be told."""

@@ -1,0 +1,259 @@
+"""``fit``: from a configuration to a run folder."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kseg import __version__
+from kseg.card import ModelCard
+from kseg.config import Config, to_yaml
+from kseg.data import load_arrays
+from kseg.data.pipeline import batch_samples, eval_batches, train_batches
+from kseg.errors import Interrupted
+from kseg.files import write_json, write_text
+from kseg.losses.functions import SegmentationLoss
+from kseg.metrics.training import SegmentationMetrics
+from kseg.models import build_model, load_model
+from kseg.training.callbacks import (
+    Checkpoints,
+    Journal,
+    NanGuard,
+    StopAtStep,
+    StopRequested,
+    mode_of,
+    stop_signals,
+)
+from kseg.training.folder import RunFolder
+from kseg.training.hardware import Device, choose_device, choose_precision, describe_environment
+from kseg.training.pictures import MAX_ROWS, draw_labels, draw_results, draw_train_batch, draw_validation
+from kseg.training.prepare import Prepared, prepare
+from kseg.training.reporter import EpochRow, Reporter
+
+__all__ = ["FitResult", "compile_network", "fit"]
+
+_log = logging.getLogger("kseg")
+
+WARMUP_SHARE = 0.05
+WARMUP_STEPS = 100
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training came to.
+
+    Args:
+        folder: The run folder.
+        rows: One row an epoch, as in results.csv.
+        best_epoch: The epoch, from 1, whose weights are in best.keras.
+        seconds: Wall time of the training loop, validations and checkpoints included.
+        stopped_early: Early stopping ended it.
+    """
+
+    folder: Path
+    rows: Sequence[EpochRow]
+    best_epoch: int
+    seconds: float
+    stopped_early: bool
+
+    @property
+    def best(self) -> EpochRow:
+        """The best epoch's row."""
+        return self.rows[self.best_epoch - 1]
+
+
+def fit(config: Config, *, reporter: Reporter | None = None) -> FitResult:
+    """Train a network as the configuration says.
+
+    The data are checked before anything is written, and the run folder is never an existing one.
+
+    Args:
+        config: Every setting.
+        reporter: Hears how it goes.
+
+    Returns:
+        Where the run lies and how it went.
+
+    Raises:
+        ConfigError, UsageError: A setting does not fit the data or the hardware.
+        DataError: The images or masks cannot be used.
+        TrainingError: The loss became NaN; the last good weights are on disk.
+        OutputError: The disk is full or not writable; earlier checkpoints are untouched.
+        Interrupted: Ctrl-C; last.keras holds the weights of that moment.
+    """
+    reporter = reporter or Reporter()
+    device = choose_device(config.train.device)
+    precision = choose_precision(config.train.precision, device)
+    prepared = prepare(config, reporter)
+    keras.utils.set_random_seed(config.train.seed)
+    name = config.run.name or prepared.dataset.root.resolve().name
+    folder = RunFolder.create(config.run.project, name)
+    _write_facts(folder, config, prepared, device, precision)
+    return _train(config, prepared, folder, precision, reporter, _facts(config, prepared, device, precision))
+
+
+def _facts(config: Config, prepared: Prepared, device: Device, precision: str) -> dict[str, str]:
+    counts = ", ".join(f"{split} {len(samples)}" for split, samples in prepared.dataset.splits.items())
+    return {
+        "data": f"{prepared.dataset.root} ({counts})",
+        "classes": ", ".join(prepared.dataset.labels.names),
+        "network": f"{config.model.arch}, encoder {config.model.encoder}, "
+        f"{prepared.spec.size[0]}×{prepared.spec.size[1]}, batch {config.train.batch}",
+        "device": f"{device.name}, {precision}",
+    }
+
+
+def _write_facts(folder: RunFolder, config: Config, prepared: Prepared, device: Device, precision: str) -> None:
+    write_text(folder / "args.yaml", to_yaml(config))
+    write_json(folder / "env.json", describe_environment(device, precision))
+    prepared.dataset.save(folder / "data.json")
+    draw_labels(folder / "labels.png", prepared.report, prepared.dataset.labels)
+    draw_train_batch(folder / "train_batch.jpg", _train_data(config, prepared), prepared.dataset.labels)
+
+
+def _train_data(config: Config, prepared: Prepared) -> Any:
+    return train_batches(prepared.train, batch=config.train.batch, seed=config.train.seed, augment=prepared.augment)
+
+
+def compile_network(config: Config, prepared: Prepared, precision: str) -> keras.Model:
+    """The network as it is trained: ending in logits, with loss, metrics and optimiser."""
+    labels = prepared.dataset.labels
+    model = build_model(prepared.spec, logits=True, weights=config.model.weights, precision=precision)
+    optimizer = keras.optimizers.AdamW(_schedule(config, prepared.steps), weight_decay=config.train.weight_decay)
+    # A decayed shift or scale only biases the output (Loshchilov & Hutter leave them out in their code too).
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(
+        optimizer=optimizer,
+        loss=SegmentationLoss(config.train.loss),
+        metrics=[SegmentationMetrics(labels.num_classes, labels.foreground)],
+        # XLA on the CPU trains these networks at two thirds of the rate; JAX knows nothing else.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    return model
+
+
+def _schedule(config: Config, steps: int) -> Any:
+    train = config.train
+    if train.schedule == "constant":
+        return train.lr
+    total = train.epochs * steps
+    warmup = min(WARMUP_STEPS, math.ceil(WARMUP_SHARE * total))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=train.lr / 10,
+        decay_steps=max(total - warmup, 1),
+        warmup_target=train.lr,
+        warmup_steps=warmup,
+    )
+
+
+def _card(config: Config, prepared: Prepared, name: str) -> ModelCard:
+    return ModelCard(
+        name=name,
+        architecture=f"{config.model.arch}/{config.model.encoder}",
+        height=prepared.spec.size[0],
+        width=prepared.spec.size[1],
+        labels=prepared.dataset.labels,
+        normalization=prepared.spec.normalization,
+        provenance={
+            "kseg": __version__,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "run": name,
+            "data_fingerprint": prepared.dataset.fingerprint(),
+        },
+    )
+
+
+def _train(
+    config: Config,
+    prepared: Prepared,
+    folder: RunFolder,
+    precision: str,
+    reporter: Reporter,
+    facts: dict[str, str],
+) -> FitResult:
+    model = compile_network(config, prepared, precision)
+    facts["parameters"] = f"{model.count_params():,}"
+    checkpoints = Checkpoints(
+        folder, build_model(prepared.spec), _card(config, prepared, folder.path.name), config.train.monitor
+    )
+    journal = Journal(folder, checkpoints, reporter, batch=config.train.batch)
+    guard = NanGuard(lambda step: _files_of(config, prepared, step), checkpoints.last_good)
+    early = _early_stopping(config)
+    reporter.started(folder.path, facts)
+    begin = time.perf_counter()
+    with stop_signals() as requested:
+        callbacks = [guard, StopAtStep(requested), checkpoints, journal, *early]
+        try:
+            _loop(model, config, prepared, callbacks)
+        except (StopRequested, KeyboardInterrupt) as stop:
+            reporter.finished()
+            _keep_after_stop(folder, checkpoints, journal)
+            raise Interrupted(
+                "stopped", where=str(folder.path), found=f"{len(journal.rows)} finished epochs",
+                remedy=f"the weights of this moment are in {folder.last}",
+            ) from stop  # fmt: skip
+        finally:
+            reporter.finished()
+    seconds = time.perf_counter() - begin
+    _draw_outcome(folder, journal.rows, prepared)
+    stopped = len(journal.rows) < config.train.epochs
+    return FitResult(folder.path, tuple(journal.rows), checkpoints.best_epoch, seconds, stopped)
+
+
+def _loop(model: keras.Model, config: Config, prepared: Prepared, callbacks: list[keras.callbacks.Callback]) -> None:
+    model.fit(
+        _train_data(config, prepared),
+        epochs=config.train.epochs,
+        steps_per_epoch=prepared.steps,
+        validation_data=eval_batches(prepared.val, batch=config.train.batch),
+        validation_steps=prepared.val_steps,
+        callbacks=callbacks,
+        verbose=0,
+    )
+
+
+def _early_stopping(config: Config) -> list[keras.callbacks.Callback]:
+    if not config.train.patience:
+        return []
+    return [
+        keras.callbacks.EarlyStopping(
+            monitor=config.train.monitor,
+            mode=mode_of(config.train.monitor),
+            patience=config.train.patience,
+            restore_best_weights=True,
+        )
+    ]
+
+
+def _files_of(config: Config, prepared: Prepared, step: int) -> list[str]:
+    samples = prepared.dataset.splits["train"]
+    indices = batch_samples(len(samples), batch=config.train.batch, seed=config.train.seed, step=step)
+    return [str(samples[i].image.relative_to(prepared.dataset.root)) for i in indices]
+
+
+def _keep_after_stop(folder: RunFolder, checkpoints: Checkpoints, journal: Journal) -> None:
+    checkpoints.save_last()
+    if journal.rows:
+        draw_results(folder / "results.png", journal.rows)
+
+
+def _draw_outcome(folder: RunFolder, rows: Sequence[EpochRow], prepared: Prepared) -> None:
+    draw_results(folder / "results.png", rows)
+    labels = prepared.dataset.labels
+    shown = load_arrays(prepared.dataset.splits["val"][:MAX_ROWS], labels, prepared.spec.size)
+    # Through the file, so that the picture shows what `kseg predict` will do.
+    network, card = load_model(folder.best)
+    scores = network.predict(shown.images.astype("float32"), batch_size=1, verbose=0)
+    found = card.class_ids(scores)
+    draw_validation(folder / "val_pred.jpg", shown.images, shown.masks, found, labels)
+    if not np.isin(found, labels.foreground).any() and np.isin(shown.masks, labels.foreground).any():
+        _log.warning("the best network finds background only in the validation images: see %s", folder / "val_pred.jpg")

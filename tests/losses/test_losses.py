@@ -1,0 +1,149 @@
+"""The losses against hand-computed and SciPy values, by property, and by finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, log_softmax, softmax
+
+from kseg.errors import ConfigError, UnknownNameError
+from kseg.losses import LOSS_NAMES, Term, parse_loss
+from kseg.losses.functions import FUNCTIONS, SegmentationLoss, cross_entropy, dice
+
+RNG = np.random.default_rng(0)
+SHAPE = (2, 5, 4)
+
+
+def draw(channels: int) -> tuple[np.ndarray, np.ndarray]:
+    ids = RNG.integers(0, max(2, channels), SHAPE).astype(np.uint8)
+    ids[0, 0] = 255
+    return ids, RNG.normal(scale=2, size=(*SHAPE, channels)).astype(np.float32)
+
+
+def value(loss: object) -> float:
+    return float(np.asarray(loss))
+
+
+def test_binary_cross_entropy_is_scipys() -> None:
+    ids, logits = draw(1)
+    keep = ids != 255
+    p = expit(logits[..., 0].astype(np.float64))[keep]
+    y = ids[keep]
+    assert value(cross_entropy(ids, logits)) == pytest.approx(
+        -np.mean(y * np.log(p) + (1 - y) * np.log1p(-p)), rel=1e-5
+    )
+
+
+def test_categorical_cross_entropy_is_scipys() -> None:
+    ids, logits = draw(4)
+    keep = ids != 255
+    expected = -np.take_along_axis(log_softmax(logits, axis=-1)[keep], ids[keep][:, None].astype(int), 1).mean()
+    assert value(cross_entropy(ids, logits)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_dice_is_its_formula(channels: int) -> None:
+    ids, logits = draw(channels)
+    keep = ids != 255
+    scores = expit(logits) if channels == 1 else softmax(logits, axis=-1)
+    truth = np.stack([ids == (1 if channels == 1 else c) for c in range(channels)], -1)
+    y, p = truth[keep].astype(float), scores[keep].astype(float)
+    expected = np.mean(1 - (2 * (y * p).sum(0) + 1) / (y.sum(0) + p.sum(0) + 1))
+    assert value(dice(ids, logits)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_perfect_is_zero_and_a_total_miss_is_high(name: str, channels: int) -> None:
+    ids, _ = draw(channels)
+    ids[ids == 255] = 0
+    hot = np.eye(max(2, channels), dtype=np.float32)[ids] * 60 - 30
+    right = hot[..., 1:2] if channels == 1 else hot
+    assert value(FUNCTIONS[name](ids, right)) == pytest.approx(0, abs=1e-4)
+    assert value(FUNCTIONS[name](ids, -right)) > 0.5
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+def test_ignored_pixels_change_nothing(name: str) -> None:
+    ids, logits = draw(3)
+    other = np.where((ids == 255)[..., None], 1e4, logits)
+    assert value(FUNCTIONS[name](ids, other)) == pytest.approx(value(FUNCTIONS[name](ids, logits)), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_all_ignored_is_zero_with_a_zero_gradient(name: str, channels: int) -> None:
+    logits = tf.Variable(draw(channels)[1])
+    with tf.GradientTape() as tape:
+        loss = FUNCTIONS[name](np.full(SHAPE, 255, np.uint8), logits)
+    assert value(loss) == 0
+    np.testing.assert_array_equal(tape.gradient(loss, logits), np.zeros_like(logits))
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_gradient_is_that_of_finite_differences(name: str, channels: int) -> None:
+    ids, start = draw(channels)
+    logits = tf.Variable(start)
+    with tf.GradientTape() as tape:
+        loss = FUNCTIONS[name](ids, logits)
+    gradient = np.asarray(tape.gradient(loss, logits))
+    direction = RNG.normal(size=start.shape).astype(np.float32)
+    step = 1e-2
+    up, down = (value(FUNCTIONS[name](ids, start + sign * step * direction)) for sign in (1, -1))
+    assert (gradient * direction).sum() == pytest.approx((up - down) / (2 * step), rel=2e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSS_NAMES)
+def test_half_precision_logits_lose_nothing(name: str) -> None:
+    """Dice in float16 overflows where pixels are summed; ours computes in float32 whatever comes in."""
+    ids = np.ones((1, 300, 300), np.uint8)
+    logits = tf.cast(np.full((1, 300, 300, 1), 3.0, np.float32), tf.float16)
+    loss = FUNCTIONS[name](ids, logits)
+    assert loss.dtype == tf.float32
+    assert np.isfinite(value(loss))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(4)))
+def test_the_order_of_the_batch_changes_nothing(order: list[int]) -> None:
+    rng = np.random.default_rng(1)
+    ids, logits = rng.integers(0, 3, (4, 3, 3)), rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
+    for function in FUNCTIONS.values():
+        assert value(function(ids[order], logits[order])) == pytest.approx(value(function(ids, logits)), rel=1e-5)
+
+
+def test_a_sum_is_its_terms() -> None:
+    ids, logits = draw(3)
+    loss = SegmentationLoss("cross_entropy + 0.5 * dice")
+    assert value(loss(ids, logits)) == pytest.approx(
+        value(cross_entropy(ids, logits)) + 0.5 * value(dice(ids, logits)), rel=1e-6
+    )
+    assert SegmentationLoss.from_config(loss.get_config()).expression == loss.expression
+
+
+def test_the_table_of_names_is_the_table_of_functions() -> None:
+    assert set(LOSS_NAMES) == set(FUNCTIONS)
+
+
+def test_expressions() -> None:
+    assert parse_loss("dice") == (Term(1.0, "dice"),)
+    assert parse_loss(" .5*dice+cross_entropy ") == (Term(0.5, "dice"), Term(1.0, "cross_entropy"))
+
+
+def test_a_misspelt_loss_gets_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match=r"train\.loss: unknown loss 'dcie'; .*did you mean 'dice'\?"):
+        parse_loss("dcie")
+
+
+@given(st.text(max_size=20))
+def test_no_text_makes_the_parser_crash(text: str) -> None:
+    try:
+        terms = parse_loss(text)
+    except (ConfigError, UnknownNameError) as error:
+        assert str(error).startswith("train.loss: ")
+    else:
+        assert all(term.weight > 0 and term.name in LOSS_NAMES for term in terms)

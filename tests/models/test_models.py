@@ -1,0 +1,230 @@
+"""One suite for every network; then what only one of them has."""
+
+from __future__ import annotations
+
+import os
+import resource
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kseg.card import ModelCard, append_card
+from kseg.errors import ArtifactError, ConfigError, OutputError, UnknownNameError, UsageError
+from kseg.labels import LabelMap
+from kseg.models import NetworkSpec, build_model, load_model, save_model
+
+SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 8), "channels": 1}
+BINARY = LabelMap(("background", "x"))
+CARD = ModelCard("x", "unet/plain", 32, 48, BINARY)
+NETWORKS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "batch": {"norm": "batch"},
+    "group": {"norm": "group", "widths": (4, 6)},
+    "layer": {"norm": "layer"},
+    "bilinear": {"upsampling": "bilinear"},
+    "nearest": {"upsampling": "nearest", "dropout": 0.5},
+    "softmax": {"channels": 3, "decoder_widths": (8, 4)},
+    "unit": {"normalization": "unit"},
+    "mobilenetv2": {"encoder": "mobilenetv2", "widths": None, "size": (32, 64), "decoder_widths": (8, 8, 4, 4, 4)},
+}
+
+
+@pytest.fixture(autouse=True)
+def _forget_networks() -> Any:
+    yield
+    keras.backend.clear_session()
+
+
+def images(spec: NetworkSpec, count: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 255, (count, *spec.size, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+class TestEveryNetwork:
+    def spec(self, name: str) -> NetworkSpec:
+        return NetworkSpec(**{**SMALL, **NETWORKS[name]})
+
+    def test_scores_have_the_images_size_and_are_probabilities(self, name: str) -> None:
+        spec = self.spec(name)
+        scores = np.asarray(build_model(spec)(images(spec), training=False))
+        assert scores.shape == (2, *spec.size, spec.channels)
+        assert scores.dtype == np.float32
+        assert scores.min() >= 0
+        assert scores.max() <= 1
+        if spec.channels > 1:
+            np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)
+
+    def test_the_saved_network_is_the_trained_one(self, name: str, tmp_path: Path) -> None:
+        """Trained in mixed precision on logits; saved in float32, ending in the activation; loaded elsewhere."""
+        spec = self.spec(name)
+        trained = build_model(spec, logits=True, precision="mixed_bfloat16")
+        saved = build_model(spec)
+        saved.set_weights(trained.get_weights())
+        labels = BINARY if spec.channels == 1 else LabelMap(("a", "b", "c"))
+        card = ModelCard("x", "unet", *spec.size, labels)
+        save_model(saved, tmp_path / "m.keras", card)
+        loaded, found = load_model(tmp_path / "m.keras")
+        assert found == card
+        np.testing.assert_allclose(loaded(images(spec)), saved(images(spec)), atol=1e-6)
+        assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+
+    def test_it_loads_in_plain_keras(self, name: str, tmp_path: Path) -> None:
+        """No custom object: whoever has Keras can use the file without kseg."""
+        spec = self.spec(name)
+        build_model(spec).save(tmp_path / "m.keras")
+        config = zipfile.ZipFile(tmp_path / "m.keras").read("config.json").decode()
+        assert "kseg" not in config
+        assert '"registered_name": "Custom' not in config
+
+    def test_every_weight_learns(self, name: str) -> None:
+        spec = self.spec(name)
+        model = build_model(spec, logits=True)
+        model.compile("sgd", loss="mse")
+        before = model.get_weights()
+        model.train_on_batch(images(spec), np.ones((2, *spec.size, spec.channels), np.float32))
+        after = model.get_weights()
+        names = [weight.path for weight in model.weights]
+        still = [n for n, old, new in zip(names, before, after, strict=True) if np.array_equal(old, new)]
+        # A bias in front of a batch normalisation has no gradient by design; ours has none there.
+        assert not still
+
+
+def test_the_classic_unet_is_the_papers() -> None:
+    """Ronneberger et al. 2015: 64 … 512 with a bottleneck of 1024, 31.0 M parameters with padded convolutions."""
+    model = build_model(NetworkSpec(size=(64, 64), channels=1))
+    widths = [layer.filters for layer in model.layers if "conv" in layer.name and layer.name.startswith("encoder")]
+    assert widths == [64, 64, 128, 128, 256, 256, 512, 512]
+    assert model.get_layer("bottleneck_2_conv").filters == 1024
+    assert [layer.filters for layer in model.layers if layer.name.endswith("_up")] == [512, 256, 128, 64]
+    assert model.count_params() == 31_031_745
+
+
+@pytest.mark.parametrize(
+    ("name", "pixel", "expected"),
+    [("unit", 255.0, 1.0), ("symmetric", 0.0, -1.0), ("symmetric", 255.0, 1.0), ("imagenet", 123.675, 0.0)],
+)
+def test_raw_pixels_are_scaled_inside_the_network(name: str, pixel: float, expected: float) -> None:
+    spec = NetworkSpec(**{**SMALL, "normalization": name})
+    scaled = np.asarray(build_model(spec).get_layer("normalize")(np.full((1, 1, 1, 3), pixel, np.float32)))
+    assert scaled[0, 0, 0, 0] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "near"), [((100, 96), "96 96"), ((97, 120), "96 128"), ((1, 16), "16 16"), ((104, 16), "112 16")]
+)
+def test_a_size_that_does_not_divide_names_the_nearest_that_does(size: tuple[int, int], near: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        NetworkSpec(size=size, channels=1)
+    assert str(caught.value) == (
+        f"train.imgsz: the size {size[0]}×{size[1]} does not divide by 16, as this network's 4 poolings need; "
+        f"the nearest size that works: --imgsz {near}"
+    )
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"encoder": "plian"}, "model.encoder: unknown encoder 'plian'; .* did you mean 'plain'"),
+        ({"arch": "unett"}, "model.arch: unknown architecture 'unett'; .* did you mean 'unet'"),
+        ({"normalization": "imagnet"}, "did you mean 'imagenet'"),
+    ],
+)
+def test_misspelt_names_get_suggestions(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        NetworkSpec(**{**SMALL, **settings})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"encoder": "mobilenetv2"}, "model.widths: the encoder's widths are fixed"),
+        ({"encoder": "mobilenetv2", "widths": None, "normalization": "unit"}, "expected symmetric with mobilenetv2"),
+        ({"decoder_widths": (1, 2, 3)}, "expected 2 numbers, one for each step up; found 3"),
+    ],
+)
+def test_contradictions_are_told(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        NetworkSpec(**{**SMALL, "size": (32, 32), **settings})
+
+
+def test_the_plain_encoder_has_no_pretrained_weights() -> None:
+    with pytest.raises(ConfigError, match="no pretrained weights for this encoder.*choose --encoder mobilenetv2"):
+        build_model(NetworkSpec(**SMALL), weights="imagenet")
+
+
+def test_a_wrong_weight_file_is_an_error_not_a_random_start(tmp_path: Path) -> None:
+    path = tmp_path / "w.h5"
+    path.write_text("no weights")
+    spec = NetworkSpec(size=(32, 32), channels=1, encoder="mobilenetv2")
+    with pytest.raises(ArtifactError, match=r"model\.weights: the encoder's weights cannot be loaded; .*w\.h5"):
+        build_model(spec, weights=path)
+
+
+def test_real_imagenet_weights_are_taken() -> None:
+    folder = os.environ.get("KSEG_WEIGHTS")
+    if not folder:
+        pytest.skip("needs real weights: set KSEG_WEIGHTS")
+    path = next(Path(folder).glob("mobilenet_v2*no_top.h5"))
+    spec = NetworkSpec(size=(64, 64), channels=1, encoder="mobilenetv2")
+    kernel = build_model(spec, weights=path).get_layer("Conv1").kernel
+    reference = keras.applications.MobileNetV2(input_shape=(96, 96, 3), include_top=False, weights=str(path))
+    np.testing.assert_array_equal(kernel, reference.get_layer("Conv1").kernel)
+
+
+def test_building_leaves_the_callers_precision_alone() -> None:
+    build_model(NetworkSpec(**SMALL), precision="mixed_bfloat16")
+    assert keras.config.dtype_policy().name == "float32"
+
+
+class TestFiles:
+    def save(self, path: Path) -> None:
+        save_model(build_model(NetworkSpec(**SMALL)), path, CARD)
+
+    def test_a_truncated_file_is_told(self, tmp_path: Path) -> None:
+        path = tmp_path / "m.keras"
+        self.save(path)
+        path.write_bytes(path.read_bytes()[:-2000])
+        with pytest.raises(ArtifactError, match=r"m\.keras: the model file is corrupt or not kseg's"):
+            load_model(path)
+
+    def test_damaged_weights_behind_a_good_card_are_told(self, tmp_path: Path) -> None:
+        path = tmp_path / "m.keras"
+        append_card(path, CARD)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("config.json", "{}")
+            archive.writestr("metadata.json", "{}")
+        with pytest.raises(ArtifactError, match=r"m\.keras: the model cannot be loaded"):
+            load_model(path)
+
+    def test_a_card_of_another_network_is_told(self, tmp_path: Path) -> None:
+        path = tmp_path / "m.keras"
+        save_model(build_model(NetworkSpec(**SMALL)), path, ModelCard("x", "unet", 64, 48, BINARY))
+        with pytest.raises(ArtifactError, match="contradicts its card; expected 64×48×3 → 64×48×1"):
+            load_model(path)
+
+    def test_code_in_a_file_is_not_run(self, tmp_path: Path) -> None:
+        """A Lambda layer holds marshalled Python; safe mode refuses it."""
+        image = keras.Input((32, 48, 3))
+        scores = keras.layers.Lambda(lambda x: x[..., :1])(image)
+        save_model(keras.Model(image, scores), tmp_path / "m.keras", CARD)
+        with pytest.raises(ArtifactError, match="the model cannot be loaded"):
+            load_model(tmp_path / "m.keras")
+
+    def test_a_full_disk_leaves_the_earlier_checkpoint(self, tmp_path: Path) -> None:
+        path = tmp_path / "m.keras"
+        self.save(path)
+        before = path.read_bytes()
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+        try:
+            with pytest.raises(OutputError, match=r"m\.keras: cannot write the file.*the earlier file is untouched"):
+                self.save(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert path.read_bytes() == before
+        assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from kseg import errors
+from kseg.errors import KsegError, some
+
+
+def test_a_message_is_one_line_in_the_agreed_order() -> None:
+    error = KsegError("is\nodd", where="a.yaml: data.root", expected="b", found="c\n d", remedy="do e")
+    assert str(error) == "a.yaml: data.root: is odd; expected b; found c d; do e"
+
+
+def test_parts_that_are_not_given_leave_no_trace() -> None:
+    assert str(KsegError("is odd")) == "is odd"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("UsageError", 2), ("ConfigError", 2), ("UnknownNameError", 2), ("DataError", 1), ("ImageError", 1),
+     ("ArtifactError", 1), ("TrainingError", 1), ("OutputError", 1), ("PartialFailure", 1), ("Interrupted", 130)],
+)  # fmt: skip
+def test_each_error_has_its_exit_code(name: str, code: int) -> None:
+    assert getattr(errors, name)("x").exit_code == code
+
+
+def test_some_names_a_few_and_counts_the_rest() -> None:
+    assert some("abc") == "a, b, c"
+    assert some(range(8), limit=2) == "0, 1 and 6 more"

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kseg.errors import OutputError
+from kseg.files import make_folder, new_folder, safe_child, write_aside, write_bytes, write_json
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may grow past 1000 bytes: what a full disk looks like to a writer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_a_full_disk_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_bytes(path, b"good")
+    with pytest.raises(OutputError, match=r"a\.bin: cannot write the file; found .*; the earlier file is untouched"):
+        write_bytes(path, b"x" * 5000)
+    assert path.read_bytes() == b"good"
+    assert os.listdir(tmp_path) == ["a.bin"], "nothing half-written stays behind"
+
+
+def test_any_error_inside_leaves_the_earlier_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    write_bytes(path, b"good")
+
+    def half() -> None:
+        with write_aside(path) as aside:
+            aside.write_bytes(b"ba")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half()
+    assert path.read_bytes() == b"good"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_json_ends_in_a_newline(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert (tmp_path / "a.json").read_text() == '{\n  "a": 1\n}\n'
+
+
+def test_new_folders_are_numbered_and_never_reused(tmp_path: Path) -> None:
+    names = [new_folder(tmp_path / "fit", "pets").name for _ in range(3)]
+    assert names == ["pets", "pets2", "pets3"]
+
+
+@pytest.mark.parametrize("name", ["../out", "", ".", "a/../..", "/etc/kseg"])
+def test_names_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="the name leads out of the output folder"):
+        safe_child(tmp_path / "x", name)
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/sub: the output folder cannot be written; found Not a directory"):
+        make_folder(tmp_path / "file" / "sub")
+
+
+def test_a_read_only_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write anywhere, so the refusal has to come from the call itself.
+    def refuse(self: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(OutputError, match="cannot be written; found Permission denied; choose another folder"):
+        make_folder(tmp_path)
