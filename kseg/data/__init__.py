@@ -10,7 +10,7 @@ from kseg.data.arrays import Arrays, Augment, Streamed, load_arrays
 from kseg.data.checks import DatasetReport, check_dataset
 from kseg.data.discover import find_dataset
 from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
-from kseg.data.split import Folders, Fractions, Lists, Split
+from kseg.data.split import Folders, Fractions, Lists, Split, make_split
 
 __all__ = [
     "SPLITS",
@@ -28,4 +28,5 @@ __all__ = [
     "check_dataset",
     "find_dataset",
     "load_arrays",
+    "make_split",
 ]

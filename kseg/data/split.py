@@ -15,13 +15,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from kseg.data.samples import SPLITS, Sample, SplitName
 from kseg.errors import ConfigError, DataError, some
 from kseg.images import printable
 
-__all__ = ["Folders", "Fractions", "Lists", "Split", "Splits", "cut", "read_lists"]
+__all__ = ["Folders", "Fractions", "Lists", "Split", "Splits", "cut", "make_split", "read_lists"]
 
 Splits: TypeAlias = dict[SplitName, tuple[Sample, ...]]
 
@@ -170,3 +170,16 @@ def _require_apart(splits: Splits) -> None:
                 found=some(printable(sample.key) for sample in shared), remedy="keep each in one list",
             )  # fmt: skip
         seen |= dict.fromkeys(samples, name)
+
+
+_KINDS: dict[str, type[Fractions] | type[Folders] | type[Lists]] = {
+    "fractions": Fractions,
+    "folders": Folders,
+    "lists": Lists,
+}
+
+
+def make_split(settings: Mapping[str, Any]) -> Split:
+    """A split from its plain settings: ``by`` says which kind, the other keys are its arguments."""
+    arguments = dict(settings)
+    return _KINDS[arguments.pop("by")](**arguments)
