@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kseg.data import DatasetReport
+from kseg.data import Dataset, DatasetReport
 from kseg.drawing import overlay, panel
 from kseg.files import write_aside
 from kseg.images import write_jpeg
@@ -56,8 +56,9 @@ def draw_results(path: Path, rows: Sequence[dict[str, float]] | Sequence[Any]) -
         axes.legend(["train", "val"])
 
 
-def draw_labels(path: Path, report: DatasetReport, labels: LabelMap) -> None:
+def draw_labels(path: Path, report: DatasetReport, dataset: Dataset) -> None:
     """Share of the pixels, and of the images, that each class has in each split."""
+    labels = dataset.labels
     splits = [split for split, pixels in report.class_pixels.items() if pixels.sum()]
     rows = np.arange(labels.num_classes)
     with _figure(path, 9, 1.6 + 0.42 * labels.num_classes) as figure:
@@ -66,7 +67,7 @@ def draw_labels(path: Path, report: DatasetReport, labels: LabelMap) -> None:
             pixels = report.class_pixels[split]
             shift = (i - (len(splits) - 1) / 2) * 0.8 / len(splits)
             left.barh(rows + shift, pixels / pixels.sum(), 0.8 / len(splits), label=split)
-            right.barh(rows + shift, report.class_images[split] / report.images[split], 0.8 / len(splits))
+            right.barh(rows + shift, report.class_images[split] / len(dataset.splits[split]), 0.8 / len(splits))
         left.set(yticks=rows, yticklabels=labels.names, title="share of the pixels (log scale)", xscale="log")
         right.set(title="share of the images", xlim=(0, 1))
         left.invert_yaxis()

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from kseg.config import Config
 from kseg.data import (
     Arrays,
+    Augment,
     Dataset,
     DatasetReport,
     Sample,
+    Streamed,
     check_dataset,
+    find_dataset,
     load_arrays,
+    make_split,
 )
-from kseg.data.augment import Augment
-from kseg.data.pipeline import Streamed
 from kseg.errors import ConfigError, DataError
 from kseg.losses import parse_loss
 from kseg.models import NetworkSpec
-from kseg.training.dataset import dataset_of
 from kseg.training.hardware import available_memory
 from kseg.training.reporter import Reporter
 
@@ -84,7 +85,8 @@ def prepare(config: Config, reporter: Reporter) -> Prepared:
     """
     parse_loss(config.train.loss)
     network_spec(config, channels=1)  # a wrong name or size is told before the data are read
-    dataset = dataset_of(config.data)
+    data = config.data
+    dataset = find_dataset(**{**data.model_dump(), "split": make_split(data.split.model_dump())})
     train, val = dataset.samples("train"), dataset.samples("val")
     _check_batch(config.train.batch, len(train))
     report = check_dataset(dataset, on_progress=reporter.reading)

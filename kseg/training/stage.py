@@ -116,7 +116,7 @@ def _write_facts(folder: RunFolder, config: Config, prepared: Prepared, device: 
     write_text(folder / "args.yaml", to_yaml(config))
     write_json(folder / "env.json", describe_environment(device, precision))
     prepared.dataset.save(folder / "data.json")
-    draw_labels(folder / "labels.png", prepared.report, prepared.dataset.labels)
+    draw_labels(folder / "labels.png", prepared.report, prepared.dataset)
     draw_train_batch(folder / "train_batch.jpg", _train_data(config, prepared), prepared.dataset.labels)
 
 

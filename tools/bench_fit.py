@@ -1,0 +1,107 @@
+"""How much the training loop adds: images/s of ``kseg fit`` against the same compiled steps on tensors in memory.
+
+    python tools/bench_fit.py [--images 240] [--imgsz 128] [--epochs 4]
+
+Both run in one process, in turn, several times: A is `kseg.training.fit`'s own loop (tf.data, augmentation,
+callbacks, validations, results.csv and checkpoints of every epoch); B is ``train_on_batch`` and ``test_on_batch`` on one batch that lies
+in memory, as many steps and validations as A does. The ratio is B's time over A's.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kseg.quiet import load_tensorflow
+
+
+def make_faces(folder: Path, count: int, size: int) -> Path:
+    """A data set to train on."""
+    from kseg.data.synthetic import make_faces as draw
+
+    return draw(folder, count, size=(size, size), seed=0)
+
+
+def time_fit(config: Any) -> tuple[float, Any]:
+    """Seconds of the training loop after its first epoch, which compiles; and how the run went."""
+    from kseg.training import fit
+
+    result = fit(config)
+    return sum(row["seconds"] for row in result.rows[1:]), result
+
+
+def time_bare(config: Any, epochs: int) -> float:
+    """Seconds of the same steps and validations on a batch in memory."""
+    from kseg.training import Reporter
+    from kseg.training.prepare import prepare
+    from kseg.training.stage import compile_network
+
+    prepared = prepare(config, Reporter())
+    model = compile_network(config, prepared, "float32")
+    batch = config.train.batch
+    images = prepared.train.images[:batch].astype("float32")
+    masks = prepared.train.masks[:batch]
+    rest = len(prepared.val) % batch or batch
+    for _ in range(2):
+        model.train_on_batch(images, masks)
+        model.test_on_batch(images, masks)
+        model.test_on_batch(images[:rest], masks[:rest])
+    begin = time.perf_counter()
+    for _ in range(epochs):
+        for _ in range(prepared.steps):
+            model.train_on_batch(images, masks)
+        for _ in range(prepared.val_steps - 1):
+            model.test_on_batch(images, masks)
+        model.test_on_batch(images[:rest], masks[:rest])
+    return time.perf_counter() - begin
+
+
+@click.command()
+@click.option("--images", default=240, show_default=True, help="Images in all; 0.8 train, 0.1 validate.")
+@click.option("--imgsz", default=128, show_default=True)
+@click.option("--batch", default=16, show_default=True)
+@click.option("--epochs", default=4, show_default=True, help="Epochs timed; one more goes before them.")
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--widths", default="[16,32,64,128]", show_default=True)
+@click.option("--norm", default="none", show_default=True)
+def main(images: int, imgsz: int, batch: int, epochs: int, rounds: int, widths: str, norm: str) -> None:
+    """Print images/s of both, and their ratio, round by round."""
+    load_tensorflow()
+    from kseg.config import load_config, parse_set
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = make_faces(Path(folder) / "data", images, imgsz)
+        settings = {
+            "data.root": str(root),
+            "data.classes": ["background", "eyeglasses"],
+            "data.values": {0: "background", 255: "eyeglasses"},
+            "model.norm": norm,
+            "train.imgsz": imgsz,
+            "train.batch": batch,
+            "train.epochs": epochs + 1,
+            "train.patience": 0,
+            "train.device": "cpu",
+            "train.precision": "float32",
+            "run.project": folder,
+        }
+        config = load_config(None, {**settings, **dict([parse_set(f"model.widths={widths}")])})
+        ratios = []
+        for number in range(rounds):
+            fitted, result = time_fit(config)
+            bare = time_bare(config, epochs)
+            trained = epochs * batch * round(images * 0.8 / batch + 0.4999)
+            ratios.append(bare / fitted)
+            click.echo(
+                f"round {number + 1}: fit {trained / fitted:6.1f} images/s, bare steps {trained / bare:6.1f}, "
+                f"ratio {ratios[-1]:.3f}"
+            )
+        click.echo(f"median ratio {statistics.median(ratios):.3f} (the loop adds nothing at 1)")
+
+
+if __name__ == "__main__":
+    main()
