@@ -1,0 +1,30 @@
+"""Prediction: one narrow waist, `Predictor`, and one runtime a file behind it.
+
+::
+
+    image [H, W, 3] ─ resize → run(images [B, h, w, 3]) → scores [B, h, w, C] ─ resize → class ids [H, W]
+                               └ runtimes/: Keras, SavedModel, LiteRT, or any function
+
+Importing this loads no TensorFlow; a ``.tflite`` file is predicted without it.
+"""
+
+from kseg.inference.ahead import ahead
+from kseg.inference.files import PredictReport, Written, predict_files
+from kseg.inference.load import RUNTIMES, find_run, load_predictor, resolve_model
+from kseg.inference.predictor import Predictor, check_threshold
+from kseg.inference.sources import Source, find_sources
+
+__all__ = [
+    "RUNTIMES",
+    "PredictReport",
+    "Predictor",
+    "Source",
+    "Written",
+    "ahead",
+    "check_threshold",
+    "find_run",
+    "find_sources",
+    "load_predictor",
+    "predict_files",
+    "resolve_model",
+]

@@ -1,0 +1,131 @@
+"""`Predictor`: from a picture of any size to scores or class ids of that size, whatever runs the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kseg.card import ModelCard
+from kseg.errors import ArtifactError, UsageError
+from kseg.images import resize_image, resize_scores
+
+__all__ = ["Predictor", "Run", "check_threshold"]
+
+Pixels = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.uint8]
+
+Run = Callable[[Pixels], Scores]
+"""uint8 ``[B, h, w, 3]`` → float32 ``[B, h, w, C]`` in 0..1, at the network's own size."""
+
+
+def check_threshold(card: ModelCard, threshold: float | None) -> None:
+    """See that a threshold that the user asks for means something.
+
+    Raises:
+        UsageError: It is outside 0..1, or the model chooses among its classes without a threshold.
+    """
+    if threshold is None:
+        return
+    if not 0.0 <= threshold <= 1.0:
+        raise UsageError("not a threshold", where="--threshold", expected="a number in 0..1", found=str(threshold))
+    if card.channels > 1:
+        raise UsageError(
+            "this model takes no threshold", where="--threshold",
+            found=f"{card.channels} classes ({', '.join(card.labels.names)}), of which the best scored wins",
+            remedy="leave it out; a threshold is for background and one class",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """The one way from pictures to masks; evaluation, parity, benchmark and `kseg predict` all use it.
+
+    Args:
+        run: The network, as a plain function on a batch of its own size.
+        card: What the network expects and returns.
+
+    Example:
+
+    >>> from kseg.labels import LabelMap
+    >>> card = ModelCard("bright", "none", 2, 2, LabelMap(("background", "bright")))
+    >>> bright = Predictor(lambda images: (images[..., :1] / 255).astype(np.float32), card)
+    >>> bright.predict(np.array([[[255, 0, 0], [9, 0, 0]]], np.uint8)).tolist()
+    [[1, 0]]
+    """
+
+    run: Run
+    card: ModelCard
+
+    def scores(self, image: Pixels) -> Scores:
+        """The scores of every pixel.
+
+        Args:
+            image: RGB uint8 ``[H, W, 3]`` of any size.
+
+        Returns:
+            float32 ``[H, W, C]`` in 0..1, resized to the image's own size.
+
+        Raises:
+            ArtifactError: The network returns something else than its card says, or NaN.
+        """
+        return resize_scores(self._native(image), _size(image))
+
+    def predict(self, image: Pixels, threshold: float | None = None) -> Ids:
+        """The class of every pixel: uint8 ``[H, W]``. The scores are resized before they are decided on.
+
+        Args:
+            image: RGB uint8 ``[H, W, 3]`` of any size.
+            threshold: The score from which on a pixel is foreground (binary models); the card's by default.
+
+        Raises:
+            ArtifactError: As `scores`.
+        """
+        native = self._native(image)
+        if self.card.channels == 1:
+            return self.ids(resize_scores(native, _size(image)), threshold)
+        return _best_class(native, _size(image))
+
+    def ids(self, scores: Scores, threshold: float | None = None) -> Ids:
+        """Scores ``[..., C]`` → class ids uint8 ``[...]``."""
+        return self.card.class_ids(scores, threshold)
+
+    def _native(self, image: Pixels) -> Scores:
+        """The scores at the network's own size, ``[h, w, C]``."""
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ValueError(f"expected an RGB image uint8 [H, W, 3], found {image.dtype} {list(image.shape)}")
+        card = self.card
+        batch = np.ascontiguousarray(resize_image(image, (card.height, card.width))[None])
+        scores = self.run(batch)
+        expected = (1, card.height, card.width, card.channels)
+        if scores.shape != expected or scores.dtype != np.float32:
+            raise ArtifactError(
+                "the network contradicts its card", where=card.name, expected=f"float32 {list(expected)}",
+                found=f"{scores.dtype} {list(scores.shape)}",
+            )  # fmt: skip
+        if not np.isfinite(scores).all():
+            # Compared with a threshold, NaN would pass as background.
+            raise ArtifactError(
+                "the network returns NaN or infinite scores", where=card.name, remedy="its weights are broken"
+            )
+        native: Scores = scores[0]
+        return native
+
+
+def _size(image: npt.NDArray[Any]) -> tuple[int, int]:
+    return int(image.shape[0]), int(image.shape[1])
+
+
+def _best_class(native: Scores, size: tuple[int, int]) -> Ids:
+    """The argmax of the resized scores, a class at a time: 20 classes of a 12-megapixel photo would take a GB."""
+    best = resize_scores(native[..., :1], size)[..., 0].copy()
+    ids = np.zeros(size, np.uint8)
+    for k in range(1, native.shape[2]):
+        plane = resize_scores(np.ascontiguousarray(native[..., k : k + 1]), size)[..., 0]
+        ids[plane > best] = k
+        np.maximum(best, plane, out=best)
+    return ids

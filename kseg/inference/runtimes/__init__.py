@@ -1,0 +1,1 @@
+"""What runs a network: a file each, with ``load(path, card, *, device, threads)`` → a function on batches."""
