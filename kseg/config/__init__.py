@@ -1,0 +1,39 @@
+"""Every setting of a run, typed, explained and checked before anything slow begins. Loads no TensorFlow.
+
+::
+
+    defaults  <  the YAML file  <  overrides (--data, --set, flags)   →   Config
+"""
+
+from kseg.config.load import json_schema, load_config, to_yaml
+from kseg.config.messages import describe
+from kseg.config.overrides import Given, parse_set
+from kseg.config.schema import (
+    AugmentConfig,
+    Config,
+    DataConfig,
+    FoldersSplit,
+    FractionsSplit,
+    ListsSplit,
+    ModelConfig,
+    RunConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "AugmentConfig",
+    "Config",
+    "DataConfig",
+    "FoldersSplit",
+    "FractionsSplit",
+    "Given",
+    "ListsSplit",
+    "ModelConfig",
+    "RunConfig",
+    "TrainConfig",
+    "describe",
+    "json_schema",
+    "load_config",
+    "parse_set",
+    "to_yaml",
+]

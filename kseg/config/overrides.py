@@ -1,0 +1,130 @@
+"""Settings from flags, laid over those from the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic.fields import FieldInfo
+
+from kseg.config.document import KeyPath, parse, short
+from kseg.config.messages import Problem
+from kseg.config.schema import AugmentConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
+from kseg.errors import UsageError
+
+__all__ = ["Given", "Override", "apply", "collect", "parse_set"]
+
+_FIELDS: Final[dict[str, dict[str, FieldInfo]]] = {
+    "data": DataConfig.model_fields,
+    "model": ModelConfig.model_fields,
+    "train": TrainConfig.model_fields,
+    "augment": AugmentConfig.model_fields,
+    "run": RunConfig.model_fields,
+}
+_BY: Final = ("data", "split", "by")
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value with the flag that gave it, for messages: ``Given(3, "--epochs")``."""
+
+    value: Any
+    flag: str
+
+
+@dataclass(frozen=True)
+class Override:
+    """One key to set, and the flag that set it."""
+
+    path: KeyPath
+    value: Any
+    flag: str | None = None
+
+
+def parse_set(text: str) -> tuple[str, Any]:
+    """Split ``key.sub=value`` and read the value as YAML.
+
+    Returns:
+        The dotted key and the value: ``train.lr=1e-4`` gives ``("train.lr", 0.0001)``, and nothing after ``=`` None.
+
+    Raises:
+        UsageError: There is no ``=``, or no key before it.
+        ConfigError: The value is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    flag = f"--set {short(text, 80)}"
+    if not equals or not key.strip():
+        raise UsageError("not a setting", where=flag, expected="KEY=VALUE, as train.lr=0.001")
+    return key.strip(), parse(value, where=flag, numbered=False).data
+
+
+def collect(overrides: Mapping[str, Any]) -> list[Override]:
+    """The overrides, parents before children and `data.split.by` before its siblings.
+
+    A mapping for a whole section sets its keys one by one; any other mapping replaces what was there.
+    """
+    found: list[Override] = []
+    for key, given in overrides.items():
+        value, flag = (given.value, given.flag) if isinstance(given, Given) else (given, None)
+        path = _key_path(str(key))
+        if len(path) == 1 and path[0] in _FIELDS and isinstance(value, Mapping):
+            found += [Override((*path, str(name)), inner, flag) for name, inner in value.items()]
+        else:
+            found.append(Override(path, value, flag))
+    return sorted(found, key=lambda override: (len(override.path), override.path[-1] != "by"))
+
+
+def _key_path(key: str) -> KeyPath:
+    return tuple(int(part) if part.isascii() and part.isdigit() and len(part) < 10 else part for part in key.split("."))
+
+
+def apply(tree: dict[Any, Any], path: KeyPath, value: Any) -> Problem | None:
+    """Set one key in the tree, in place. Returns what is wrong with the key, if anything."""
+    if path == _BY and isinstance(tree.get("data"), (dict, type(None))):
+        _change_split(tree, value)
+        return None
+    parent: Any = tree
+    for depth, part in enumerate(path[:-1], start=1):
+        inner = _get(parent, part)
+        if inner is None:
+            inner = _default(path[:depth])
+            problem = _put(parent, part, inner, path[:depth])
+            if problem:
+                return problem
+        parent = inner
+    return _put(parent, path[-1], value, path)
+
+
+def _change_split(tree: dict[Any, Any], kind: Any) -> None:
+    """The keys of another kind of split mean something else, even where they have the same names."""
+    data = tree.setdefault("data", {})
+    split = data.get("split")
+    same = isinstance(split, dict) and split.get("by", "fractions") == kind
+    data["split"] = {**(split if same and split else {}), "by": kind}
+
+
+def _get(parent: Any, part: str | int) -> Any:
+    if isinstance(parent, dict):
+        return parent.get(part)
+    return parent[part] if isinstance(parent, list) and isinstance(part, int) and part < len(parent) else None
+
+
+def _put(parent: Any, part: str | int, value: Any, path: KeyPath) -> Problem | None:
+    if isinstance(parent, dict):
+        parent[part] = value
+        return None
+    if isinstance(parent, list):
+        if isinstance(part, int) and part < len(parent):
+            parent[part] = value
+            return None
+        return Problem(path, "no such item", f"a number from 0 to {len(parent) - 1}", short(repr(part)))
+    found = short(repr(parent))
+    return Problem(path, "the key cannot be set, since what it lies in has no keys", "a mapping or a list", found)
+
+
+def _default(path: KeyPath) -> Any:
+    """What an override below a key that the file leaves out starts from: its default where that is a list."""
+    fields = _FIELDS.get(str(path[0]), {})
+    default = fields[str(path[1])].default if len(path) == 2 and path[1] in fields else None
+    return list(default) if isinstance(default, tuple) else {}
