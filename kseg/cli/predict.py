@@ -1,0 +1,94 @@
+"""``kseg predict``: masks for pictures without any truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kseg.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from kseg.inference import PredictReport
+
+__all__ = ["command"]
+
+
+@click.command("predict")
+@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder that the masks go to.")
+@click.option("--overlay", is_flag=True, help="Also write the pictures with the masks drawn on them.")
+@click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ with several classes.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Score from which on a pixel is foreground.  [default: the model's]",
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to run."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the runtime's]")
+def command(
+    model: Path,
+    sources: tuple[str, ...],
+    out: Path,
+    overlay: bool,
+    save_prob: bool,
+    threshold: float | None,
+    device: Any,
+    threads: int | None,
+) -> None:
+    """Write a mask for every picture; no truth is needed.
+
+    MODEL is a run folder, a .keras file, a SavedModel folder or a .tflite file. SOURCE is a picture, a folder
+    (searched at any depth) or a quoted pattern. Masks are PNG files of the picture's own size that hold the data's
+    own mask values (0 and 255, say).
+
+    \b
+      kseg predict runs/fit/NAME photos/ --out masks/
+      kseg predict runs/fit/NAME a.jpg 'more/*.png' --out masks/ --overlay
+      kseg predict saved_models/NAME/model_int8.tflite photos/ --out masks/ --save-prob
+    """
+    from kseg.card import read_card
+    from kseg.cli.counting import counting
+    from kseg.files import make_folder
+    from kseg.inference import check_threshold, find_sources, load_predictor, predict_files, resolve_model
+
+    # What can be wrong with the command is told before a runtime loads for seconds.
+    path = resolve_model(model)
+    check_threshold(read_card(path), threshold)
+    find_sources(sources)
+    make_folder(out)
+    predictor = load_predictor(path, device=device, threads=threads)
+    with counting("predicting") as tell:
+        report = predict_files(
+            predictor, sources, out, overlay=overlay, save_prob=save_prob, threshold=threshold, on_progress=tell
+        )
+    _tell(report, overlay=overlay, prob=(".png" if predictor.card.channels == 1 else ".npz") if save_prob else None)
+
+
+def _tell(report: PredictReport, *, overlay: bool, prob: str | None) -> None:
+    """Print the outcome. Raises PartialFailure if a picture failed."""
+    import logging
+
+    from kseg.images import printable
+
+    log = logging.getLogger("kseg")
+    for entry in report.renamed:
+        log.warning("%s is in %s, since another picture has its name", printable(entry.image), printable(entry.mask))
+    if report.written and report.background_only == len(report.written):
+        log.warning("the model predicts background only on all %d images", len(report.written))
+    total = len(report.written) + len(report.failed)
+    if report.written:
+        click.echo(f"masks: {printable(report.out / '<name>.png')}")
+        if overlay:
+            click.echo(f"overlays: {printable(report.out / '<name>_overlay.jpg')}")
+        if prob:
+            click.echo(f"scores: {printable(report.out / f'<name>_prob{prob}')}")
+    click.echo(f"{len(report.written)} of {total} images predicted; {report.background_only} hold background only")
+    for reason in report.failed.values():
+        click.echo(f"failed: {reason}", err=True)
+    if report.failed:
+        raise PartialFailure(f"{len(report.failed)} of {total} images failed")

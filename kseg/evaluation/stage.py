@@ -1,0 +1,92 @@
+"""``evaluate``: a predictor and samples with masks in, `Scores` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kseg.data import Sample
+from kseg.errors import DataError
+from kseg.evaluation.scores import ImageScore, Scores
+from kseg.images import printable, read_image, read_mask
+from kseg.inference import Predictor, ahead, check_threshold
+from kseg.labels import IGNORE, LabelMap
+from kseg.metrics import confusion_matrix
+
+__all__ = ["check_labels", "evaluate"]
+
+Ids = npt.NDArray[np.uint8]
+
+
+def evaluate(
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    labels: LabelMap,
+    *,
+    threshold: float | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Scores:
+    """Score a predictor against true masks, each image at its original size.
+
+    Args:
+        predictor: What is scored.
+        samples: Images with masks.
+        labels: What the masks' values mean; its classes are the model's.
+        threshold: The score from which on a pixel is foreground (binary models); the model's own by default.
+        on_progress: Called with the images done and in all.
+
+    Raises:
+        UsageError: The threshold means nothing.
+        DataError: There are no samples, the classes are not the model's, or an image or mask cannot be used.
+    """
+    card = predictor.card
+    check_threshold(card, threshold)
+    check_labels(labels, card.labels)
+    if not samples:
+        raise DataError("there are no images to evaluate on")
+    table = labels.table()
+    rows: list[ImageScore] = []
+    for sample, pair_of in ahead(lambda sample: _read(sample, labels, table), samples):
+        image, truth = pair_of()
+        matrix = confusion_matrix(truth, predictor.predict(image, threshold), labels.num_classes)
+        rows.append(ImageScore(sample.key, matrix, labels.foreground))
+        if on_progress:
+            on_progress(len(rows), len(samples))
+    used = (card.threshold if threshold is None else threshold) if card.channels == 1 else None
+    return Scores(labels, tuple(rows), used)
+
+
+def check_labels(data: LabelMap, model: LabelMap) -> None:
+    """See that the data have the model's classes, in its order. Raises DataError."""
+    if data.names != model.names:
+        raise DataError(
+            "the data have other classes than the model", expected=", ".join(model.names), found=", ".join(data.names),
+            remedy="evaluate on data with the model's classes, in its order (data.classes)",
+        )  # fmt: skip
+
+
+def _read(sample: Sample, labels: LabelMap, table: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.uint8], Ids]:
+    if sample.mask is None:
+        raise DataError("the image has no mask to be scored against", where=printable(sample.image))
+    image, mask = read_image(sample.image), read_mask(sample.mask)
+    if mask.shape != image.shape[:2]:
+        raise DataError(
+            "the mask is not of the image's size", where=printable(sample.mask), expected=_size(image),
+            found=_size(mask),
+        )  # fmt: skip
+    try:
+        return image, labels.encode(mask, table)
+    except ValueError:
+        values = labels.unmapped(mask)
+        raise DataError(
+            "the mask holds values that are not in the label map", where=printable(sample.mask),
+            found=", ".join(map(str, values)),
+            remedy=f"say in data.values what they stand for, e.g. {values[0]}: {IGNORE}",
+        ) from None  # fmt: skip
+
+
+def _size(array: npt.NDArray[Any]) -> str:
+    return f"{array.shape[0]} × {array.shape[1]} (height × width)"
