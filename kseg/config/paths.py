@@ -30,7 +30,7 @@ def is_path(key: KeyPath, value: object, tree: Mapping[Any, Any]) -> bool:
     if key in _LISTS:
         data = tree.get("data")
         split = data.get("split") if isinstance(data, Mapping) else None
-        return isinstance(split, Mapping) and split.get("by") == "lists" and isinstance(value, (str, Path))
+        return isinstance(split, Mapping) and split.get("by") == "lists" and isinstance(value, str) and value != ""
     if key == _WEIGHTS and value == _IMAGENET:
         return False
     return key in _ALWAYS and isinstance(value, (str, Path))
@@ -100,11 +100,7 @@ def unusable(config: Config) -> list[Problem]:
     root, weights = config.data.root, config.model.weights
     if not os.path.isdir(root):
         what = "not a folder" if os.path.exists(root) else "no such folder"
-        problems.append(
-            Problem(
-                _ROOT, what, "the folder of the dataset", short(str(root), 200), "mend data.root or pass --data FOLDER"
-            )
-        )
+        problems.append(Problem(_ROOT, what, "the folder of the dataset", short(str(root), 200), _remedy(root)))
     if isinstance(weights, Path) and not os.path.isfile(weights):
         near = nearest(weights.name, [_IMAGENET])
         remedy = f"did you mean {near!r}?" if near else None
@@ -112,3 +108,9 @@ def unusable(config: Config) -> list[Problem]:
             Problem(_WEIGHTS, "no such file", "imagenet, or a file of weights", short(str(weights), 200), remedy)
         )
     return problems
+
+
+def _remedy(root: Path) -> str:
+    if root.suffix.lower() in {".yaml", ".yml"}:
+        return "name a configuration file first, without --data"
+    return "mend data.root or pass --data FOLDER"

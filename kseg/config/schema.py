@@ -130,12 +130,12 @@ class FractionsSplit(_Section):
 
 
 class FoldersSplit(_Section):
-    """Split by sub-folders: ``{split}`` in `data.images` and `data.masks` stands for their names."""
+    """Split by sub-folders of `data.images` and `data.masks`, or by what ``{split}`` stands for in them."""
 
     by: Literal["folders"] = Field(description="Each split has folders of its own.")
-    train: SomeText = Field("train", description="What {split} stands for in training.")
-    val: SomeText = Field("val", description="What {split} stands for in validation.")
-    test: SomeText = Field("test", description="What {split} stands for in the final test.")
+    train: SomeText = Field("train", description="The training folder, or what {split} stands for.")
+    val: Text = Field("val", description="The same for validation. Empty: none.")
+    test: Text = Field("test", description="The same for the final test. Empty: none.")
 
 
 class ListsSplit(_Section):
@@ -143,8 +143,8 @@ class ListsSplit(_Section):
 
     by: Literal["lists"] = Field(description="Each split has a text file with one sample a line.")
     train: SomeText = Field(description="The file that lists the training samples.")
-    val: SomeText = Field(description="The file that lists the validation samples.")
-    test: SomeText = Field(description="The file that lists the test samples.")
+    val: Text = Field("", description="The file that lists the validation samples. Empty: none.")
+    test: Text = Field("", description="The file that lists the test samples. Empty: none.")
 
 
 Split: TypeAlias = Annotated[FractionsSplit | FoldersSplit | ListsSplit, Field(discriminator="by")]
@@ -160,11 +160,11 @@ class DataConfig(_Section):
 
     root: Path = Field(description="The folder of the dataset. Other paths of this section lie in it.")
     images: SomeText = Field(
-        "images", description="Folder (searched at any depth) or glob of the pictures, relative to root."
+        "images",
+        description="Folder (searched at any depth) or glob of the pictures, relative to root. "
+        "{split} in it stands for the folder of data.split.",
     )
-    masks: SomeText = Field(
-        "masks", description="Folder (searched at any depth) or glob of the masks, relative to root."
-    )
+    masks: SomeText = Field("masks", description="Folder (searched at any depth) or glob of the masks, as images.")
     mask_suffix: Text = Field(
         "", description="What a mask's name has after the picture's, e.g. _mask for cat.jpg and cat_mask.png."
     )

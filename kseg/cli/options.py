@@ -1,0 +1,59 @@
+"""Options that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["config_argument", "data_option", "overrides_from", "set_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_argument(function: F) -> F:
+    """``[CONFIG]``: a YAML file, as `config`: Path or None."""
+    return click.argument("config", required=False, type=click.Path(path_type=Path))(function)
+
+
+def data_option(function: F) -> F:
+    """``--data FOLDER``, as `data`: str or None."""
+    text = "Folder of the images and masks (data.root)."
+    return click.option("--data", metavar="FOLDER", help=text)(function)
+
+
+def set_option(function: F) -> F:
+    """``--set KEY=VALUE``, any number of times, as `settings`: a tuple of texts."""
+    text = "Any other key, e.g. --set train.lr=1e-4 --set 'model.widths=[16, 32]'."
+    return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(function)
+
+
+def overrides_from(
+    data: str | Path | None = None, settings: Sequence[str] = (), flags: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Everything that the command line sets, for `kseg.config.load_config`; the later wins.
+
+    Args:
+        data: The value of ``--data``.
+        settings: The values of ``--set``, in their order.
+        flags: Dotted key → value of a command's own flags, ``--name`` for the key ``….name``; None is not given.
+
+    Raises:
+        UsageError: A setting has no ``=``.
+        ConfigError: A setting's value is not YAML.
+    """
+    from kseg.config import Given, parse_set
+
+    given: dict[str, Any] = {}
+    for key, value in (flags or {}).items():
+        if value is not None:
+            given[key] = Given(value, f"--{key.rpartition('.')[2].replace('_', '-')}")
+    if data is not None:
+        given["data.root"] = Given(str(data), "--data")
+    for text in settings:
+        key, value = parse_set(text)
+        given.pop(key, None)  # the last one of a key also takes the last place
+        given[key] = Given(value, f"--set {text}")
+    return given
