@@ -6,7 +6,8 @@ load_arrays      a split decoded and resized once → Arrays
 pipeline         Arrays, or Streamed → batches (imports TensorFlow: `from kseg.data import pipeline`)
 """
 
-from kseg.data.arrays import Arrays, Augment, Streamed, load_arrays
+from kseg.data.arrays import Arrays, Streamed, load_arrays
+from kseg.data.augment import Augment
 from kseg.data.checks import DatasetReport, check_dataset
 from kseg.data.discover import find_dataset
 from kseg.data.samples import SPLITS, Dataset, Sample, SplitName

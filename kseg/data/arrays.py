@@ -10,55 +10,13 @@ import numpy.typing as npt
 
 from kseg.data.parallel import Progress, parallel_map
 from kseg.data.samples import Sample
-from kseg.errors import ConfigError, DataError, some
+from kseg.errors import DataError, some
 from kseg.images import printable, read_image, read_mask, resize_image, resize_mask
 from kseg.labels import LabelMap
 
-__all__ = ["Arrays", "Augment", "Streamed", "load_arrays", "load_sample"]
+__all__ = ["Arrays", "Streamed", "load_arrays", "load_sample"]
 
 Ids = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Augment:
-    """How training samples are varied; every default leaves them as they are.
-
-    Args:
-        hflip, vflip, rot90: Probabilities in 0..1. ``rot90`` turns by 90, 180 or 270 degrees (90 and 270 only where
-            height and width are equal).
-        brightness: The image gets up to this share of white added or taken away.
-        contrast, saturation: The distance from the image's mean, and from grey, is multiplied by 1 ± up to this.
-        scale: The least and the greatest enlargement about the centre.
-        rotate: Turned by up to this many degrees either way.
-
-    Raises:
-        ConfigError: A value is out of its range.
-    """
-
-    hflip: float = 0.0
-    vflip: float = 0.0
-    rot90: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    scale: tuple[float, float] = (1.0, 1.0)
-    rotate: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("hflip", "vflip", "rot90", "brightness", "contrast", "saturation"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError("out of range", where=f"augment.{name}", expected="0..1", found=getattr(self, name))
-        if not 0.0 < self.scale[0] <= self.scale[1]:
-            raise ConfigError(
-                "out of range", where="augment.scale", expected="0 < least ≤ greatest", found=str(self.scale)
-            )
-        if not 0.0 <= self.rotate <= 180.0:
-            raise ConfigError("out of range", where="augment.rotate", expected="0..180", found=str(self.rotate))
-
-    @property
-    def warps(self) -> bool:
-        """Whether samples are scaled or turned by any angle."""
-        return tuple(self.scale) != (1.0, 1.0) or self.rotate > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +36,15 @@ class Arrays:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.masks.shape[1], self.masks.shape[2]
+
+    def sample(self, index: int) -> tuple[npt.NDArray[np.uint8], Ids]:
+        """One image ``[H, W, 3]`` and its mask ``[H, W]``; not to be written to."""
+        return self.images[index], self.masks[index]
+
 
 @dataclass(frozen=True)
 class Streamed:
@@ -95,6 +62,10 @@ class Streamed:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def sample(self, index: int) -> tuple[npt.NDArray[np.uint8], Ids]:
+        """One image ``[H, W, 3]`` and its mask ``[H, W]``, as `load_arrays` loads them. Raises DataError."""
+        return load_sample(self.samples[index], self.labels, self.size)
 
 
 def load_arrays(
