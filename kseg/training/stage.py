@@ -217,6 +217,7 @@ def _loop(model: keras.Model, config: Config, prepared: Prepared, callbacks: lis
         validation_data=eval_batches(prepared.val, batch=config.train.batch),
         validation_steps=prepared.val_steps,
         callbacks=callbacks,
+        shuffle=False,  # the pipeline does it; Keras would warn
         verbose=0,
     )
 

@@ -1,0 +1,306 @@
+"""What a training leaves behind, and what it does when things go wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from kseg.card import read_card
+from kseg.config import load_config
+from kseg.data import Dataset
+from kseg.errors import ConfigError, DataError, Interrupted, OutputError, TrainingError, UsageError
+from kseg.files import write_text
+from kseg.models import load_model
+from kseg.training import FitResult, fit
+from kseg.training.hardware import Device, choose_device, choose_precision
+
+from .conftest import Listener, config_for, draw_discs
+
+Trained = tuple[FitResult, Listener]
+
+
+class TestRunFolder:
+    def test_everything_is_there(self, trained: Trained) -> None:
+        folder = trained[0].folder
+        assert folder.parts[-2:] == ("fit", "first")
+        assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()) == [
+            "args.yaml", "data.json", "env.json", "labels.png", "results.csv", "results.png",
+            "train_batch.jpg", "val_pred.jpg", "weights/best.keras", "weights/last.keras",
+        ]  # fmt: skip
+
+    def test_it_learnt(self, trained: Trained) -> None:
+        result, _ = trained
+        assert result.best["val_iou"] > 0.8
+        assert result.rows[-1]["loss"] < 0.3 * result.rows[0]["loss"]
+
+    def test_args_train_the_same_again(self, trained: Trained) -> None:
+        args = trained[0].folder / "args.yaml"
+        assert load_config(args).train.epochs == 8
+        assert yaml.safe_load(args.read_text())["model"]["widths"] == [4, 8]
+
+    def test_data_json_is_the_split(self, trained: Trained, discs: Path) -> None:
+        dataset = Dataset.load(trained[0].folder / "data.json")
+        assert len(dataset.samples("all")) == 24
+        assert dataset.root == discs
+        assert dataset.fingerprint() == read_card(trained[0].folder / "weights/best.keras").provenance["data_fingerprint"]
+
+    def test_env_says_where_it_ran(self, trained: Trained) -> None:
+        env = json.loads((trained[0].folder / "env.json").read_text())
+        assert env["precision"] == "float32"
+        assert env["packages"]["keras"] == keras.__version__
+        assert "cores" in env["cpu"]
+
+    def test_results_are_the_rows(self, trained: Trained) -> None:
+        result, listener = trained
+        rows = list(csv.DictReader((result.folder / "results.csv").open()))
+        assert [float(row["epoch"]) for row in rows] == list(range(1, len(result.rows) + 1))
+        assert float(rows[-1]["val_iou"]) == pytest.approx(result.rows[-1]["val_iou"], rel=1e-4)
+        assert listener.rows == list(result.rows)
+
+    def test_the_reporter_hears_each_step(self, trained: Trained) -> None:
+        heard = trained[1].heard
+        assert heard[0] == "started"
+        assert heard[1] == "1:1/5"
+        assert heard[-1] == "finished"
+
+    def test_best_is_the_best_epoch_and_last_the_last(self, trained: Trained) -> None:
+        result, _ = trained
+        best, last = (read_card(result.folder / "weights" / f"{name}.keras").provenance for name in ("best", "last"))
+        scores = [row["val_iou"] for row in result.rows]
+        assert best["epoch"] == result.best_epoch == int(np.argmax(scores)) + 1
+        assert last["epoch"] == len(scores)
+        assert best["scores"]["val_iou"] == pytest.approx(max(scores), abs=1e-5)
+
+    def test_the_saved_network_scores_what_training_said(self, trained: Trained) -> None:
+        """The file ends in the activation, in float32, and has the weights of that very epoch."""
+        result, _ = trained
+        model, card = load_model(result.folder / "weights" / "best.keras")
+        dataset = Dataset.load(result.folder / "data.json")
+        hit = either = 0
+        for sample in dataset.samples("val"):
+            image = np.asarray(Image.open(sample.image).convert("RGB"), np.float32)
+            assert sample.mask
+            truth = np.asarray(Image.open(sample.mask)) > 0
+            found = card.class_ids(np.asarray(model(image[None])))[0] == 1
+            hit, either = hit + (found & truth).sum(), either + (found | truth).sum()
+        assert hit / either == pytest.approx(result.best["val_iou"], abs=1e-4)
+
+    @pytest.mark.parametrize("name", ["labels.png", "results.png", "train_batch.jpg", "val_pred.jpg"])
+    def test_pictures_show_something(self, trained: Trained, name: str) -> None:
+        picture = np.asarray(Image.open(trained[0].folder / name).convert("RGB"))
+        assert min(picture.shape[:2]) >= 150
+        assert picture.std() > 20
+
+    def test_a_second_run_takes_a_new_folder(self, trained: Trained, discs: Path) -> None:
+        project = trained[0].folder.parents[1]
+        again = fit(config_for(discs, project, train__epochs=1, run__name="first"))
+        assert again.folder.name == "first2"
+
+
+def test_the_same_seed_gives_the_same_training(discs: Path, tmp_path: Path) -> None:
+    losses = [fit(config_for(discs, tmp_path / str(i), train__epochs=1)).rows[0]["loss"] for i in range(2)]
+    other = fit(config_for(discs, tmp_path / "x", train__epochs=1, train__seed=1)).rows[0]["loss"]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert other != pytest.approx(losses[0], rel=1e-4)
+
+
+def test_decoding_at_each_use_trains_the_same(discs: Path, tmp_path: Path) -> None:
+    ram, none = (
+        fit(config_for(discs, tmp_path / cache, train__epochs=1, train__cache=cache)).rows[0] for cache in ("ram", "none")
+    )
+    assert none["loss"] == pytest.approx(ram["loss"], rel=1e-3)
+    assert none["val_iou"] == pytest.approx(ram["val_iou"], abs=2e-3)
+
+
+def test_patience_ends_a_training_that_gains_nothing(discs: Path, tmp_path: Path) -> None:
+    config = config_for(discs, tmp_path, train__lr=1e-9, train__epochs=30, train__patience=2)
+    result = fit(config)
+    assert result.stopped_early
+    assert len(result.rows) < 10
+
+
+def test_several_classes_with_ignored_pixels(tmp_path: Path) -> None:
+    data = draw_discs(tmp_path / "data", 12)
+    for path in (data / "masks").iterdir():
+        mask = np.asarray(Image.open(path)) // 255
+        mask = np.where(np.arange(32)[:, None] < 16, mask, mask * 2)
+        mask[:2] = 9
+        Image.fromarray(mask.astype(np.uint8)).save(path)
+    values = {0: "ground", 1: "upper", 2: "lower", 9: "ignore"}
+    classes = ["ground", "upper", "lower"]
+    settings: dict[str, Any] = {"data__classes": classes, "data__values": values, "train__loss": "cross_entropy + dice"}
+    result = fit(config_for(data, tmp_path, **settings, train__monitor="val_mean_iou"))
+    card = read_card(result.folder / "weights" / "best.keras")
+    assert (card.activation, card.channels) == ("softmax", 3)
+    assert 0 <= result.best["val_mean_iou"] <= 1
+
+
+class TestMistakes:
+    def test_a_batch_larger_than_the_data(self, discs: Path, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"train\.batch: the batch is larger than the training data; expected at most"):
+            fit(config_for(discs, tmp_path, train__batch=64))
+        assert not (tmp_path / "fit").exists(), "a training that cannot begin leaves no folder"
+
+    def test_a_size_that_does_not_divide(self, discs: Path, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"does not divide by 4.*the nearest size that works: --imgsz 32 36"):
+            fit(config_for(discs, tmp_path, train__imgsz=[33, 35]))
+
+    def test_an_unknown_loss(self, discs: Path, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"train\.loss: unknown loss 'dise'.*did you mean 'dice'"):
+            fit(config_for(discs, tmp_path, train__loss="dise"))
+
+    def test_a_quarter_turn_of_a_picture_that_is_not_square(self, discs: Path, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match=r"augment\.rot90: a quarter turn changes the shape"):
+            fit(config_for(discs, tmp_path, train__imgsz=[32, 64], augment__rot90=0.5))
+
+    def test_no_gpu(self, discs: Path, tmp_path: Path) -> None:
+        if choose_device("auto").kind == "gpu":
+            pytest.skip("there is a GPU")
+        with pytest.raises(UsageError, match=r"train\.device: no GPU is visible to tensorflow"):
+            fit(config_for(discs, tmp_path, train__device="gpu"))
+
+    def test_an_empty_validation(self, discs: Path, tmp_path: Path) -> None:
+        split = {"by": "fractions", "train": 1.0, "val": 0.0, "test": 0.0}
+        with pytest.raises(DataError, match="val"):
+            fit(config_for(discs, tmp_path, data__split=split))
+
+    def test_a_project_that_cannot_be_written(self, discs: Path, tmp_path: Path) -> None:
+        write_text(tmp_path / "file", "")
+        with pytest.raises(OutputError, match="the output folder cannot be written; found Not a directory"):
+            fit(config_for(discs, tmp_path / "file"))
+
+
+def test_a_nan_loss_names_the_batch_and_keeps_the_last_good_weights(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Epoch 1 is sound; in epoch 2 the weights are poisoned before the second step."""
+    config = config_for(discs, tmp_path)
+
+    class Poison(Listener):
+        def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
+            if (epoch, step) == (2, 1):
+                weights[0].trainable_weights[0].assign(np.full(weights[0].trainable_weights[0].shape, np.nan))
+
+    weights: list[keras.Model] = []
+    original = keras.Model.fit
+
+    def spy(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        weights.append(model)
+        return original(model, *args, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", spy)
+    with pytest.raises(TrainingError) as caught:
+        fit(config, reporter=Poison())
+    message = str(caught.value)
+    assert "train.loss: the loss became nan at epoch step 2 (step 7 in all); found the batch images/" in message
+    assert message.count("images/") == 4
+    assert "lower train.lr, or look at these files; the weights of epoch 1 are in" in message
+    last = next(tmp_path.rglob("last.keras"))
+    model, card = load_model(last)
+    assert card.provenance["epoch"] == 1
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_a_full_disk_keeps_the_earlier_checkpoint(discs: Path, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class FullAfterOne(Listener):
+        def epoch(self, row: Any, epochs: int, *, best: bool) -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2048, hard))
+
+    try:
+        with pytest.raises(OutputError, match=r"last\.keras: cannot write the file.*the earlier file is untouched"):
+            fit(config_for(discs, tmp_path), reporter=FullAfterOne())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    _, card = load_model(next(tmp_path.rglob("last.keras")))
+    assert card.provenance["epoch"] == 1
+
+
+def test_a_stop_between_steps_saves_the_moment(discs: Path, tmp_path: Path) -> None:
+    class Impatient(Listener):
+        def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
+            if (epoch, step) == (2, 2):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted) as caught:
+        fit(config_for(discs, tmp_path, train__epochs=50), reporter=Impatient())
+    assert caught.value.exit_code == 130
+    folder = next(tmp_path.rglob("args.yaml")).parent
+    assert len((folder / "results.csv").read_text().splitlines()) == 2
+    assert (folder / "results.png").is_file()
+    load_model(folder / "weights" / "last.keras")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "the handler is given back"
+
+
+def command(discs: Path, project: Path) -> list[str]:
+    return [
+        sys.executable, "-m", "kseg", "fit", "--data", str(discs), "--imgsz", "32", "--epochs", "500", "--batch", "4",
+        "--patience", "0", "--project", str(project), "--name", "x", "--set", "model.widths=[4]",
+    ]  # fmt: skip
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    for _ in range(1200):
+        if path.exists():
+            return
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.1)
+    raise AssertionError(f"{path} never came")
+
+
+def test_ctrl_c_on_the_command_line(discs: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(command(discs, tmp_path), stderr=subprocess.PIPE, text=True)
+    wait_for(tmp_path / "fit" / "x" / "results.csv", process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "error:" in said.splitlines()[-1]
+    assert "the weights of this moment are in" in said.splitlines()[-1]
+    load_model(tmp_path / "fit" / "x" / "weights" / "last.keras")
+
+
+def test_kill_9_leaves_whole_files(discs: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(command(discs, tmp_path), stderr=subprocess.DEVNULL, text=True)
+    folder = tmp_path / "fit" / "x"
+    wait_for(folder / "results.csv", process)
+    time.sleep(0.3)
+    process.kill()
+    process.wait()
+    for name in ("best", "last"):
+        load_model(folder / "weights" / f"{name}.keras")
+    rows = list(csv.DictReader((folder / "results.csv").open()))
+    assert all(row["val_iou"] for row in rows)
+    Dataset.load(folder / "data.json")
+
+
+class TestHardware:
+    @pytest.mark.parametrize(
+        ("device", "expected"),
+        [
+            (Device("gpu", "A100", (8, 0)), "mixed_bfloat16"),
+            (Device("gpu", "T4", (7, 5)), "mixed_float16"),
+            (Device("gpu", "P100", (6, 0)), "float32"),
+            (Device("gpu", "unknown"), "float32"),
+        ],
+    )
+    def test_mixed_precision_where_the_gpu_gains(self, device: Device, expected: str) -> None:
+        assert choose_precision("auto", device) == expected
+
+    def test_what_the_user_says_stands(self) -> None:
+        assert choose_precision("mixed_bfloat16", Device("cpu", "any")) == "mixed_bfloat16"
