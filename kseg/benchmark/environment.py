@@ -1,0 +1,67 @@
+"""What a benchmark ran on, without loading TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from kseg import __version__
+
+__all__ = ["cores", "describe", "environment"]
+
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy")
+
+
+def cores() -> int:
+    """How many CPU cores this process may use (not how many the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def environment() -> dict[str, Any]:
+    """Machine and library versions, plain JSON types."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": cores(),
+        "memory_gb": _memory_gb(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "kseg": __version__,
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def describe(environment: dict[str, Any]) -> str:
+    """The line above a table: the CPU, its cores and the versions."""
+    packages = environment["packages"]
+    gpus = environment.get("gpus") or []
+    parts = [
+        f"{environment['cpu']}, {environment['cores']} cores",
+        *gpus,
+        f"TensorFlow {packages.get('tensorflow')}",
+        f"LiteRT {packages.get('ai-edge-litert')}",
+        f"Python {environment['python']}",
+    ]
+    return " · ".join(parts)
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _memory_gb() -> float:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,83 @@
+"""Which model files a command line means: runs, single files, and all artifacts of an export folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kseg.card import read_card
+from kseg.errors import UsageError
+from kseg.inference import resolve_model
+
+__all__ = ["Target", "find_targets"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One artifact to measure.
+
+    Args:
+        model: What to call it.
+        path: The file or SavedModel folder.
+        runtime: ``keras``, ``saved_model`` or ``tflite``.
+    """
+
+    model: str
+    path: Path
+    runtime: str
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk."""
+        return sum(file.stat().st_size for file in self._files())
+
+    def sha256(self) -> str:
+        """Of all its bytes, and of the names in a folder."""
+        total = hashlib.sha256()
+        for file in self._files():
+            if file != self.path:
+                total.update(file.relative_to(self.path).as_posix().encode())
+            total.update(file.read_bytes())
+        return total.hexdigest()
+
+    def _files(self) -> list[Path]:
+        return sorted(f for f in self.path.rglob("*") if f.is_file()) if self.path.is_dir() else [self.path]
+
+
+def find_targets(models: Sequence[Path]) -> list[Target]:
+    """Every artifact that the paths stand for, in the order given.
+
+    Raises:
+        ArtifactError: A path is no model, or a model that kseg did not write.
+        UsageError: The same artifact is named twice.
+    """
+    targets = [target for model in models for target in _expand(model)]
+    seen: set[Path] = set()
+    for target in targets:
+        if target.path.resolve() in seen:
+            raise UsageError("the model is named twice", where=str(target.path), remedy="name it once")
+        seen.add(target.path.resolve())
+        read_card(target.path)
+    return targets
+
+
+def _expand(model: Path) -> Iterable[Target]:
+    if _is_export(model):
+        files = [model / "model.keras", model / "saved_model", *sorted(model.glob("*.tflite"))]
+        return [Target(str(file), file, _runtime(file)) for file in files if file.exists()]
+    path = resolve_model(model)
+    return [Target(str(model), path, _runtime(path))]
+
+
+def _is_export(model: Path) -> bool:
+    if not model.is_dir() or (model / "saved_model.pb").exists() or (model / "args.yaml").exists():
+        return False
+    return (model / "model.keras").is_file() or (model / "saved_model").is_dir() or any(model.glob("*.tflite"))
+
+
+def _runtime(path: Path) -> str:
+    if path.is_dir():
+        return "saved_model"
+    return "tflite" if path.suffix == ".tflite" else "keras"

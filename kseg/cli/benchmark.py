@@ -1,0 +1,131 @@
+"""``kseg benchmark``: how fast every artifact is, here and beside another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kseg.errors import PartialFailure, UsageError
+
+if TYPE_CHECKING:
+    from kseg.benchmark import Results
+
+__all__ = ["command"]
+
+DEVICES = {"cpu": "cpu", "gpu": "gpu"}
+
+
+@click.command("benchmark")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--device", metavar="LIST", help="cpu, gpu or both.  [default: cpu, and gpu where TensorFlow sees one]")
+@click.option("--threads", metavar="LIST", help="CPU threads to try, e.g. 1,2.  [default: all cores]")
+@click.option("--num-runs", type=click.IntRange(min=1), default=50, show_default=True, help="Calls on the clock.")
+@click.option("--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Calls before it.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Images a call.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results to this file.")
+@click.option(
+    "--against", type=click.Path(path_type=Path), help="Results of another machine (--json there) to compare with."
+)
+def command(
+    models: tuple[Path, ...],
+    device: str | None,
+    threads: str | None,
+    num_runs: int,
+    warmup: int,
+    batch: int,
+    json_file: Path | None,
+    against: Path | None,
+) -> None:
+    """Measure latency, throughput, memory and load time of Keras, SavedModel and TFLite artifacts.
+
+    MODEL is a run folder, a .keras file, a SavedModel folder, a .tflite file, or an export folder (then everything in
+    it). Inference only, on fixed random pixels; each line of the table is measured in a process of its own.
+
+    \b
+      kseg benchmark saved_models/NAME --threads 1,2
+      kseg benchmark saved_models/NAME --device gpu --json gpu.json      on the machine with a GPU
+      kseg benchmark saved_models/NAME --against gpu.json                here
+    """
+    devices = _devices(device)
+    counts = _counts(threads)
+    from kseg.benchmark import Settings, check_comparable, find_targets, read_results, run_benchmark, write_results
+    from kseg.files import make_folder
+
+    other = read_results(against) if against else None
+    if other:
+        check_comparable(batch, other, str(against))
+    targets = find_targets(models)
+    if json_file:
+        make_folder(json_file.absolute().parent)
+    with _progress() as tell:
+        results = run_benchmark(targets, Settings(devices, counts, num_runs, warmup, batch), on_progress=tell)
+    if json_file:
+        write_results(json_file, results)
+    _show(results, other)
+    _fail_if_empty(results)
+
+
+def _devices(text: str | None) -> Any:
+    from kseg.registry import lookup
+
+    if text is None:
+        return None
+    return tuple(
+        dict.fromkeys(lookup(DEVICES, name, kind="device", where="--device") for name in _split(text, "--device"))
+    )
+
+
+def _counts(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    words = _split(text, "--threads")
+    if not all(word.isdecimal() and 1 <= int(word) <= 1024 for word in words):
+        raise UsageError("not numbers of threads", where="--threads", expected="e.g. 1,2,4", found=text)
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _split(text: str, flag: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UsageError("the list is empty", where=flag, remedy="leave the flag out for the default")
+    return words
+
+
+def _progress() -> AbstractContextManager[Callable[[int, int], None]]:
+    from contextlib import contextmanager
+
+    from rich.console import Console
+
+    @contextmanager
+    def shown() -> Any:
+        with Console(stderr=True).status("measuring") as status:
+            yield lambda done, total: status.update(f"measuring ({done} of {total} done)")
+
+    return shown()
+
+
+def _show(results: Results, other: Results | None) -> None:
+    from rich.console import Console
+
+    from kseg.benchmark import comparison_table, results_table
+
+    console = Console() if Console().is_terminal else Console(width=140)
+    console.print(comparison_table(results, other) if other else results_table(results))
+    for row in results.rows:
+        if row.error:
+            what = "failed" if row.failed else "skipped"
+            console.print(
+                f"{what}: {row.model} on {row.device}: {row.error}", soft_wrap=True, highlight=False, markup=False
+            )
+
+
+def _fail_if_empty(results: Results) -> None:
+    failed = [row for row in results.rows if row.failed]
+    if failed:
+        raise PartialFailure(f"{len(failed)} of {len(results.rows)} measurements failed", found=failed[0].error)
+    if not any(row.latency_ms for row in results.rows):
+        raise PartialFailure("nothing could be measured", found=results.rows[0].error, remedy="leave --device out")

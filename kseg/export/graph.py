@@ -1,0 +1,55 @@
+"""The one graph that every exporter writes: raw uint8 RGB in, scores out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kseg.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+__all__ = ["INPUT", "OUTPUT", "SIGNATURE", "save_graph"]
+
+SIGNATURE = "serving_default"
+INPUT = "images"
+OUTPUT = "scores"
+
+
+def save_graph(model: keras.Model, folder: str, *, batch: int | None, dtype: Any) -> None:
+    """Write the model as a SavedModel with one signature, and nothing of Keras in it.
+
+    Args:
+        model: float32 ``[B, h, w, 3]`` in 0..255 → float32 ``[B, h, w, C]``.
+        folder: Where to; it must not exist.
+        batch: Images a call, or None for any number.
+        dtype: What the signature's `INPUT` takes: ``tf.uint8``, or ``tf.float32`` for the quantiser.
+
+    Raises:
+        ArtifactError: Keras runs on a backend that has no TensorFlow graph to write.
+    """
+    import keras
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        raise ArtifactError(
+            "only Keras' TensorFlow backend can be exported", expected="KERAS_BACKEND=tensorflow",
+            found=f"KERAS_BACKEND={keras.backend.backend()}",
+        )  # fmt: skip
+    module = _module(model, tf.TensorSpec([batch, *model.input_shape[1:]], dtype, name=INPUT))
+    tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
+
+
+def _module(model: keras.Model, spec: tf.TensorSpec) -> tf.Module:
+    import tensorflow as tf
+
+    @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]
+    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {OUTPUT: model(tf.cast(images, tf.float32), training=False)}
+
+    module = tf.Module()
+    # The variables alone, not the model: a SavedModel of Keras' object tree needs Keras to be loaded again.
+    module.variables_of_model = [variable.value for variable in model.variables]
+    module.serve = serve
+    return module
