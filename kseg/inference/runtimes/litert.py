@@ -45,12 +45,15 @@ def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Li
         try:
             interpreter = Interpreter(model_path=str(path), num_threads=threads or _usable_cores())
             interpreter.allocate_tensors()
+            inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
             failure = None
         except (ValueError, RuntimeError, TypeError) as error:
             failure = error  # raised outside, since `quiet_stderr` tells LiteRT's own lines where its block fails
     if failure:
         raise _corrupt(path, str(failure).strip()) from failure
-    return LiteRT(interpreter, _only(interpreter.get_input_details(), path), _output(interpreter, card, path))
+    source, target = _only(inputs, path), _only(outputs, path)
+    _check_fit(source, target, card, path)
+    return LiteRT(interpreter, source, target)
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,7 @@ def _only(details: list[Details], path: Path) -> Details:
     return details[0]
 
 
-def _output(interpreter: Any, card: ModelCard, path: Path) -> Details:
-    """The output's details, once input and output are what the card says."""
-    source = _only(interpreter.get_input_details(), path)
-    target = _only(interpreter.get_output_details(), path)
+def _check_fit(source: Details, target: Details, card: ModelCard, path: Path) -> None:
     takes, gives = source["shape"].tolist(), target["shape"].tolist()
     size = [1, card.height, card.width]
     if takes != [*size, 3] or gives != [*size, card.channels]:
@@ -118,7 +118,6 @@ def _output(interpreter: Any, card: ModelCard, path: Path) -> Details:
             "the network contradicts its card", where=str(path), expected=f"{[*size, 3]} → {[*size, card.channels]}",
             found=f"{takes} → {gives}",
         )  # fmt: skip
-    return target
 
 
 def _usable_cores() -> int:

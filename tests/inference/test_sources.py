@@ -1,0 +1,110 @@
+"""Which pictures are meant, and that no two results share a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kseg.errors import OutputError, UsageError
+from kseg.inference import find_sources
+from kseg.inference.sources import name_targets
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch) -> Path:
+    """photos/ with two levels, beside files that are no pictures."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.jpg", "a.PNG", "deep/er/c.tif", "deep/d.webp", "notes.txt", ".hidden.png", "deep/mask.npz"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "photos" / name).touch()
+    return tmp_path / "photos"
+
+
+def names(*sources, **options):
+    return [str(source.name) for source in find_sources(sources, **options)]
+
+
+def test_a_folder_is_searched_at_any_depth_in_order(photos):
+    assert names(str(photos)) == ["a.PNG", "b.jpg", "deep/d.webp", "deep/er/c.tif"]
+
+
+def test_a_pattern_keeps_the_folders_below_its_fixed_part(photos):
+    assert names("photos/**/*.*") == ["a.PNG", "b.jpg", "deep/d.webp", "deep/er/c.tif"]
+    assert names("photos/deep/*") == ["d.webp"]
+    assert names(f"{photos}/*/*.webp") == ["deep/d.webp"]
+    assert names("*/b.jpg") == ["photos/b.jpg"]
+
+
+def test_a_file_is_taken_at_its_word_whatever_its_suffix(photos):
+    assert names(str(photos / "notes.txt")) == ["notes.txt"]
+
+
+def test_a_file_with_brackets_in_its_name_is_no_pattern(photos):
+    (photos / "x[1].jpg").touch()
+    assert names("photos/x[1].jpg") == ["x[1].jpg"]
+
+
+def test_a_picture_that_is_named_twice_is_predicted_once(photos):
+    assert names("photos/b.jpg", str(photos), "photos/*.jpg") == ["b.jpg", "a.PNG", "deep/d.webp", "deep/er/c.tif"]
+
+
+def test_what_an_earlier_prediction_wrote_is_left_out_unless_named(photos):
+    earlier = {(photos / "a.PNG").resolve()}
+    assert names(str(photos), exclude=earlier) == ["b.jpg", "deep/d.webp", "deep/er/c.tif"]
+    assert names("photos/a.PNG", exclude=earlier) == ["a.PNG"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere.jpg", "nowhere.jpg: no such file or folder"),
+        ("photos/*.bmp", r"photos/\*\.bmp: no image matches the pattern"),
+        ("empty", r"empty: no images in the folder; expected files ending in \.bmp, \.gif, \.jpeg"),
+    ],
+)
+def test_a_source_that_matches_nothing_is_an_error(photos, source, message):
+    (photos.parent / "empty").mkdir()
+    with pytest.raises(UsageError, match=message):
+        find_sources([str(photos), source])
+
+
+def stems(out, *sources, overlay=False, prob=None):
+    targets = name_targets(find_sources(sources), out, overlay=overlay, prob=prob)
+    files = [path for target in targets for path in target.files()]
+    assert len({str(path).casefold() for path in files}) == len(files)
+    return [target.stem for target in targets]
+
+
+def test_results_lie_as_their_sources_did(photos):
+    assert stems(Path("out"), str(photos)) == ["a", "b", "deep/d", "deep/er/c"]
+
+
+def test_pictures_that_share_a_stem_are_told_apart(photos):
+    for name in ("b.png", "B.webp"):
+        (photos / name).touch()
+    assert stems(Path("out"), "photos/b.jpg", "photos/b.png", "photos/B.webp") == ["b.jpg", "b.png", "B.webp"]
+
+
+def test_the_same_name_in_two_folders_is_numbered(photos):
+    for folder in ("one", "two", "three"):
+        (photos / folder).mkdir()
+        (photos / folder / "x.jpg").touch()
+    assert stems(Path("out"), *(f"photos/{n}/x.jpg" for n in ("one", "two", "three"))) == ["x.jpg", "x_2", "x_3"]
+
+
+def test_a_score_file_never_takes_another_pictures_mask(photos):
+    (photos / "b_prob.jpg").touch()
+    assert stems(Path("out"), "photos/b.jpg", "photos/b_prob.jpg", prob=".png") == ["b", "b_prob.jpg"]
+    assert stems(Path("out"), "photos/b_prob.jpg", "photos/b.jpg", prob=".png") == ["b_prob", "b.jpg"]
+
+
+def test_a_source_is_never_written_over(photos):
+    (photos / "b.png").touch()
+    with pytest.raises(OutputError, match=r"1 results would be written over the images themselves; found .*b\.png"):
+        stems(photos, "photos/b.png")
+    with pytest.raises(OutputError, match="written over the images"):
+        stems(photos / "deep" / "..", "photos/b.png")
+    (photos / "link.png").symlink_to(photos / "b.png")
+    with pytest.raises(OutputError, match="written over the images"):
+        stems(photos, "photos/link.png")
