@@ -122,6 +122,8 @@ def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8 | np.uint16]
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Height and width as `read_image` gives them, from the header where the format allows it. Raises ImageError."""
     with _opened(path) as picture:
+        if picture.format == "TIFF":
+            picture.load()  # Pillow turns TIFF files by itself, and some versions tell the new size only then
         width, height = picture.size
         return (width, height) if _orientation(picture) >= _SWAPS_SIDES else (height, width)
 
