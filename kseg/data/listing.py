@@ -24,7 +24,7 @@ class Found:
     Args:
         folder: The folder searched; of a glob, the part before the first wildcard.
         files: In the order of their paths.
-        pattern: The glob, without its suffix, or None for a folder.
+        pattern: The glob below the folder, without its suffix; None for a folder.
         where: The configuration key, for messages.
     """
 
@@ -55,7 +55,7 @@ class Found:
         expression = _expression(self.pattern or "") if by_wildcards else None
         stems: dict[str, list[Path]] = {}
         for file in self.files:
-            match = expression.fullmatch(os.fspath(file.with_suffix(""))) if expression else None
+            match = expression.fullmatch(self.key(file)) if expression else None
             stems.setdefault("/".join(match.groups()) if match else self.key(file), []).append(file)
         doubled = [f"{printable(a[0])} and {printable(a[1].name)}" for a in stems.values() if len(a) > 1]
         if doubled:
@@ -121,13 +121,8 @@ def _glob(root: Path, spec: str, key: str) -> Found:
     folder = root.joinpath(*parts[:plain])
     paths = glob.glob(os.path.join(glob.escape(os.fspath(folder)), *parts[plain:]), recursive=True)
     files = sorted(Path(path) for path in paths if _is_image(path) and os.path.isfile(path))
-    pattern = os.path.join(_literal(os.fspath(folder)), *parts[plain:-1], os.path.splitext(parts[-1])[0])
+    pattern = os.path.join(*parts[plain:-1], os.path.splitext(parts[-1])[0])
     return Found(folder, tuple(files), pattern, key)
-
-
-def _literal(text: str) -> str:
-    """A folder's own name may hold wildcard characters."""
-    return glob.escape(text)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -141,7 +136,8 @@ def _expression(pattern: str) -> re.Pattern[str]:
         elif piece == "?":
             translated.append(r"([^/])")
         elif piece.startswith("["):
-            translated.append(f"({piece.replace('[!', '[^')})")
+            inside = re.sub(r"([\\\[^])", r"\\\1", piece[1:-1])
+            translated.append(f"([^{inside[1:]}])" if inside.startswith("!") else f"([{inside}])")
         else:
             translated.append(re.escape(piece))
     return re.compile("".join(translated))
