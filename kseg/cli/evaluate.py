@@ -90,6 +90,7 @@ def _show(scores: Scores, title: str) -> None:
         f"{title}: {scores.images} images at their original size, {decided}", markup=False, highlight=False,
         soft_wrap=True,
     )  # fmt: skip
+    console.print("\n[bold]Each class, over the dataset (pixels of all images summed)")
     console.print(_class_table(scores))
     console.print(_summary(scores))
 
@@ -99,8 +100,7 @@ def _class_table(scores: Scores) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, title="Each class, over the dataset (pixels of all images summed)")
-    table.title_justify, table.title_style = "left", "bold"
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("class")
     for heading in ("IoU", "Dice", "precision", "recall"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -114,15 +114,18 @@ def _summary(scores: Scores) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    names = [scores.labels.names[k] for k in scores.labels.foreground]
-    over = f"over the dataset, mean of the {len(names)} foreground classes" if len(names) > 1 else "over the dataset"
-    each = f"per image, mean over the {scores.foreground_images} of {scores.images} images with foreground"
+    several = len(scores.labels.foreground) > 1
+    over = "over the dataset" + (f", mean of the {len(scores.labels.foreground)} foreground classes" if several else "")
+    each = (
+        f"per image{' (mean of its foreground classes)' if several else ''}, mean over the {scores.foreground_images} "
+        f"of {scores.images} images with foreground in truth or prediction"
+    )
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value, averaging in (
         ("foreground IoU", scores.iou, over),
         ("foreground Dice", scores.dice, over),
-        ("foreground IoU", scores.image_iou, f"{each} in truth or prediction"),
-        ("foreground Dice", scores.image_dice, f"{each} in truth or prediction"),
+        ("foreground IoU", scores.image_iou, each),
+        ("foreground Dice", scores.image_dice, each),
         ("mean IoU", scores.mean_iou, f"over the dataset, mean of all {scores.labels.num_classes} classes"),
         ("pixel accuracy", scores.pixel_accuracy, "over the dataset"),
     ):

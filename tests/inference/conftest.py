@@ -10,7 +10,11 @@ from tests.inference import artifacts
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory) -> Path:
-    """A folder with the files of `artifacts.FORMS`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TensorFlow's converter warns of its own ways
-        return artifacts.write_all(tmp_path_factory.mktemp("models"))
+    """A folder with the files of `artifacts.FORMS`, made once for all rooms that import this fixture."""
+    folder: Path = tmp_path_factory.getbasetemp() / "models"
+    if not folder.exists():
+        folder.mkdir()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TensorFlow's converter warns of its own ways
+            artifacts.write_all(folder)
+    return folder

@@ -1,0 +1,152 @@
+"""``kseg evaluate``: the table, the warnings, the JSON file and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from kseg.evaluation import load_data
+from kseg.images import write_png
+from kseg.labels import LabelMap
+from tests.cli.test_predict import PROGRAM, kseg
+from tests.evaluation.data import write_data
+from tests.inference.artifacts import FORMS, picture
+from tests.inference.conftest import models
+
+__all__ = ["kseg", "models"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_data(tmp_path / "data")
+
+
+@pytest.fixture
+def run_folder(tmp_path, models, data):
+    folder = tmp_path / "runs" / "red"
+    (folder / "weights").mkdir(parents=True)
+    shutil.copy(models / "red.keras", folder / "weights" / "best.keras")
+    (folder / "args.yaml").touch()
+    load_data(data, models / "red.keras").save(folder / "data.json")
+    return folder
+
+
+def cells(stdout, first):
+    """The numbers of the lines that begin with these words."""
+    lines = [line.strip().split() for line in stdout.splitlines() if line.strip().startswith(first)]
+    return [[float(word) for word in line if word.replace(".", "").isdigit() and "." in word] for line in lines]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_scored_on_other_data(kseg, models, data, tmp_path, form):
+    code, stdout, stderr = kseg(
+        "evaluate", models / form, "--data", data, "--split", "all", "--json", tmp_path / "deep" / "scores.json"
+    )
+    assert (code, stderr) == (0, "")
+    scores = json.loads((tmp_path / "deep" / "scores.json").read_text())
+    assert scores["images"] == 6
+    assert scores["split"] == "all"
+    red = scores["classes"][1]
+    assert 0.8 < red["iou"] < 1
+    assert cells(stdout, "red ") == [[round(red[k], 4) for k in ("iou", "dice", "precision", "recall")]]
+    over, each = scores["over_the_dataset"], scores["per_image"]
+    assert cells(stdout, "foreground IoU") == [[round(over["foreground_iou"], 4)], [round(each["foreground_iou"], 4)]]
+    assert cells(stdout, "foreground Dice") == [
+        [round(over["foreground_dice"], 4)],
+        [round(each["foreground_dice"], 4)],
+    ]
+    assert cells(stdout, "mean IoU") == [[round(over["mean_iou"], 4)]]
+    assert cells(stdout, "pixel accuracy") == [[round(over["pixel_accuracy"], 4)]]
+
+
+def test_every_line_says_its_averaging(kseg, models, data):
+    _, stdout, _ = kseg("evaluate", models / "red.tflite", "--data", data, "--split", "all")
+    lines = [line.rstrip() for line in stdout.splitlines()]
+    assert f"on {data}, split all: 6 images at their original size, threshold 0.5" in lines[0]
+    assert "Each class, over the dataset (pixels of all images summed)" in stdout
+    assert lines[-5].endswith("over the dataset")
+    assert lines[-4].endswith("per image, mean over the 5 of 6 images with foreground in truth or prediction")
+    assert lines[-2].endswith("over the dataset, mean of all 2 classes")
+    assert lines[-1].endswith("over the dataset")
+
+
+def test_a_run_is_scored_on_its_own_test_images(kseg, run_folder):
+    code, stdout, stderr = kseg("evaluate", run_folder)
+    assert (code, stderr.count("error")) == (0, 0)
+    assert "split test: 1 images" in stdout
+    assert "split train: 4 images" in kseg("evaluate", run_folder, "--split", "train")[1]
+
+
+def test_background_only_is_warned_of_on_stderr(kseg, models, tmp_path):
+    data = write_data(tmp_path / "data")
+    for path in (data / "images").iterdir():
+        write_png(path, picture((20, 30), red=None)[0])
+    code, stdout, stderr = kseg("evaluate", models / "red.tflite", "--data", data, "--split", "all")
+    assert code == 0
+    assert stderr == "warning: the model predicts background only on all 6 images\n"
+    assert cells(stdout, "foreground IoU") == [[0.0], [0.0]]
+
+
+def test_other_classes_are_a_data_error(kseg, models, tmp_path):
+    data = write_data(tmp_path / "data")
+    record = tmp_path / "data.json"
+    dataset = load_data(data, models / "red.keras")
+    type(dataset)(data, LabelMap(("background", "cat"), {0: "background", 200: "cat"}), dataset.splits).save(record)
+    code, stdout, stderr = kseg("evaluate", models / "red.tflite", "--data", record)
+    assert (code, stdout) == (1, "")
+    assert stderr.startswith(
+        "error: the data have other classes than the model; expected background, red; found background, cat"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "args", "code", "message"),
+    [
+        ("red.tflite", [], 2, "the model lies in no run, so its images are not known; add --data"),
+        ("red.tflite", ["--data", "nowhere"], 2, "--data: no such file or folder"),
+        ("red.tflite", ["--threshold", "-1"], 2, "-1.0 is not in the range 0<=x<=1"),
+        ("colors.keras", ["--threshold", "0.5"], 2, "--threshold: this model takes no threshold"),
+        ("red.tflite", ["--split", "dev"], 2, "'dev' is not one of"),
+        ("red.tflite", ["--threads", "0"], 2, "0 is not in the range x>=1"),
+        ("no.tflite", [], 1, "no such model"),
+    ],
+)
+def test_wrong_commands(kseg, models, model, args, code, message):
+    found, stdout, stderr = kseg("evaluate", models / model, *args)
+    assert (found, stdout) == (code, "")
+    assert message in stderr
+    assert "Traceback" not in stderr
+
+
+def test_an_empty_split_is_told(kseg, models, tmp_path):
+    data = write_data(tmp_path / "data")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"data: {{root: {data}, classes: [background, red], values: {{0: background, 200: red}}, "
+        "split: {by: fractions, train: 0.5, val: 0.5, test: 0}}\n"
+    )
+    code, _, stderr = kseg("evaluate", models / "red.tflite", "--data", config)
+    assert code == 1
+    assert "the split 'test' is empty" in stderr
+
+
+def test_scores_that_cannot_be_written_are_still_shown(kseg, models, data, tmp_path):
+    (tmp_path / "file").touch()
+    code, stdout, stderr = kseg("evaluate", models / "red.tflite", "--data", data, "--json", tmp_path / "file" / "x")
+    assert code == 1
+    assert "pixel accuracy" in stdout
+    assert stderr.splitlines()[-1].startswith("error: ")
+
+
+def test_tflite_is_evaluated_without_tensorflow(models, run_folder):
+    args = ["evaluate", str(models / "red_int8.tflite"), "--data", str(run_folder), "--split", "all"]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *args], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout.splitlines()[-1] == "exit 0 loaded"
+    assert done.stderr == ""
