@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kseg.benchmark.environment import describe
@@ -20,11 +21,12 @@ COLUMNS = ("threads", "p50 ms", "p90 ms", "p99 ms", "images/s", "load s", "peak 
 
 def results_table(results: Results) -> Table:
     """One machine: a line a row, with its median as a multiple of the first measured row's."""
-    table = _new_table(describe(results.environment), _caption(results))
+    folder = _folder(results.rows)
+    table = _new_table(f"{describe(results.environment)}\n{folder}", _caption(results))
     table.add_column("× first", justify="right", no_wrap=True)
     first = next((row.p50 for row in results.rows if row.latency_ms), math.nan)
     for row in results.rows:
-        table.add_row(*_cells(row, (_times(row.p50, first),)))
+        table.add_row(*_cells(row, folder, (_times(row.p50, first),)))
     return table
 
 
@@ -48,7 +50,8 @@ def yardstick(there: Results) -> Row:
 def comparison_table(here: Results, there: Results) -> Table:
     """Two machines in one table: A is this one, B the other, and each median as a multiple of B's `yardstick`."""
     best = yardstick(there)
-    title = f"A: {describe(here.environment)}\nB: {describe(there.environment)}"
+    folders = {"A": _folder(here.rows), "B": _folder(there.rows)}
+    title = f"A: {describe(here.environment)}\n   {folders['A']}\nB: {describe(there.environment)}\n   {folders['B']}"
     caption = f"× B: p50 as a multiple of {best.model} on B's {best.device} ({best.p50:.2f} ms). {_caption(here)}"
     if any(row.input and best.input and row.input != best.input for row in here.rows):
         caption += " Beware: not all the images have the same size."
@@ -58,7 +61,7 @@ def comparison_table(here: Results, there: Results) -> Table:
     first = next((row.p50 for row in here.rows if row.latency_ms), math.nan)
     for machine, rows in (("A", here.rows), ("B", there.rows)):
         for row in rows:
-            table.add_row(machine, *_cells(row, (_times(row.p50, first), _times(row.p50, best.p50))))
+            table.add_row(machine, *_cells(row, folders[machine], (_times(row.p50, first), _times(row.p50, best.p50))))
         table.add_section()
     return table
 
@@ -83,12 +86,23 @@ def _caption(results: Results) -> str:
     s = results.settings
     return (
         f"Inference only (no decoding, no resizing), batch {s['batch']}, on fixed random uint8 pixels; "
-        f"{s['runs']} runs after {s['warmup']} warm-up runs, each row in a fresh process."
+        f"{s['runs']} runs after {s['warmup']} warm-up runs, each row in a fresh process, "
+        "whose peak memory these are; load: from starting the process until the model is ready."
     )
 
 
-def _cells(row: Row, ratios: Sequence[str]) -> list[str]:
-    head = [row.model, row.device, "" if row.threads is None else str(row.threads)]
+def _folder(rows: Sequence[Row]) -> str:
+    """The folder in which all the models lie, which need not stand in every line of the table."""
+    parents = [(PurePath(row.model).parent, *PurePath(row.model).parent.parents) for row in rows]
+    return str(next((folder for folder in parents[0] if all(folder in others for others in parents)), ""))
+
+
+def _cells(row: Row, folder: str, ratios: Sequence[str]) -> list[str]:
+    head = [
+        row.model.removeprefix(f"{folder}/") if folder else row.model,
+        row.device,
+        "" if row.threads is None else str(row.threads),
+    ]
     size = f"{row.bytes / 1e6:.2f}"
     if row.latency_ms is None:
         return [*head, "failed" if row.failed else "skipped", "", "", "", "", "", size, *("" for _ in ratios)]

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import kseg
 from kseg.benchmark.environment import cores, environment
+from kseg.benchmark.job import SEED, Job
 from kseg.benchmark.results import Latency, Results, Row
 from kseg.benchmark.targets import Target
-from kseg.benchmark.worker import SEED, Job
 
 __all__ = ["Settings", "run_benchmark"]
 

@@ -1,7 +1,7 @@
 """One measurement in a process of its own: ``python -m kseg.benchmark.worker JOB``, JSON in and out.
 
 TensorFlow's thread pools are made once a process, its memory is never given back, and loading is only honest in a
-fresh process; so `kseg.benchmark` starts one for every row of its table. JOB is the JSON of `Job`; the last line on
+fresh process; so `kseg.benchmark` starts one for every row of its table. JOB is the JSON of `Job`; the one line on
 stdout is the JSON of `measure`'s result, or of ``{"gpus": [...]}`` for the job ``"gpus"``.
 """
 
@@ -12,61 +12,33 @@ import os
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from kseg.benchmark.job import SEED, Job
 from kseg.errors import KsegError
 
 if TYPE_CHECKING:
     from kseg.inference import Predictor
 
-__all__ = ["SEED", "Job", "measure"]
-
-SEED = 0
-"""Of the random pixels that every row is measured on."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One model on one device.
-
-    Args:
-        path: The model file or SavedModel folder.
-        device: Where it runs.
-        threads: CPU threads, or None for the runtime's own choice.
-        batch: Images a call.
-        warmup: Calls before the clock starts, the first of which is timed apart.
-        runs: Calls on the clock.
-    """
-
-    path: str
-    device: Literal["cpu", "gpu"]
-    threads: int | None
-    batch: int
-    warmup: int
-    runs: int
-
-    def to_json(self) -> str:
-        """For the worker's command line."""
-        return json.dumps(asdict(self))
+__all__ = ["measure"]
 
 
 def measure(job: Job) -> dict[str, Any]:
     """Load the model and time inference alone: raw pixels at the network's size in, scores on the host out.
 
     Returns:
-        ``load_s`` (libraries and model, up to a predictor that is ready), ``first_ms`` (the first call, which traces
-        and allocates), ``latencies_ms``, one a call, ``peak_rss_mb`` of the whole process, ``input`` and ``name``.
+        ``load_s`` (from the start of the process to a predictor that is ready), ``first_ms`` (the first call, which
+        traces and allocates), ``latencies_ms``, one a call, ``peak_rss_mb`` of the whole process, ``input`` and
+        ``name``.
 
     Raises:
         ArtifactError: The model cannot be loaded, or the device is not there.
     """
-    start = time.perf_counter()
     from kseg.inference import load_predictor
 
     predictor = load_predictor(Path(job.path), device=job.device, threads=job.threads)
-    load_s = time.perf_counter() - start
+    load_s = time.monotonic() - job.started
     images = _images(predictor, job.batch)
     first_ms = _time(predictor, images)
     for _ in range(job.warmup - 1):

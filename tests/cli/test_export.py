@@ -1,0 +1,119 @@
+"""``kseg export`` from the outside: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kseg.card import read_card
+from kseg.cli.main import run as kseg
+from tests.tiny_run import make_run, write_dataset
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("work"), epochs=2)
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            kseg([str(arg) for arg in args])
+        return stop.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_run_is_exported_under_its_name_and_its_scores_are_printed(trained: Path, call: Call, tmp_path: Path) -> None:
+    code, out, err = call("export", trained, "--calibration-images", 4)
+    assert (code, err) == (0, "")
+    folder = tmp_path / "saved_models" / "discs"
+    parity = json.loads((folder / "parity.json").read_text())
+    assert [row["file"] for row in parity["rows"]] == [
+        "model.keras", "saved_model", "model_float32.tflite", "model_int8.tflite",
+    ]  # fmt: skip
+    for row in parity["rows"]:
+        line = next(line.split() for line in out.splitlines() if line.split()[:1] == [row["file"]])
+        assert f"{row['iou']:.4f}" in line
+        assert f"{row['pixel_accuracy']:.4f}" in line
+    assert "Written to saved_models/discs/" in out
+
+
+def test_one_format_of_a_lone_model_with_its_data(trained: Path, call: Call, tmp_path: Path) -> None:
+    model = shutil.copy(trained / "weights" / "best.keras", tmp_path / "lone.keras")
+    write_dataset(tmp_path / "mine")
+    code, _, err = call(
+        "export", model, "--data", tmp_path / "mine", "--format", "tflite", "--quantize", "int8", "--out", "o",
+        "--split", "val",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert {p.name for p in Path("o").iterdir()} == {
+        "model.keras", "model_int8.tflite", "card.json", "parity.json", "parity.md",
+    }  # fmt: skip
+    # A bare folder is split 8 : 1 : 1, and its training part calibrates.
+    assert read_card(Path("o/model_int8.tflite")).provenance["export"]["calibration_images"] == 14
+
+
+def test_lone_model_without_data_is_a_usage_error(trained: Path, call: Call, tmp_path: Path) -> None:
+    model = shutil.copy(trained / "weights" / "best.keras", tmp_path / "lone.keras")
+    code, out, err = call("export", model)
+    assert (code, out) == (2, "")
+    assert "lone.keras: the model lies in no run" in err
+    assert "add --data" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            ("--format", "tflte"),
+            "--format: unknown export format 'tflte'; expected one of saved_model, tflite; did you",
+        ),
+        (("--quantize", "int16"), "--quantize: unknown quantisation 'int16'; expected one of int8, none; did you"),
+        (("--format", "saved_model", "--quantize", "int8"), "--quantize: saved_model has no quantisation int8"),
+        (("--format", ","), "--format: nothing to export"),
+    ],
+)
+def test_wrong_names_exit_2(trained: Path, call: Call, args: tuple[str, ...], message: str) -> None:
+    code, out, err = call("export", trained, *args)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message}")
+    assert not Path("saved_models").exists()
+
+
+def test_only_a_keras_model_can_be_exported(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(b"x")
+    code, _, err = call("export", "m.tflite")
+    assert code == 1
+    assert "only a Keras model can be exported" in err
+
+
+def test_failing_format_exits_1_and_keeps_the_others(
+    trained: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from kseg.export import table
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the converter fell over")
+
+    rows = [replace(row, write=fail) if row.quantization == "int8" else row for row in table.EXPORTERS]
+    monkeypatch.setattr(table, "EXPORTERS", tuple(rows))
+    code, out, err = call("export", trained, "--format", "tflite", "--out", "o")
+    assert code == 1
+    assert err.strip() == (
+        "error: 1 of 2 artifacts failed; found model_int8.tflite: RuntimeError: the converter fell over"
+    )
+    assert "model_float32.tflite" in out
+    assert Path("o/model_float32.tflite").is_file()
+    assert not Path("o/model_int8.tflite").exists()
