@@ -22,8 +22,8 @@ __all__ = ["Document", "KeyPath", "dotted", "dump", "parse", "read", "short"]
 KeyPath: TypeAlias = tuple[str | int, ...]
 """A key and the sections it lies in: ``("train", "lr")``, ``("data", "classes", 0)``."""
 
-MAX_BYTES: Final = 256 * 1024
-MAX_NODES: Final = 50_000
+MAX_BYTES: Final = 64 * 1024
+MAX_NODES: Final = 10_000
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 40
 """Longer numbers mean nothing here, and Python refuses to print thousands of digits."""
@@ -191,20 +191,29 @@ class _Place:
 def _not_yaml(error: yaml.MarkedYAMLError, place: _Place) -> ConfigError:
     mark = error.problem_mark or error.context_mark
     problem = error.problem or error.context or "something else"
-    problem = re.sub("^(?:but )?(?:found|got) ", "", problem)
-    remedy = None
-    if "'\\t'" in problem:
-        remedy = "indent with spaces, not tabs"
-    elif "alias" in (error.context or "") or "alias" in problem:
-        remedy = "put text that begins with * in quotes"
-    elif place.numbered is None or "flow" in (error.context or ""):
-        remedy = "put text with special characters such as # { * : in quotes"
+    if problem.startswith("but ") and error.context:
+        problem = f"{error.context}, {problem}"
+    both = re.match("expected (.+?),? but (?:found|got) (.+)", problem)
+    found = re.sub("^(?:but )?(?:found|got) ", "", both.group(2) if both else problem)
     return ConfigError(
         "not valid YAML",
         where=place.at(mark.line + 1 if mark else 1),
-        found=short(problem, 120),
-        remedy=remedy,
+        expected=both.group(1) if both else None,
+        found=short(found, 120),
+        remedy=_yaml_remedy(f"{problem} {error.context}", place),
     )
+
+
+def _yaml_remedy(problem: str, place: _Place) -> str | None:
+    if place.numbered is None:
+        return "put text with special characters in double quotes, within the shell's single ones"
+    if "'\\t'" in problem:
+        return "indent with spaces, not tabs"
+    if "alias" in problem:
+        return "put text that begins with * in quotes"
+    if "flow" in problem:
+        return "close every [ and {, and put text with special characters such as # * : in quotes"
+    return None
 
 
 @dataclass

@@ -176,7 +176,7 @@ def _inner(schema: dict[str, Any], part: str | int) -> Iterator[dict[str, Any]]:
             yield option["properties"][part]
         elif isinstance(option.get("additionalProperties"), dict):
             yield option["additionalProperties"]
-        elif isinstance(part, int) and part < len(option.get("prefixItems", ())):
+        elif isinstance(part, int) and 0 <= part < len(option.get("prefixItems", ())):
             yield option["prefixItems"][part]
         elif isinstance(part, int) and isinstance(option.get("items"), dict):
             yield option["items"]
@@ -209,8 +209,9 @@ def _choices(schema: dict[str, Any]) -> list[Any]:
 
 
 def _takes_text(schema: dict[str, Any]) -> bool:
-    kinds = {option.get("type") for option in _options(schema)}
-    return "string" in kinds and not kinds & {"integer", "number"} and not _choices(schema)
+    """Whether a value may be any text, and no number."""
+    kinds = {option.get("type") for option in _options(schema) if "const" not in option and "enum" not in option}
+    return "string" in kinds and not kinds & {"integer", "number"}
 
 
 def describe(schema: dict[str, Any]) -> str:
@@ -287,7 +288,7 @@ def value_at(tree: Any, path: KeyPath) -> Any:
     for part in path:
         if isinstance(tree, Mapping):
             tree = next((value for key, value in tree.items() if str(key) == str(part)), _MISSING)
-        elif isinstance(tree, (list, tuple)) and isinstance(part, int) and part < len(tree):
+        elif isinstance(tree, (list, tuple)) and isinstance(part, int) and 0 <= part < len(tree):
             tree = tree[part]
         else:
             return _MISSING

@@ -208,7 +208,9 @@ class ModelConfig(_Section):
     """The network."""
 
     arch: SomeText = Field("unet", description="The architecture.")
-    encoder: SomeText = Field("plain", description="What the network sees with: plain or a known backbone.")
+    encoder: SomeText = Field(
+        "plain", description="What the network sees with: plain, or one with pretrained weights, as mobilenetv2."
+    )
     widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
         None, description="Channels at each level of the encoder, finest first. Null: the encoder's own."
     )

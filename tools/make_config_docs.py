@@ -1,0 +1,112 @@
+"""Write docs/configuration.md from the schema of the configuration::
+
+python tools/make_config_docs.py            write the page
+python tools/make_config_docs.py --check    exit 1 where the page is not up to date
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kseg.config import describe, json_schema
+
+PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- Written by tools/make_config_docs.py from kseg/config/schema.py: change the descriptions there. -->
+
+A configuration is a YAML file; `data.root` is the one key without a default.
+
+```yaml
+data:
+  root: ${DATASETS}/pets          # relative to this file
+  classes: [background, pet]
+  values: {1: pet, 2: background, 3: ignore}
+train:
+  imgsz: 160
+  lr: 1e-3
+```
+
+- **Precedence**: defaults < YAML < `--data`, `--set` and other flags. `kseg config show pets.yaml --set train.epochs=5`
+  prints what a run would use; a run keeps the same in its `args.yaml`.
+- **`--set KEY=VALUE`** takes any key below and reads the value as YAML: `--set 'data.values={1: pet, 2: background}'`,
+  `--set augment.scale.0=0.8`. Text with special characters needs quotes of its own: `--set 'data.masks="*.png"'`.
+  Another `data.split.by` forgets the other keys of `data.split`, which mean something else there.
+- **Paths** in the file are relative to the file's folder, those of flags to the current one, and `images` and `masks`
+  to `data.root`. `~` is your home, `${NAME}` an environment variable; write `$${` for a plain `${`.
+- **Text that YAML takes for something else** needs quotes: the classes `"no"`, `"on"` and `"1"`, colours `"#ff8000"`,
+  globs that begin with `*`, and `"{split}"`.
+- **Editors** complete and check the file by `kseg config schema > kseg.schema.json` and a first line
+  `# yaml-language-server: $schema=kseg.schema.json`.
+
+A wrong setting ends a command with exit code 2 and one line, before anything slow begins:
+
+```
+error: pets.yaml:7: train.epohcs: unknown key; expected one of batch, cache, …; found 'epohcs'; did you mean 'epochs'?
+```
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    schema = json_schema()
+    parts = [INTRODUCTION]
+    for name, section in schema["properties"].items():
+        model = _follow(schema, section)
+        parts.append(f"## {name}\n\n{_prose(model['description'])}\n\n{_table(name, model)}")
+        parts += _splits(schema) if name == "data" else []
+    return "\n".join(parts)
+
+
+def _splits(schema: dict[str, Any]) -> Iterator[str]:
+    for reference in schema["$defs"]["DataConfig"]["properties"]["split"]["oneOf"]:
+        model = _follow(schema, reference)
+        title = f"### data.split, by: {model['properties']['by']['const']}"
+        yield f"{title}\n\n{_prose(model['description'])}\n\n{_table('data.split', model)}"
+
+
+def _follow(schema: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
+    model: dict[str, Any] = schema["$defs"][reference["$ref"].rpartition("/")[2]]
+    return model
+
+
+def _table(section: str, model: dict[str, Any]) -> str:
+    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for name, key in model["properties"].items():
+        kind = "a mapping, see below" if "discriminator" in key else describe(key)
+        required = name in model.get("required", ())
+        default = "required" if required else _default(key, fallback="by: fractions")
+        cells = (f"`{section}.{name}`", kind, default, key["description"])
+        rows.append("| " + " | ".join(_prose(cell).replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(key: dict[str, Any], *, fallback: str) -> str:
+    return f"`{json.dumps(key['default'])}`" if "default" in key else fallback
+
+
+def _prose(text: str) -> str:
+    return " ".join(text.replace("``", "`").split())
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the page; returns the exit code."""
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    if arguments:
+        current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
+        print(f"{PAGE.name} is {'up to date' if current else 'old: run tools/make_config_docs.py'}")
+        return 0 if current else 1
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
