@@ -20,7 +20,8 @@ ROOT = "data:\n  root: pictures\n"
         ("1e-4", 1e-4), ("1E3", 1e3), ("-.5", -0.5), ("2.", 2.0), ("0x10", 16), ("0o17", 15), ("017", 17),
         ("true", True), ("off", False), ("~", None), ("", None), ("12:30", "12:30"), ("2020-01-01", "2020-01-01"),
         ("'1e-4'", "1e-4"), ("1_000", "1_000"), ("[16, 32]", [16, 32]),
-        ("{1: pet, other: ignore}", {1: "pet", "other": "ignore"}), ("a=b", "a=b"), ("<<", "<<"), ("!!str 1", "1"), (".inf", float("inf")), ("-.INF", float("-inf")),
+        ("{1: pet, other: ignore}", {1: "pet", "other": "ignore"}),
+        ("a=b", "a=b"), ("<<", "<<"), ("!!str 1", "1"), (".inf", float("inf")), ("-.INF", float("-inf")),
     ],
 )  # fmt: skip
 def test_parse_set_reads_the_value_as_yaml(text: str, value: Any) -> None:
