@@ -42,7 +42,8 @@ COUNTS = {
     "membrane": (24, 3, 3),
     "camvid": (367, 101, 233),
 }
-# The share of the last class in the pixels of the first 60 training masks, about: an inverted or shifted reading would be far off.
+# The share of the last class in the pixels of the first 60 training masks, about: an inverted or shifted reading would
+# be far off.
 SHARE = {"pets": 0.29, "portraits": 0.60, "faces": 0.011, "nuclei": 0.127, "membrane": 0.78, "camvid": 0.0055}
 
 
