@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -286,6 +286,7 @@ def test_a_float_mask_is_refused(tmp_path: Path) -> None:
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 255))
 def test_resizing_keeps_a_plain_picture_plain(old: tuple[int, int], new: tuple[int, int], value: int) -> None:
     resized = resize_image(np.full((*old, 3), value, np.uint8), new)
@@ -301,6 +302,7 @@ def test_shrinking_averages() -> None:
     assert (resize_image(stripes, (16, 4)) == 100).all()
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 2**32 - 1))
 def test_a_resized_mask_has_the_value_of_the_nearest_pixel_centre(
     old: tuple[int, int], new: tuple[int, int], seed: int
