@@ -7,7 +7,9 @@ its thread holds up every iterator's end by seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -18,8 +20,9 @@ from kseg.data.arrays import Arrays, Streamed
 from kseg.data.augment import Augment
 from kseg.data.parallel import cores
 from kseg.data.vary import permutation, vary
+from kseg.errors import DataError
 
-__all__ = ["batch_samples", "eval_batches", "train_batches"]
+__all__ = ["batch_samples", "data_errors", "eval_batches", "train_batches"]
 
 _AHEAD = 2
 """Finished batches that wait for the training."""
@@ -79,6 +82,18 @@ def batch_samples(num_samples: int, *, batch: int, seed: int, step: int) -> list
     """Which samples training batch ``step`` is made of, in its order."""
     places = (divmod(number, num_samples) for number in range(step * batch, (step + 1) * batch))
     return [int(_epoch_order(num_samples, seed=seed, epoch=epoch)[place]) for epoch, place in places]
+
+
+@contextmanager
+def data_errors() -> Iterator[None]:
+    """Within it, a file that cannot be read any more raises its DataError, not TensorFlow's account of one."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        told = re.search(r"\b(?:DataError|ImageError): (.+)", str(error))
+        if told is None:
+            raise
+        raise DataError(told[1]) from error
 
 
 def _empty(count: int, size: tuple[int, int]) -> Batch:

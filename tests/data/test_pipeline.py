@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from kseg.data import Arrays, Augment, Sample, Streamed, find_dataset, load_arrays
+from kseg.data import Arrays, Augment, Sample, Streamed, find_dataset, load_arrays, pipeline
 from kseg.data.vary import vary
-
-pipeline = pytest.importorskip("kseg.data.pipeline")
+from kseg.errors import DataError
+from tests.data.folders import make_pairs
 
 FULL = Augment(0.5, 0.5, 0.5, 0.1, 0.1, 0.1, (0.7, 1.5), 30)
 SIZE = (8, 12)
@@ -104,8 +105,6 @@ def test_evaluation_passes_over_all_in_order_again_and_again(count: int, batch: 
 
 
 def test_streamed_batches_equal_those_from_memory(tmp_path: Path) -> None:
-    from tests.data.folders import make_pairs
-
     dataset = find_dataset(root=make_pairs(tmp_path, list("abcde"), values=(0, 255)))
     samples = dataset.samples("all")
     memory, streamed = load_arrays(samples, dataset.labels, SIZE), Streamed(samples, dataset.labels, SIZE)
@@ -118,6 +117,21 @@ def test_streamed_batches_equal_those_from_memory(tmp_path: Path) -> None:
         ):
             np.testing.assert_array_equal(images, same_images)
             np.testing.assert_array_equal(masks, same_masks)
+
+
+def test_a_file_that_goes_away_while_it_is_streamed_is_told_as_such(tmp_path: Path) -> None:
+    dataset = find_dataset(root=make_pairs(tmp_path, list("abc")))
+    samples = dataset.samples("all")
+    samples[1].image.unlink()
+    streamed = Streamed(samples, dataset.labels, SIZE)
+    with pytest.raises(DataError, match=rf"^{samples[1].image}: no such file$") as error, pipeline.data_errors():
+        take(pipeline.eval_batches(streamed, batch=3), 1)
+    assert error.value.exit_code == 1
+
+
+def test_other_errors_of_a_pipeline_stay_what_they_are() -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError), pipeline.data_errors():
+        tf.reshape(tf.zeros(4), (3,))
 
 
 def test_the_autotuner_is_off() -> None:
