@@ -38,6 +38,13 @@ EXPECTED = "x-expected"
 """In the JSON schema: what a value should be, where its keywords do not read well in a message."""
 
 Text: TypeAlias = Annotated[str, Field(strict=True)]
+MaybeText: TypeAlias = Annotated[
+    str,
+    Field(strict=True),
+    # `test:` and `--set data.split.test=` are null in YAML, and are meant as empty.
+    BeforeValidator(lambda value: "" if value is None else value),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], EXPECTED: "text, or nothing"}),
+]
 SomeText: TypeAlias = Annotated[str, Field(strict=True, min_length=1)]
 Width: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=4096)]
 Side: TypeAlias = Annotated[int, Field(strict=True, ge=8, le=8192)]
@@ -134,8 +141,8 @@ class FoldersSplit(_Section):
 
     by: Literal["folders"] = Field(description="Each split has folders of its own.")
     train: SomeText = Field("train", description="The training folder, or what {split} stands for.")
-    val: Text = Field("val", description="The same for validation. Empty: none.")
-    test: Text = Field("test", description="The same for the final test. Empty: none.")
+    val: MaybeText = Field("val", description="The same for validation. Empty: none.")
+    test: MaybeText = Field("test", description="The same for the final test. Empty: none.")
 
 
 class ListsSplit(_Section):
@@ -143,8 +150,8 @@ class ListsSplit(_Section):
 
     by: Literal["lists"] = Field(description="Each split has a text file with one sample a line.")
     train: SomeText = Field(description="The file that lists the training samples.")
-    val: Text = Field("", description="The file that lists the validation samples. Empty: none.")
-    test: Text = Field("", description="The file that lists the test samples. Empty: none.")
+    val: MaybeText = Field("", description="The file that lists the validation samples. Empty: none.")
+    test: MaybeText = Field("", description="The file that lists the test samples. Empty: none.")
 
 
 Split: TypeAlias = Annotated[FractionsSplit | FoldersSplit | ListsSplit, Field(discriminator="by")]
@@ -165,7 +172,7 @@ class DataConfig(_Section):
         "{split} in it stands for the folder of data.split.",
     )
     masks: SomeText = Field("masks", description="Folder (searched at any depth) or glob of the masks, as images.")
-    mask_suffix: Text = Field(
+    mask_suffix: MaybeText = Field(
         "", description="What a mask's name has after the picture's, e.g. _mask for cat.jpg and cat_mask.png."
     )
     classes: list[SomeText] | None = Field(

@@ -75,6 +75,12 @@ def test_another_kind_of_split_forgets_the_keys_of_the_first(load: Callable[...,
     assert load(folders, {"data.split.by": "folders"}).data.split == FoldersSplit(by="folders", train="a")
 
 
+def test_nothing_is_empty_text_where_text_may_be_empty(load: Callable[..., Config]) -> None:
+    config = load(f"{ROOT}  mask_suffix:\n  split: {{by: folders, test: }}\n", {"data.split.val": None})
+    assert config.data.mask_suffix == ""
+    assert config.data.split == FoldersSplit(by="folders", val="", test="")
+
+
 def test_paths_in_the_file_are_relative_to_its_folder(home: Path) -> None:
     (home / "conf" / "a.yaml").write_text(
         "data: {root: ../pictures, split: {by: lists, train: a.txt, val: /b.txt}}\nrun: {project: out}\n"
