@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kseg import __version__
-from kseg.card import read_card
+from kseg.card import ModelCard, read_card
 from kseg.data import Dataset, Sample, SplitName
 from kseg.errors import ArtifactError, KsegError, OutputError
 from kseg.evaluation import check_labels
@@ -103,6 +103,7 @@ def export_model(
     conversion = Conversion(network, card, images)
     facts = _facts(model, dataset)
     job = _Job(conversion, samples, dataset, facts, out, tell)
+    job.warn(_strange_data(card, facts["data_fingerprint"]))
     job.copy(model)
     for exporter in exporters:
         job.export(exporter)
@@ -119,6 +120,16 @@ def _facts(model: Path, dataset: Dataset) -> dict[str, Any]:
         "source_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
         "data_fingerprint": dataset.fingerprint(),
     }
+
+
+def _strange_data(card: ModelCard, fingerprint: str) -> str | None:
+    trained_on = card.provenance.get("data_fingerprint")
+    if trained_on in (None, fingerprint):
+        return None
+    return (
+        "the data are not those that the model was trained on (other files, or another split): "
+        "the scores may count images that it has learnt"
+    )
 
 
 class _Job:
@@ -169,7 +180,7 @@ class _Job:
             self.failures[exporter.file] = _reason(error)
             return
         self.rows.append(row)
-        self._warn(warning_for(row, self.rows[0]))
+        self.warn(warning_for(row, self.rows[0]))
 
     def _measure(self, path: Path, file: str, format: str, quantization: str) -> tuple[ParityRow, Decisions]:
         return measure(
@@ -177,7 +188,8 @@ class _Job:
             reference=self.reference, on_progress=lambda *n: self.tell(f"scoring {file}", *n),
         )  # fmt: skip
 
-    def _warn(self, text: str | None) -> None:
+    def warn(self, text: str | None) -> None:
+        """Tell the user, now and in the report; None is nothing to tell."""
         if text:
             logger.warning(text)
             self.warnings.append(text)
@@ -189,7 +201,7 @@ class _Job:
         written = {row.file for row in self.rows}
         for exporter in EXPORTERS:
             if exporter.file not in written and (self.out / exporter.file).exists():
-                self._warn(f"{self.out / exporter.file} is of an earlier export and was left as it is")
+                self.warn(f"{self.out / exporter.file} is of an earlier export and was left as it is")
         files = [exporter.file for exporter in exporters if exporter.file in written]
         card = self.conversion.card.with_provenance(export={**self.facts, "files": files})
         write_text(self.out / "card.json", card.to_json() + "\n")

@@ -16,6 +16,7 @@ from kseg.export.conversion import Conversion, calibration_images
 from kseg.export.tflite_int8 import calibration_inputs
 from kseg.inference import load_predictor
 from kseg.labels import LabelMap
+from kseg.models import load_model, save_model
 from tests.tiny_run import SIZE
 
 BY_FILE = {exporter.file: exporter for exporter in EXPORTERS}
@@ -115,6 +116,16 @@ def test_data_of_other_classes_is_refused(run: Path, dataset: Dataset, tmp_path:
     ):
         export_model(best(run), other, tmp_path / "out", [FLOAT])
     assert not (tmp_path / "out").exists()
+
+
+def test_data_that_the_model_was_not_trained_on_are_told(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    network, card = load_model(best(run))
+    model = tmp_path / "m.keras"
+    save_model(network, model, card.with_provenance(data_fingerprint=dataset.fingerprint()))
+    assert export_model(model, dataset, tmp_path / "same", [FLOAT]).warnings == ()
+    split = {"train": dataset.samples("test"), "val": dataset.samples("val"), "test": dataset.samples("train")}
+    report = export_model(model, replace(dataset, splits=split), tmp_path / "other", [FLOAT])
+    assert "not those that the model was trained on (other files, or another split)" in report.warnings[0]
 
 
 def test_empty_split_is_refused_before_any_work(run: Path, dataset: Dataset, tmp_path: Path) -> None:
