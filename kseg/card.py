@@ -75,7 +75,8 @@ class ModelCard:
         if self.channels == 1:
             found: npt.NDArray[np.bool_] = scores[..., 0] >= (self.threshold if threshold is None else threshold)
             return found.astype(np.uint8)
-        return scores.argmax(axis=-1).astype(np.uint8)
+        best: npt.NDArray[np.uint8] = scores.argmax(axis=-1).astype(np.uint8)
+        return best
 
     def with_provenance(self, **facts: Any) -> ModelCard:
         """The same card with more facts about where the artifact came from."""

@@ -56,7 +56,7 @@ def test_a_zip_without_card_is_not_ours(tmp_path: Path) -> None:
     path = tmp_path / "m.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
-    with pytest.raises(ArtifactError, match="the model has no kseg card.*train it with kseg"):
+    with pytest.raises(ArtifactError, match=r"the model has no kseg card.*train it with kseg"):
         read_card(path)
 
 

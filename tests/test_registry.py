@@ -21,6 +21,6 @@ def test_a_near_miss_gets_a_suggestion() -> None:
 
 
 def test_a_far_miss_gets_none() -> None:
-    with pytest.raises(UnknownNameError, match="expected one of mobilenetv2, plain$"):
+    with pytest.raises(UnknownNameError, match=r"expected one of mobilenetv2, plain$"):
         lookup(TABLE, "zebra", kind="encoder")
     assert nearest("zebra", TABLE) is None

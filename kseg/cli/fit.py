@@ -7,21 +7,16 @@ from typing import Any
 
 import click
 
+from kseg.cli.options import config_argument, data_option, overrides_from, set_option
+
 __all__ = ["command"]
 
 FLAGS = {
-    "arch": "model.arch",
-    "encoder": "model.encoder",
-    "imgsz": "train.imgsz",
-    "epochs": "train.epochs",
-    "batch": "train.batch",
-    "lr": "train.lr",
-    "patience": "train.patience",
-    "seed": "train.seed",
-    "device": "train.device",
-    "project": "run.project",
-    "name": "run.name",
+    "model": ("arch", "encoder"),
+    "train": ("imgsz", "epochs", "batch", "lr", "patience", "seed", "device"),
+    "run": ("project", "name"),
 }
+"""The sections of the configuration that flags stand for."""
 
 
 class _FitCommand(click.Command):
@@ -52,8 +47,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 
 
 @click.command("fit", cls=_FitCommand)
-@click.argument("config", required=False, type=click.Path(path_type=Path))
-@click.option("--data", metavar="FOLDER", help="Folder of the images and masks (data.root).")
+@config_argument
+@data_option
 @click.option("--arch", metavar="NAME", help="Architecture [default: unet].")
 @click.option("--encoder", metavar="NAME", help="Encoder: plain, mobilenetv2 [default: plain].")
 @click.option("--imgsz", metavar="H [W]", callback=_size, help="Size the network works at [default: 256].")
@@ -63,21 +58,20 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 @click.option("--patience", type=int, help="Stop after so many epochs without a better score; 0: never.")
 @click.option("--seed", type=int, help="Seed of weights, order and augmentation.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train.")
-@click.option("--project", type=click.Path(path_type=Path), help="Runs go to PROJECT/fit/NAME [default: runs].")
+@click.option("--project", metavar="FOLDER", help="Runs go to PROJECT/fit/NAME [default: runs].")
 @click.option("--name", help="Name of the run [default: the data folder's]; numbered where it exists.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any other key, e.g. model.widths=[16,32].")
+@set_option
 def command(config: Path | None, data: str | None, settings: tuple[str, ...], **flags: Any) -> None:
     """Train a network on a folder of images and masks.
 
     Works from a YAML file, from flags alone, or both: defaults < YAML < flags. Every key: kseg config show.
     """
-    from kseg.cli.options import overrides_from
     from kseg.cli.progress import TerminalReporter
     from kseg.config import load_config
     from kseg.quiet import load_tensorflow
 
-    overrides = {FLAGS[name]: value for name, value in flags.items() if value is not None}
-    settled = load_config(config, {**overrides, **overrides_from(data, settings)})
+    given = {f"{section}.{name}": flags[name] for section, names in FLAGS.items() for name in names}
+    settled = load_config(config, overrides_from(data, settings, given))
     load_tensorflow()
     from kseg.training import fit
 

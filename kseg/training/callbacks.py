@@ -64,7 +64,7 @@ def stop_signals() -> Iterator[threading.Event]:
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         del frame
-        signal.signal(number, earlier[number])
+        signal.signal(number, earlier[signal.Signals(number)])
         requested.set()
 
     for number in earlier:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from kseg.data import Dataset, DatasetReport
+from kseg.data import Arrays, Dataset, DatasetReport
 from kseg.drawing import overlay, panel
 from kseg.files import write_aside
 from kseg.images import write_jpeg
@@ -86,15 +87,13 @@ def draw_train_batch(path: Path, batches: Any, labels: LabelMap) -> None:
     write_jpeg(path, panel(rows, [], tile=_tile(images.shape[1:3])))
 
 
-def draw_validation(
-    path: Path, images: Sequence[Any], truths: Sequence[Any], found: Sequence[Any], labels: LabelMap
-) -> None:
-    """Image, truth and prediction in a row, of the first validation images."""
+def draw_validation(path: Path, shown: Arrays, found: npt.NDArray[np.uint8], labels: LabelMap) -> None:
+    """Image, truth and prediction (class ids ``[N, H, W]``) in a row each."""
     rows = [
         [image, overlay(image, truth, labels), overlay(image, ids, labels)]
-        for image, truth, ids in islice(zip(images, truths, found, strict=True), MAX_ROWS)
+        for image, truth, ids in zip(shown.images, shown.masks, found, strict=True)
     ]
-    write_jpeg(path, panel(rows, ["image", "truth", "prediction"], tile=_tile(images[0].shape[:2])))
+    write_jpeg(path, panel(rows, ["image", "truth", "prediction"], tile=_tile(shown.images.shape[1:3])))
 
 
 def _tile(size: Sequence[int]) -> tuple[int, int]:

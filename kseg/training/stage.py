@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kseg import __version__
 from kseg.card import ModelCard
 from kseg.config import Config, to_yaml
 from kseg.data import load_arrays
-from kseg.data.pipeline import batch_samples, eval_batches, train_batches
-from kseg.errors import Interrupted
+from kseg.data.pipeline import batch_samples, data_errors, eval_batches, train_batches
+from kseg.errors import Interrupted, TrainingError
 from kseg.files import write_json, write_text
 from kseg.losses.functions import SegmentationLoss
 from kseg.metrics.training import SegmentationMetrics
@@ -210,16 +212,31 @@ def _train(
 
 
 def _loop(model: keras.Model, config: Config, prepared: Prepared, callbacks: list[keras.callbacks.Callback]) -> None:
-    model.fit(
-        _train_data(config, prepared),
-        epochs=config.train.epochs,
-        steps_per_epoch=prepared.steps,
-        validation_data=eval_batches(prepared.val, batch=config.train.batch),
-        validation_steps=prepared.val_steps,
-        callbacks=callbacks,
-        shuffle=False,  # the pipeline does it; Keras would warn
-        verbose=0,
-    )
+    with data_errors(), _memory_errors(config):
+        model.fit(
+            _train_data(config, prepared),
+            epochs=config.train.epochs,
+            steps_per_epoch=prepared.steps,
+            validation_data=eval_batches(prepared.val, batch=config.train.batch),
+            validation_steps=prepared.val_steps,
+            callbacks=callbacks,
+            shuffle=False,  # the pipeline does it; Keras would warn
+            verbose=0,
+        )
+
+
+@contextmanager
+def _memory_errors(config: Config) -> Iterator[None]:
+    """Too little memory is told with what would need less."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        height, width = config.train.imgsz
+        raise TrainingError(
+            "the memory does not hold a training step", where="train.batch",
+            found=f"batch {config.train.batch} at {height}×{width}",
+            remedy="use a smaller --batch, --imgsz or model.widths",
+        ) from error  # fmt: skip
 
 
 def _early_stopping(config: Config) -> list[keras.callbacks.Callback]:
@@ -255,6 +272,6 @@ def _draw_outcome(folder: RunFolder, rows: Sequence[EpochRow], prepared: Prepare
     network, card = load_model(folder.best)
     scores = network.predict(shown.images.astype("float32"), batch_size=1, verbose=0)
     found = card.class_ids(scores)
-    draw_validation(folder / "val_pred.jpg", shown.images, shown.masks, found, labels)
+    draw_validation(folder / "val_pred.jpg", shown, found, labels)
     if not np.isin(found, labels.foreground).any() and np.isin(shown.masks, labels.foreground).any():
         _log.warning("the best network finds background only in the validation images: see %s", folder / "val_pred.jpg")

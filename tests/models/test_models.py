@@ -153,7 +153,7 @@ def test_contradictions_are_told(settings: dict[str, Any], message: str) -> None
 
 
 def test_the_plain_encoder_has_no_pretrained_weights() -> None:
-    with pytest.raises(ConfigError, match="no pretrained weights for this encoder.*choose --encoder mobilenetv2"):
+    with pytest.raises(ConfigError, match=r"no pretrained weights for this encoder.*choose --encoder mobilenetv2"):
         build_model(NetworkSpec(**SMALL), weights="imagenet")
 
 

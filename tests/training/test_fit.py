@@ -16,6 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from PIL import Image
 
@@ -56,7 +57,9 @@ class TestRunFolder:
         dataset = Dataset.load(trained[0].folder / "data.json")
         assert len(dataset.samples("all")) == 24
         assert dataset.root == discs
-        assert dataset.fingerprint() == read_card(trained[0].folder / "weights/best.keras").provenance["data_fingerprint"]
+        assert (
+            dataset.fingerprint() == read_card(trained[0].folder / "weights/best.keras").provenance["data_fingerprint"]
+        )
 
     def test_env_says_where_it_ran(self, trained: Trained) -> None:
         env = json.loads((trained[0].folder / "env.json").read_text())
@@ -66,7 +69,7 @@ class TestRunFolder:
 
     def test_results_are_the_rows(self, trained: Trained) -> None:
         result, listener = trained
-        rows = list(csv.DictReader((result.folder / "results.csv").open()))
+        rows = list(csv.DictReader((result.folder / "results.csv").read_text().splitlines()))
         assert [float(row["epoch"]) for row in rows] == list(range(1, len(result.rows) + 1))
         assert float(rows[-1]["val_iou"]) == pytest.approx(result.rows[-1]["val_iou"], rel=1e-4)
         assert listener.rows == list(result.rows)
@@ -120,7 +123,8 @@ def test_the_same_seed_gives_the_same_training(discs: Path, tmp_path: Path) -> N
 
 def test_decoding_at_each_use_trains_the_same(discs: Path, tmp_path: Path) -> None:
     ram, none = (
-        fit(config_for(discs, tmp_path / cache, train__epochs=1, train__cache=cache)).rows[0] for cache in ("ram", "none")
+        fit(config_for(discs, tmp_path / cache, train__epochs=1, train__cache=cache)).rows[0]
+        for cache in ("ram", "none")
     )
     assert none["loss"] == pytest.approx(ram["loss"], rel=1e-3)
     assert none["val_iou"] == pytest.approx(ram["val_iou"], abs=2e-3)
@@ -151,7 +155,9 @@ def test_several_classes_with_ignored_pixels(tmp_path: Path) -> None:
 
 class TestMistakes:
     def test_a_batch_larger_than_the_data(self, discs: Path, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"train\.batch: the batch is larger than the training data; expected at most"):
+        with pytest.raises(
+            ConfigError, match=r"train\.batch: the batch is larger than the training data; expected at most"
+        ):
             fit(config_for(discs, tmp_path, train__batch=64))
         assert not (tmp_path / "fit").exists(), "a training that cannot begin leaves no folder"
 
@@ -193,7 +199,8 @@ def test_a_nan_loss_names_the_batch_and_keeps_the_last_good_weights(
     class Poison(Listener):
         def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
             if (epoch, step) == (2, 1):
-                weights[0].trainable_weights[0].assign(np.full(weights[0].trainable_weights[0].shape, np.nan))
+                # The last layer's: a ReLU after the first would turn NaN into 0.
+                weights[0].trainable_weights[-1].assign([np.nan])
 
     weights: list[keras.Model] = []
     original = keras.Model.fit
@@ -229,6 +236,29 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(discs: Path, tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     _, card = load_model(next(tmp_path.rglob("last.keras")))
     assert card.provenance["epoch"] == 1
+
+
+def test_a_file_lost_in_mid_training_is_named(tmp_path: Path) -> None:
+    data = draw_discs(tmp_path / "data", 12)
+
+    class Thief(Listener):
+        def epoch(self, row: Any, epochs: int, *, best: bool) -> None:
+            for path in (data / "images").iterdir():
+                path.unlink()
+
+    with pytest.raises(DataError, match=r"images/\d+\.png: no such file"):
+        fit(config_for(data, tmp_path, train__cache="none", train__epochs=9), reporter=Thief())
+
+
+def test_too_little_memory_names_what_would_need_less(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*_: Any, **__: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(keras.Model, "fit", exhaust)
+    with pytest.raises(TrainingError, match=r"found batch 4 at 32×32; use a smaller --batch, --imgsz or model\.widths"):
+        fit(config_for(discs, tmp_path))
 
 
 def test_a_stop_between_steps_saves_the_moment(discs: Path, tmp_path: Path) -> None:
@@ -284,7 +314,7 @@ def test_kill_9_leaves_whole_files(discs: Path, tmp_path: Path) -> None:
     process.wait()
     for name in ("best", "last"):
         load_model(folder / "weights" / f"{name}.keras")
-    rows = list(csv.DictReader((folder / "results.csv").open()))
+    rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
     assert all(row["val_iou"] for row in rows)
     Dataset.load(folder / "data.json")
 
