@@ -59,20 +59,21 @@ def draw_results(path: Path, rows: Sequence[dict[str, float]] | Sequence[Any]) -
 
 def draw_labels(path: Path, report: DatasetReport, dataset: Dataset) -> None:
     """Share of the pixels, and of the images, that each class has in each split."""
-    labels = dataset.labels
+    names = dataset.labels.names
     splits = [split for split, pixels in report.class_pixels.items() if pixels.sum()]
-    rows = np.arange(labels.num_classes)
-    with _figure(path, 9, 1.6 + 0.42 * labels.num_classes) as figure:
+    with _figure(path, 10, 1.2 + 0.25 * len(splits) * len(names)) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         for i, split in enumerate(splits):
-            pixels = report.class_pixels[split]
-            shift = (i - (len(splits) - 1) / 2) * 0.8 / len(splits)
-            left.barh(rows + shift, pixels / pixels.sum(), 0.8 / len(splits), label=split)
-            right.barh(rows + shift, report.class_images[split] / len(dataset.splits[split]), 0.8 / len(splits))
-        left.set(yticks=rows, yticklabels=labels.names, title="share of the pixels (log scale)", xscale="log")
-        right.set(title="share of the images", xlim=(0, 1))
+            pixels, images = report.class_pixels[split], report.class_images[split]
+            place = np.arange(len(names)) + (i - (len(splits) - 1) / 2) * 0.8 / len(splits)
+            for axes, shares in ((left, pixels / pixels.sum()), (right, images / len(dataset.splits[split]))):
+                bars = axes.barh(place, shares, 0.8 / len(splits), label=split)
+                # A bar of an eyeglasses' size (1%) is not to be seen: the number says what it is.
+                axes.bar_label(bars, [f"{share:.1%}" for share in shares], padding=3, fontsize=8)
+        left.set(yticks=range(len(names)), yticklabels=names, title="share of the pixels", xlim=(0, 1.18))
+        right.set(title="share of the images", xlim=(0, 1.18))
         left.invert_yaxis()
-        left.legend(loc="best")
+        figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
 
 
 def draw_train_batch(path: Path, batches: Any, labels: LabelMap) -> None:
