@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kseg.cli.options import runtime_options, threshold_option
+
 if TYPE_CHECKING:
     from kseg.evaluation import Scores
 
@@ -25,15 +27,8 @@ __all__ = ["command"]
     "--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True,
     help="Which of the images.",
 )  # fmt: skip
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    help="Score from which on a pixel is foreground.  [default: the model's]",
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to run."
-)
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the runtime's]")
+@threshold_option
+@runtime_options
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Also write the scores, with a row an image, here."
 )

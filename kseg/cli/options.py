@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["config_argument", "data_option", "overrides_from", "set_option"]
+__all__ = [
+    "config_argument", "data_option", "overrides_from", "runtime_options", "set_option", "threshold_option",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +30,21 @@ def set_option(function: F) -> F:
     """``--set KEY=VALUE``, any number of times, as `settings`: a tuple of texts."""
     text = "Any other key, e.g. --set train.lr=1e-4 --set 'model.widths=[16, 32]'."
     return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(function)
+
+
+def threshold_option(function: F) -> F:
+    """``--threshold X``, as `threshold`: float in 0..1 or None."""
+    text = "Score from which on a pixel is foreground.  [default: the model's]"
+    return click.option("--threshold", type=click.FloatRange(0, 1), help=text)(function)
+
+
+def runtime_options(function: F) -> F:
+    """``--device`` and ``--threads``, as `device`: str and `threads`: int or None."""
+    devices = click.Choice(["auto", "cpu", "gpu"])
+    function = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the runtime's]")(
+        function
+    )
+    return click.option("--device", type=devices, default="auto", show_default=True, help="Where to run.")(function)
 
 
 def overrides_from(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kseg.cli.options import runtime_options, threshold_option
 from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -21,15 +22,8 @@ __all__ = ["command"]
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder that the masks go to.")
 @click.option("--overlay", is_flag=True, help="Also write the pictures with the masks drawn on them.")
 @click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ with several classes.")
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    help="Score from which on a pixel is foreground.  [default: the model's]",
-)
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to run."
-)
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the runtime's]")
+@threshold_option
+@runtime_options
 def command(
     model: Path,
     sources: tuple[str, ...],

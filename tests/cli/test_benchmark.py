@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from kseg.cli.main import run as kseg
 from kseg.data import Dataset
 from kseg.export import choose, export_model
+from tests.cli.conftest import Call
 from tests.tiny_run import make_run
-
-Call = Callable[..., tuple[int, str, str]]
 
 QUICK = ("--num-runs", "3", "--warmup", "1", "--threads", "1")
 
@@ -25,18 +22,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exported")
     export_model(run / "weights" / "best.keras", dataset, out, choose(["tflite"], ["none"]))
     return out / "model_float32.tflite"
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            kseg([str(arg) for arg in args])
-        return stop.value.code, *capsys.readouterr()
-
-    return run
 
 
 def test_table_and_json_tell_the_same_and_another_machine_can_read_them(model: Path, call: Call) -> None:

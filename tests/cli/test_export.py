@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kseg.card import read_card
-from kseg.cli.main import run as kseg
+from tests.cli.conftest import Call
 from tests.tiny_run import make_run, write_dataset
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("work"), epochs=2)
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            kseg([str(arg) for arg in args])
-        return stop.value.code, *capsys.readouterr()
-
-    return run
 
 
 def test_run_is_exported_under_its_name_and_its_scores_are_printed(trained: Path, call: Call, tmp_path: Path) -> None:
