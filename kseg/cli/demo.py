@@ -115,9 +115,6 @@ def _config(faces: Path, folder: Path, seed: int, epochs: int) -> Config:
 
 def _fit(console: Console, config: Config) -> Path:
     from kseg.cli.progress import TerminalReporter
-    from kseg.quiet import load_tensorflow
-
-    load_tensorflow()
     from kseg.training import fit
 
     result = fit(config, reporter=TerminalReporter())

@@ -68,13 +68,10 @@ def command(config: Path | None, data: str | None, settings: tuple[str, ...], **
     """
     from kseg.cli.progress import TerminalReporter
     from kseg.config import load_config
-    from kseg.quiet import load_tensorflow
+    from kseg.training import fit
 
     given = {f"{section}.{name}": flags[name] for section, names in FLAGS.items() for name in names}
     settled = load_config(config, overrides_from(data, settings, given))
-    load_tensorflow()
-    from kseg.training import fit
-
     result = fit(settled, reporter=TerminalReporter())
     best = result.best
     click.echo(

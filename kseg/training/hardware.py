@@ -15,7 +15,7 @@ import keras
 from kseg.errors import UsageError
 from kseg.quiet import quiet_stderr
 
-__all__ = ["Device", "available_memory", "choose_device", "choose_precision", "describe_environment"]
+__all__ = ["Device", "choose_device", "choose_precision", "describe_environment"]
 
 DeviceName = Literal["auto", "cpu", "gpu"]
 PACKAGES: Final = ("kseg", "tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "pillow")
@@ -119,16 +119,6 @@ def cpu_name() -> str:
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def available_memory() -> int | None:
-    """Bytes of memory that are free to use, or None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
-    return int(kilobytes) * 1024 if kilobytes else None
 
 
 def describe_environment(device: Device, precision: str) -> dict[str, Any]:

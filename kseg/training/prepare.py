@@ -1,10 +1,11 @@
-"""Everything before the first step: the data found, checked, decoded; the network's structure settled."""
+"""Everything before Keras is loaded: the data found, checked, decoded; the network's structure settled."""
 
 from __future__ import annotations
 
 import logging
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from kseg.config import Config
 from kseg.data import (
@@ -22,7 +23,6 @@ from kseg.data import (
 from kseg.errors import ConfigError, DataError
 from kseg.losses import parse_loss
 from kseg.models import NetworkSpec
-from kseg.training.hardware import available_memory
 from kseg.training.reporter import Reporter
 
 __all__ = ["Prepared", "network_spec", "prepare"]
@@ -128,7 +128,7 @@ def _fits_memory(config: Config, images: int) -> bool:
     if config.train.cache != "auto":
         return config.train.cache == "ram"
     height, width = config.train.imgsz
-    needed, free = images * height * width * 4, available_memory()
+    needed, free = images * height * width * 4, _available_memory()
     if free is None or needed <= MEMORY_SHARE * free:
         return True
     _log.info(
@@ -137,6 +137,16 @@ def _fits_memory(config: Config, images: int) -> bool:
         free / 1e9,
     )
     return False
+
+
+def _available_memory() -> int | None:
+    """Bytes of memory that are free to use, or None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return int(kilobytes) * 1024 if kilobytes else None
 
 
 def _source(

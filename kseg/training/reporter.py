@@ -1,11 +1,12 @@
-"""What a training tells while it runs; who listens decides how to show it."""
+"""What a training tells while it runs and when it ends; who listens decides how to show it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EpochRow", "Reporter"]
+__all__ = ["EpochRow", "FitResult", "Reporter"]
 
 EpochRow = Mapping[str, float]
 """One line of results.csv: epoch, seconds, images_per_s, learning_rate, and each score of training and validation."""
@@ -28,3 +29,27 @@ class Reporter:
 
     def finished(self) -> None:
         """No more will be told."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training came to.
+
+    Args:
+        folder: The run folder.
+        rows: One row an epoch, as in results.csv.
+        best_epoch: The epoch, from 1, whose weights are in best.keras.
+        seconds: Wall time of the training loop, validations and checkpoints included.
+        stopped_early: Early stopping ended it.
+    """
+
+    folder: Path
+    rows: Sequence[EpochRow]
+    best_epoch: int
+    seconds: float
+    stopped_early: bool
+
+    @property
+    def best(self) -> EpochRow:
+        """The best epoch's row."""
+        return self.rows[self.best_epoch - 1]

@@ -1,4 +1,4 @@
-"""``fit``: from a configuration to a run folder."""
+"""The training itself: from checked data to a run folder. Loads Keras; `kseg.training.fit` comes before it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -38,10 +36,10 @@ from kseg.training.callbacks import (
 from kseg.training.folder import RunFolder
 from kseg.training.hardware import Device, choose_device, choose_precision, describe_environment
 from kseg.training.pictures import MAX_ROWS, draw_labels, draw_results, draw_train_batch, draw_validation
-from kseg.training.prepare import Prepared, prepare
-from kseg.training.reporter import EpochRow, Reporter
+from kseg.training.prepare import Prepared
+from kseg.training.reporter import EpochRow, FitResult, Reporter
 
-__all__ = ["FitResult", "compile_network", "fit"]
+__all__ = ["compile_network", "train"]
 
 _log = logging.getLogger("kseg")
 
@@ -49,53 +47,10 @@ WARMUP_SHARE = 0.05
 WARMUP_STEPS = 100
 
 
-@dataclass(frozen=True)
-class FitResult:
-    """What a training came to.
-
-    Args:
-        folder: The run folder.
-        rows: One row an epoch, as in results.csv.
-        best_epoch: The epoch, from 1, whose weights are in best.keras.
-        seconds: Wall time of the training loop, validations and checkpoints included.
-        stopped_early: Early stopping ended it.
-    """
-
-    folder: Path
-    rows: Sequence[EpochRow]
-    best_epoch: int
-    seconds: float
-    stopped_early: bool
-
-    @property
-    def best(self) -> EpochRow:
-        """The best epoch's row."""
-        return self.rows[self.best_epoch - 1]
-
-
-def fit(config: Config, *, reporter: Reporter | None = None) -> FitResult:
-    """Train a network as the configuration says.
-
-    The data are checked before anything is written, and the run folder is never an existing one.
-
-    Args:
-        config: Every setting.
-        reporter: Hears how it goes.
-
-    Returns:
-        Where the run lies and how it went.
-
-    Raises:
-        ConfigError, UsageError: A setting does not fit the data or the hardware.
-        DataError: The images or masks cannot be used.
-        TrainingError: The loss became NaN; the last good weights are on disk.
-        OutputError: The disk is full or not writable; earlier checkpoints are untouched.
-        Interrupted: Ctrl-C; last.keras holds the weights of that moment.
-    """
-    reporter = reporter or Reporter()
+def train(config: Config, prepared: Prepared, reporter: Reporter) -> FitResult:
+    """Train on what `prepare` made, into a new run folder. See `kseg.training.fit` for what it raises."""
     device = choose_device(config.train.device)
     precision = choose_precision(config.train.precision, device)
-    prepared = prepare(config, reporter)
     keras.utils.set_random_seed(config.train.seed)
     name = config.run.name or prepared.dataset.root.resolve().name
     folder = RunFolder.create(config.run.project, name)
@@ -197,14 +152,11 @@ def _train(
         try:
             _loop(model, config, prepared, callbacks)
         except (StopRequested, KeyboardInterrupt) as stop:
-            reporter.finished()
             _keep_after_stop(folder, checkpoints, journal)
             raise Interrupted(
                 "stopped", where=str(folder.path), found=f"{len(journal.rows)} finished epochs",
                 remedy=f"the weights of this moment are in {folder.last}",
             ) from stop  # fmt: skip
-        finally:
-            reporter.finished()
     seconds = time.perf_counter() - begin
     _draw_outcome(folder, journal.rows, prepared)
     stopped = len(journal.rows) < config.train.epochs
