@@ -76,8 +76,8 @@ def _photograph(rng: np.random.Generator, image: Image, pose: Pose) -> Image:
     hue = light[..., None] * rng.uniform(0.7, 1.25) * (1 + rng.uniform(-0.18, 0.18) * np.array([1, 0, -1]))
     lit = image.astype(np.float32) * hue.astype(np.float32)
     if rng.random() < 0.3:
-        lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), rng.uniform(0.3, 0.9)), np.float32)
-    noise = rng.standard_normal(image.shape, np.float32) * rng.uniform(1, 7)
+        lit = np.asarray(cv2.GaussianBlur(lit, (0, 0), rng.uniform(0.3, 0.8)), np.float32)
+    noise = rng.standard_normal(image.shape, np.float32) * rng.uniform(1, 6)
     return np.clip(lit + noise, 0, 255).astype(np.uint8)
 
 

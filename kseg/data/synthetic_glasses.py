@@ -17,7 +17,7 @@ GLASSES = 255
 
 FRAMES: tuple[Color, ...] = (
     (18, 17, 18), (26, 24, 30), (84, 50, 28), (140, 92, 50), (190, 155, 80), (170, 174, 178), (160, 30, 40),
-    (35, 60, 130), (225, 222, 215), (40, 100, 80), (205, 150, 130), (110, 40, 110),
+    (35, 60, 130), (196, 190, 178), (40, 100, 80), (205, 150, 130), (110, 40, 110),
 )  # fmt: skip
 TINTS: tuple[Color, ...] = ((20, 20, 24), (70, 45, 25), (30, 60, 45), (40, 60, 120), (190, 150, 40), (150, 60, 110))
 
@@ -134,8 +134,8 @@ def pick_glasses(rng: np.random.Generator, skin: Color) -> Glasses:
 
 
 def _visible(frame: Color, skin: Color) -> Color:
-    near = np.abs(np.subtract(frame, skin)).max() < 50
-    return mix(frame, (0, 0, 0) if sum(skin) > 330 else (255, 255, 255), 0.5) if near else frame
+    near = np.abs(np.subtract(frame, skin)).max() < 70
+    return mix(frame, (0, 0, 0) if sum(skin) > 330 else (255, 255, 255), 0.6) if near else frame
 
 
 def draw_glasses(canvas: Canvas, rng: np.random.Generator, glasses: Glasses) -> None:
