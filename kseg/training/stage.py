@@ -95,6 +95,8 @@ def compile_network(config: Config, prepared: Prepared, precision: str) -> keras
         # XLA on the CPU trains these networks at two thirds of the rate; JAX knows nothing else.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
+    # Variables that first appear inside the compiled step make TensorFlow trace it twice.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
