@@ -21,7 +21,7 @@ __all__ = ["FUNCTIONS", "LossFunction", "SegmentationLoss", "cross_entropy", "di
 LossFunction = Callable[..., Any]
 
 DICE_SMOOTH: Final = 1.0
-"""Pixels added to numerator and denominator: keeps an absent class, found absent, at loss 0 and its gradient finite."""
+"""Pixels added to numerator and denominator: keeps the gradient finite where a class has next to no pixels."""
 
 
 def cross_entropy(ids: Any, logits: Any, *, ignore_index: int = IGNORE_INDEX) -> Any:
@@ -44,10 +44,12 @@ def cross_entropy(ids: Any, logits: Any, *, ignore_index: int = IGNORE_INDEX) ->
 
 
 def dice(ids: Any, logits: Any, *, ignore_index: int = IGNORE_INDEX) -> Any:
-    """1 - soft Dice over the batch: the foreground's with one channel, else the mean over all classes.
+    """1 - soft Dice over the batch: the foreground's with one channel, else the mean over the batch's classes.
 
     ``1 - (2 Σ p·y + 1) / (Σ p + Σ y + 1)`` (Milletari et al. 2016, https://arxiv.org/abs/1606.04797, with the sums
-    unsquared). The sums run over the whole batch, so that images without a class do not dominate.
+    unsquared). The sums run over the whole batch, so that images without a class do not dominate. A class that the whole
+    batch lacks counts nowhere: its Dice would be near 0 however few pixels are found, which drowned what the other
+    batches teach about a rare class (eyeglasses on one face in five). Cross-entropy still punishes what is found there.
 
     Args:
         ids: Class ids ``[B, H, W]``.
@@ -65,7 +67,9 @@ def dice(ids: Any, logits: Any, *, ignore_index: int = IGNORE_INDEX) -> Any:
     truth, scores = truth * valid[..., None], scores * valid[..., None]
     shared = ops.sum(truth * scores, axis=(0, 1, 2))
     total = ops.sum(truth, axis=(0, 1, 2)) + ops.sum(scores, axis=(0, 1, 2))
-    return ops.mean(1.0 - (2.0 * shared + DICE_SMOOTH) / (total + DICE_SMOOTH))
+    losses = 1.0 - (2.0 * shared + DICE_SMOOTH) / (total + DICE_SMOOTH)
+    present = ops.cast(ops.any(truth > 0, axis=(0, 1, 2)), "float32")
+    return ops.sum(losses * present) / ops.maximum(ops.sum(present), 1.0)
 
 
 def _prepare(ids: Any, logits: Any, ignore_index: int) -> tuple[Any, Any, Any]:

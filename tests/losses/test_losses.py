@@ -57,6 +57,18 @@ def test_dice_is_its_formula(channels: int) -> None:
     assert value(dice(ids, logits)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dice_leaves_out_a_class_that_the_batch_lacks(channels: int) -> None:
+    _, logits = draw(channels)
+    nothing = np.zeros(SHAPE, np.uint8)
+    if channels == 1:
+        assert value(dice(nothing, logits)) == 0
+    else:
+        first = softmax(logits, axis=-1)[..., 0].astype(float)
+        expected = 1 - (2 * first.sum() + 1) / (first.size + first.sum() + 1)
+        assert value(dice(nothing, logits)) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", LOSS_NAMES)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_perfect_is_zero_and_a_total_miss_is_high(name: str, channels: int) -> None:
