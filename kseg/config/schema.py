@@ -221,6 +221,9 @@ class ModelConfig(_Section):
     widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
         None, description="Channels at each level of the encoder, finest first. Null: the encoder's own."
     )
+    depth: Annotated[int, Field(strict=True, ge=1, le=6)] | None = Field(
+        None, description="Levels of the encoder, each twice as wide as the one before, where no widths are given."
+    )
     decoder_widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
         None, description="Channels at each level of the decoder, coarsest first. Null: the encoder's mirrored."
     )

@@ -72,6 +72,7 @@ class NetworkSpec:
         arch: The family, see `ARCHITECTURES`.
         encoder: The encoder, see `ENCODERS`.
         widths: Channels of the encoder blocks, the finest first. Defaults to the encoder's own.
+        depth: How many encoder blocks, each twice as wide as the one before, where no widths are given.
         decoder_widths: Channels of the decoder blocks, the coarsest first, one for each step up. Defaults to the
             mirror of the encoder's widths.
         norm: Normalisation after each convolution.
@@ -90,6 +91,7 @@ class NetworkSpec:
     arch: str = "unet"
     encoder: str = "plain"
     widths: tuple[int, ...] | None = None
+    depth: int | None = None
     decoder_widths: tuple[int, ...] | None = None
     norm: Norm = "none"
     dropout: float = 0.0
@@ -100,15 +102,25 @@ class NetworkSpec:
         lookup(dict.fromkeys(ARCHITECTURES, True), self.arch, kind="architecture", where="model.arch")
         encoder = lookup(ENCODERS, self.encoder, kind="encoder", where="model.encoder")
         lookup(NORMALIZATIONS, self.normalization, kind="normalization", where="model.normalization")
-        if encoder.fixed and self.widths is not None:
-            raise ConfigError(
-                "the encoder's widths are fixed", where="model.widths", expected=f"none with {self.encoder}",
-                found=str(list(self.widths)), remedy="set model.decoder_widths instead",
-            )  # fmt: skip
+        self._check_widths(encoder)
         if encoder.normalization and self.normalization != encoder.normalization:
             raise ConfigError(
                 "the encoder takes another scaling of the pixels", where="model.normalization",
                 expected=f"{encoder.normalization} with {self.encoder}", found=self.normalization,
+            )  # fmt: skip
+        self._check_size()
+
+    def _check_widths(self, encoder: EncoderSpec) -> None:
+        given = self.widths or self.depth
+        if encoder.fixed and given is not None:
+            raise ConfigError(
+                "the encoder's widths are fixed", where="model.widths" if self.widths else "model.depth",
+                expected=f"none with {self.encoder}", found=str(given), remedy="set model.decoder_widths instead",
+            )  # fmt: skip
+        if self.widths and self.depth and len(self.widths) != self.depth:
+            raise ConfigError(
+                "the depth contradicts the widths", where="model.depth",
+                expected=f"{len(self.widths)}, as many as model.widths has, or none", found=str(self.depth),
             )  # fmt: skip
         steps = len(self.up_widths)
         if self.decoder_widths is not None and len(self.decoder_widths) != steps:
@@ -116,12 +128,14 @@ class NetworkSpec:
                 "the decoder's widths do not fit the encoder", where="model.decoder_widths",
                 expected=f"{steps} numbers, one for each step up", found=str(len(self.decoder_widths)),
             )  # fmt: skip
-        self._check_size()
 
     @property
     def down_widths(self) -> tuple[int, ...]:
         """Channels of the encoder blocks."""
-        return self.widths or ENCODERS[self.encoder].widths
+        if self.widths:
+            return self.widths
+        widths = ENCODERS[self.encoder].widths
+        return tuple(widths[0] * 2**level for level in range(self.depth)) if self.depth else widths
 
     @property
     def up_widths(self) -> tuple[int, ...]:

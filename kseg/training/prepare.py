@@ -68,6 +68,7 @@ def network_spec(config: Config, channels: int) -> NetworkSpec:
         arch=model.arch,
         encoder=model.encoder,
         widths=tuple(model.widths) if model.widths else None,
+        depth=model.depth,
         decoder_widths=tuple(model.decoder_widths) if model.decoder_widths else None,
         norm=model.norm,
         dropout=model.dropout,

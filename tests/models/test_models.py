@@ -103,6 +103,14 @@ def test_the_classic_unet_is_the_papers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("depth", "widths"), [(None, (64, 128, 256, 512)), (2, (64, 128)), (5, (64, 128, 256, 512, 1024))]
+)
+def test_depth_doubles_the_widths(depth: int | None, widths: tuple[int, ...]) -> None:
+    spec = NetworkSpec(size=(32, 32), channels=1, depth=depth)
+    assert (spec.down_widths, spec.stride) == (widths, 2 ** len(widths))
+
+
+@pytest.mark.parametrize(
     ("name", "pixel", "expected"),
     [("unit", 255.0, 1.0), ("symmetric", 0.0, -1.0), ("symmetric", 255.0, 1.0), ("imagenet", 123.675, 0.0)],
 )
@@ -143,6 +151,8 @@ def test_misspelt_names_get_suggestions(settings: dict[str, Any], message: str) 
     [
         ({"encoder": "mobilenetv2"}, "model.widths: the encoder's widths are fixed"),
         ({"encoder": "mobilenetv2", "widths": None, "normalization": "unit"}, "expected symmetric with mobilenetv2"),
+        ({"encoder": "mobilenetv2", "widths": None, "depth": 3}, "model.depth: the encoder's widths are fixed"),
+        ({"depth": 3}, "model.depth: the depth contradicts the widths; expected 2"),
         ({"decoder_widths": (1, 2, 3)}, "expected 2 numbers, one for each step up; found 3"),
     ],
 )
