@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,16 @@ from typing import Any
 
 from kseg.errors import OutputError
 
-__all__ = ["make_folder", "new_folder", "safe_child", "write_aside", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "make_folder",
+    "new_folder",
+    "safe_child",
+    "same_file",
+    "write_aside",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 
 @contextmanager
@@ -39,6 +49,18 @@ def write_aside(path: Path) -> Iterator[Path]:
         ) from error  # fmt: skip
     finally:
         aside.unlink(missing_ok=True)
+
+
+def same_file(source: Path, path: Path) -> None:
+    """Give a whole file a second name, or copy it where the file system has no hard links. Raises OutputError.
+
+    Files that are only ever replaced by `write_aside` can share their bytes: replacing one leaves the other.
+    """
+    with write_aside(path) as aside:
+        try:
+            os.link(source, aside)
+        except OSError:
+            shutil.copyfile(source, aside)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kseg.errors import OutputError
-from kseg.files import make_folder, new_folder, safe_child, write_aside, write_bytes, write_json
+from kseg.files import make_folder, new_folder, safe_child, same_file, write_aside, write_bytes, write_json
 
 
 @pytest.fixture
@@ -44,6 +44,24 @@ def test_any_error_inside_leaves_the_earlier_file(tmp_path: Path) -> None:
         half()
     assert path.read_bytes() == b"good"
     assert os.listdir(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_with_two_names_is_replaced_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    last, best = tmp_path / "last", tmp_path / "best"
+    for text in (b"1", b"2"):
+        write_bytes(last, text)
+        same_file(last, best)
+        assert best.read_bytes() == text
+    write_bytes(last, b"3")
+    assert best.read_bytes() == b"2"
 
 
 def test_json_ends_in_a_newline(tmp_path: Path) -> None:
