@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -106,6 +107,9 @@ class NanGuard(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Writes last.keras after each epoch, and best.keras after each that is better than all before.
 
+    Keras takes a quarter of a second of Python to write even a small network, so it is done beside the next epoch,
+    from a copy of the weights; one write at a time, and a failed one ends the training at the next epoch's end.
+
     Args:
         folder: The run folder.
         network: The network that is saved (float32, ending in the activation); it takes the trained weights.
@@ -123,28 +127,47 @@ class Checkpoints(keras.callbacks.Callback):
         self.best_value = -math.inf
         self.best_epoch = 0
         self.last_epoch = 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: Future[None] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Save. A score that is NaN (no foreground in the validation) is never better, but a first file is written."""
         scores = {key: float(value) for key, value in (logs or {}).items()}
         value = self.sign * scores[self.monitor]
         better = value > self.best_value or self.best_epoch == 0
-        card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores))
-        self.save_last(card)
         if better:
-            # The same bytes under another name: writing them twice took half of an epoch's end.
-            same_file(self.folder.last, self.folder.best)
             self.best_value = value if not math.isnan(value) else -math.inf
             self.best_epoch = epoch + 1
-        self.last_epoch = epoch + 1
+        card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores))
+        self.wait()
+        self._writing = self._writer.submit(self._write, self.model.get_weights(), card, better)
 
-    def save_last(self, card: ModelCard | None = None) -> None:
+    def _write(self, weights: list[Any], card: ModelCard, better: bool) -> None:
+        self.network.set_weights(weights)
+        save_model(self.network, self.folder.last, card)
+        if better:
+            # The same bytes under another name: writing them twice would take as long again.
+            same_file(self.folder.last, self.folder.best)
+        self.last_epoch = int(card.provenance["epoch"])
+
+    def wait(self) -> None:
+        """Return when all is written. Raises OutputError where it cannot be; the earlier files stay."""
+        if self._writing:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def save_last(self) -> None:
         """Write last.keras with the weights as they are now. Raises OutputError; the earlier file stays."""
-        self.network.set_weights(self.model.get_weights())
-        save_model(self.network, self.folder.last, card or self.card.with_provenance(epoch=self.last_epoch))
+        self.wait()
+        self._write(self.model.get_weights(), self.card.with_provenance(epoch=self.last_epoch), better=False)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Wait for the last write."""
+        self.wait()
 
     def last_good(self) -> str:
         """Which weights are good, for an error's remedy."""
+        self.wait()
         if not self.last_epoch:
             return "no epoch was finished, so there are no weights to keep"
         return f"the weights of epoch {self.last_epoch} are in {self.folder.last}"
@@ -158,7 +181,7 @@ def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
 class Journal(keras.callbacks.Callback):
     """Times the epochs, keeps results.csv, and tells the reporter.
 
-    It comes after `Checkpoints` in the list, so that an epoch that is told is an epoch that is saved.
+    It comes after `Checkpoints` in the list, since it tells which epoch is the best.
     """
 
     def __init__(self, folder: RunFolder, checkpoints: Checkpoints, reporter: Reporter, *, batch: int) -> None:

@@ -308,7 +308,7 @@ def test_ctrl_c_on_the_command_line(discs: Path, tmp_path: Path) -> None:
 def test_kill_9_leaves_whole_files(discs: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(command(discs, tmp_path), stderr=subprocess.DEVNULL, text=True)
     folder = tmp_path / "fit" / "x"
-    wait_for(folder / "results.csv", process)
+    wait_for(folder / "weights" / "best.keras", process)
     time.sleep(0.3)
     process.kill()
     process.wait()
