@@ -47,7 +47,7 @@ class TerminalReporter(Reporter):
         self.console.print(f"[bold]{folder}[/]")
         width = max(map(len, facts))
         for key, value in facts.items():
-            self.console.print(f"  {key:<{width}}  {value}", markup=False)
+            self.console.print(f"  {key:<{width}}  {value}", markup=False, soft_wrap=True)
 
     def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
         """A bar over the steps."""
