@@ -2,30 +2,20 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kseg.errors import OutputError
 from kseg.files import make_folder, new_folder, safe_child, same_file, write_aside, write_bytes, write_json
+from tests.limits import files_up_to
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file may grow past 1000 bytes: what a full disk looks like to a writer."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_leaves_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"good")
-    with pytest.raises(OutputError, match=r"a\.bin: cannot write the file; found .*; the earlier file is untouched"):
+    message = r"a\.bin: cannot write the file; found .*; the earlier file is untouched"
+    with files_up_to(1000), pytest.raises(OutputError, match=message):
         write_bytes(path, b"x" * 5000)
     assert path.read_bytes() == b"good"
     assert os.listdir(tmp_path) == ["a.bin"], "nothing half-written stays behind"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from kseg.card import ModelCard, append_card
 from kseg.errors import ArtifactError, ConfigError, OutputError, UnknownNameError, UsageError
 from kseg.labels import LabelMap
 from kseg.models import NetworkSpec, build_model, load_model, save_model
+from tests.limits import files_up_to
 
 SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 8), "channels": 1}
 BINARY = LabelMap(("background", "x"))
@@ -228,12 +228,8 @@ class TestFiles:
         path = tmp_path / "m.keras"
         self.save(path)
         before = path.read_bytes()
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-        try:
-            with pytest.raises(OutputError, match=r"m\.keras: cannot write the file.*the earlier file is untouched"):
-                self.save(path)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        message = r"m\.keras: cannot write the file.*the earlier file is untouched"
+        with files_up_to(4096), pytest.raises(OutputError, match=message):
+            self.save(path)
         assert path.read_bytes() == before
         assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]

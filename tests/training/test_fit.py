@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from kseg.files import write_text
 from kseg.models import load_model
 from kseg.training import FitResult, fit
 from kseg.training.hardware import Device, choose_device, choose_precision
+from tests.limits import files_up_to
 
 from .conftest import Listener, config_for, draw_discs
 
@@ -223,17 +224,17 @@ def test_a_nan_loss_names_the_batch_and_keeps_the_last_good_weights(
 
 
 def test_a_full_disk_keeps_the_earlier_checkpoint(discs: Path, tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ExitStack() as stack:
 
-    class FullAfterOne(Listener):
-        def epoch(self, row: Any, epochs: int, *, best: bool) -> None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (2048, hard))
+        class FullInEpochTwo(Listener):
+            def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
+                if (epoch, step) == (2, 1):
+                    while not list(tmp_path.rglob("best.keras")):  # written beside the epoch
+                        time.sleep(0.01)
+                    stack.enter_context(files_up_to(2048))
 
-    try:
         with pytest.raises(OutputError, match=r"last\.keras: cannot write the file.*the earlier file is untouched"):
-            fit(config_for(discs, tmp_path), reporter=FullAfterOne())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            fit(config_for(discs, tmp_path), reporter=FullInEpochTwo())
     _, card = load_model(next(tmp_path.rglob("last.keras")))
     assert card.provenance["epoch"] == 1
 
