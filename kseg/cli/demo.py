@@ -60,7 +60,7 @@ RECIPE: dict[str, Any] = {
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Other faces, other first weights."
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=14, show_default=True, help="Passes over the faces.")
+@click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True, help="Passes over the faces.")
 @click.option("--images", type=click.IntRange(20, 9999), default=600, show_default=True, help="How many faces.")
 def command(out: Path, seed: int, epochs: int, images: int) -> None:
     """See the whole way on drawn faces with eyeglasses, with no download: three minutes on two CPU cores.

@@ -48,8 +48,8 @@ def dice(ids: Any, logits: Any, *, ignore_index: int = IGNORE_INDEX) -> Any:
 
     ``1 - (2 Σ p·y + 1) / (Σ p + Σ y + 1)`` (Milletari et al. 2016, https://arxiv.org/abs/1606.04797, with the sums
     unsquared). The sums run over the whole batch, so that images without a class do not dominate. A class that the
-    whole batch lacks counts nowhere: its Dice would be near 0 however few pixels are found, which drowned what the
-    other batches teach about a rare class (eyeglasses on one face in five). Cross-entropy still punishes such finds.
+    whole batch lacks counts nowhere, as in segmentation_models.pytorch: its Dice would be near 0 however few pixels are
+    found. Cross-entropy still punishes such finds.
 
     Args:
         ids: Class ids ``[B, H, W]``.
