@@ -8,7 +8,6 @@ viewer shows.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +57,6 @@ _SWAPS_SIDES: Final = 5
 _DEEP_MODES: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 # PNG files of 2 and 4 bits a pixel come out of Pillow stretched to 0..255.
 _STRETCH: Final = {"L;2": 85, "L;4": 17}
-_open_lock = threading.Lock()
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -199,14 +197,11 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 
 def _open_header(file: BinaryIO) -> Image.Image:
-    # Pillow warns of "decompression bombs" at a size that honest satellite and microscope pictures have. MAX_PIXELS
-    # stands in for its limit, which is lifted for the header alone and under a lock, since it is global.
-    with _open_lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file, formats=_FORMATS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+    # Pillow warns of "decompression bombs" at a size that honest satellite and microscope pictures have; MAX_PIXELS
+    # stands in for its limit. That one is global, and no lock may guard it: a garbage collection inside the lock can
+    # wait for a tf.data iterator whose threads wait for the lock.
+    Image.MAX_IMAGE_PIXELS = None
+    return Image.open(file, formats=_FORMATS)
 
 
 @contextmanager

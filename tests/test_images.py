@@ -198,7 +198,6 @@ def test_a_large_picture_is_read_without_a_bomb_warning(tmp_path: Path, monkeypa
         warnings.simplefilter("always")
         assert read_image(tmp_path / "a.png").shape == (40, 40, 3)
     assert not told
-    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 def test_a_far_too_large_picture_is_refused_by_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ its thread holds up every iterator's end by seconds.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from kseg.data.parallel import cores
 from kseg.data.vary import permutation, vary
 from kseg.errors import DataError
 
-__all__ = ["batch_samples", "data_errors", "eval_batches", "train_batches"]
+__all__ = ["batch_samples", "collect_apart", "data_errors", "eval_batches", "train_batches"]
 
 _AHEAD = 2
 """Finished batches that wait for the training."""
@@ -82,6 +83,22 @@ def batch_samples(num_samples: int, *, batch: int, seed: int, step: int) -> list
     """Which samples training batch ``step`` is made of, in its order."""
     places = (divmod(number, num_samples) for number in range(step * batch, (step + 1) * batch))
     return [int(_epoch_order(num_samples, seed=seed, epoch=epoch)[place]) for epoch, place in places]
+
+
+@contextmanager
+def collect_apart() -> Iterator[None]:
+    """Within it, Python collects cyclic garbage only where `gc.collect` is called; call it between epochs.
+
+    A collection starts in whichever thread allocates. In a thread that makes a batch it may find that batch's own,
+    abandoned iterator, whose end then waits for the batch: for ever.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import signal
 import threading
@@ -217,4 +218,5 @@ class Journal(keras.callbacks.Callback):
         }
         self.rows.append(row)
         self.folder.write_results(self.rows)
+        gc.collect()  # `collect_apart` leaves it to us
         self.reporter.epoch(row, self.params["epochs"], best=self.checkpoints.best_epoch == epoch + 1)

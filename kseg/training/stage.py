@@ -18,7 +18,7 @@ from kseg import __version__
 from kseg.card import ModelCard
 from kseg.config import Config, to_yaml
 from kseg.data import load_arrays
-from kseg.data.pipeline import batch_samples, data_errors, eval_batches, train_batches
+from kseg.data.pipeline import batch_samples, collect_apart, data_errors, eval_batches, train_batches
 from kseg.errors import Interrupted, TrainingError
 from kseg.files import write_json, write_text
 from kseg.losses.functions import SegmentationLoss
@@ -166,7 +166,7 @@ def _train(
 
 
 def _loop(model: keras.Model, config: Config, prepared: Prepared, callbacks: list[keras.callbacks.Callback]) -> None:
-    with data_errors(), _memory_errors(config):
+    with data_errors(), _memory_errors(config), collect_apart():
         model.fit(
             _train_data(config, prepared),
             epochs=config.train.epochs,

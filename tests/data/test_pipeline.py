@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import itertools
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +18,23 @@ from tests.data.folders import make_pairs
 FULL = Augment(0.5, 0.5, 0.5, 0.1, 0.1, 0.1, (0.7, 1.5), 30)
 SIZE = (8, 12)
 Pair = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def _garbage_waits() -> Iterator[None]:
+    """Abandoned iterators are collected here, in the main thread, not in one that makes their batch."""
+    with pipeline.collect_apart():
+        yield
+        gc.collect()
+
+
+def test_garbage_is_left_to_the_caller() -> None:
+    assert not gc.isenabled()  # the fixture
+    gc.enable()
+    with pipeline.collect_apart():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
 
 
 def numbered(count: int) -> Arrays:
