@@ -218,5 +218,5 @@ class Journal(keras.callbacks.Callback):
         }
         self.rows.append(row)
         self.folder.write_results(self.rows)
-        gc.collect()  # `collect_apart` leaves it to us
+        gc.collect(1)  # `collect_apart` leaves it to us; what this epoch left is young
         self.reporter.epoch(row, self.params["epochs"], best=self.checkpoints.best_epoch == epoch + 1)
