@@ -91,19 +91,28 @@ def read_image(path: str | os.PathLike[str]) -> Pixels:
         return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
-def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8 | np.uint16]:
-    """Read a mask as the values that stand in the file.
+def read_mask(
+    path: str | os.PathLike[str], *, colors: bool = False
+) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]:
+    """Read a mask as the values, or the colours, that stand in the file.
 
-    Palette files give their indices, 1-bit files 0 and 1, RGB(A) files whose channels are equal that one value.
+    Palette files give their indices, 1-bit files 0 and 1, RGB(A) files whose channels are equal that one value, and a
+    mask that is drawn in the alpha channel alone its alpha.
+
+    Args:
+        path: The file.
+        colors: Read colours, as red · 65536 + green · 256 + blue; a palette is looked up, transparency dropped.
 
     Returns:
-        uint8 or uint16 ``[H, W]``.
+        uint8 or uint16 ``[H, W]``; int32 ``[H, W]`` where colours are asked for.
 
     Raises:
         ImageError: The file cannot be read, or it shows colours instead of values.
     """
     with _decoded(path) as picture:
         raw = _raw_mode(picture)
+        if colors and not _is_deep(picture):
+            return _packed(picture)
         if picture.mode in ("L", "P", "1"):
             values = np.array(picture, np.uint8)
             return values // _STRETCH.get(raw, 1)
@@ -115,6 +124,13 @@ def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8 | np.uint16]
             "the mask cannot be read as class values", where=printable(path),
             expected="one channel of 8 or 16 bits, or a palette", found=f"mode {raw or picture.mode}",
         )  # fmt: skip
+
+
+def _packed(picture: Image.Image) -> npt.NDArray[np.int32]:
+    # By way of RGBA: Pillow would blend a palette's transparent entry.
+    rgb = np.asarray(picture.convert("RGBA"))[..., :3].astype(np.int32)
+    packed: npt.NDArray[np.int32] = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
+    return packed
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
@@ -262,17 +278,15 @@ def _deep_values(values: npt.NDArray[Any], path: str | os.PathLike[str]) -> npt.
 
 
 def _single_channel(pixels: Pixels, path: str | os.PathLike[str]) -> Pixels:
-    """The one value that all colour channels ``[H, W, 2..4]`` repeat."""
+    """The one value that all colour channels ``[H, W, 2..4]`` repeat, or the alpha where these are all the same."""
     channels = pixels.shape[2]
     values = pixels[..., 0]
     if channels > 2 and not ((values == pixels[..., 1]) & (values == pixels[..., 2])).all():
         raise ImageError(
             "the mask shows colours", where=printable(path), expected="class values in one channel, or a palette",
-            found="an RGB picture whose channels differ", remedy="convert each colour to its class value",
+            found="an RGB picture whose channels differ",
+            remedy="say in data.values which colour is which class, e.g. {'#000000': background, '#ff0000': object}",
         )  # fmt: skip
     if channels in (2, 4) and values.min() == values.max() and pixels[..., -1].min() != pixels[..., -1].max():
-        raise ImageError(
-            "the mask is drawn in the alpha channel", where=printable(path), expected="class values in one channel",
-            found="one grey value under varying transparency", remedy="save the alpha channel as a grey picture",
-        )  # fmt: skip
+        values = pixels[..., -1]
     return np.ascontiguousarray(values)

@@ -1,23 +1,34 @@
 """LabelMap: what stands on disk in a mask ↔ class ids ↔ names and colours.
 
 Inside kseg a mask is class ids ``[H, W]`` uint8, 0 … K-1 in the order of the classes, and 255 (`IGNORE_INDEX`) where
-the truth is unknown, whatever the file said. Only this module knows the file's values.
+the truth is unknown, whatever the file said. Only this module knows the file's values::
+
+    values    {0: background, 255: nucleus}     whole numbers 0 … 65535
+              {"#000000": road, "#ff8000": car} the colours of RGB masks
+              {3: eyeglasses, other: background}
+    match     exact, or the nearest listed value or colour (smoothed edges, JPEG masks)
+    threshold values from here on count as 255, those below as 0
 """
 
 from __future__ import annotations
 
 import colorsys
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from kseg.errors import ConfigError
 
-__all__ = ["IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Color", "LabelMap", "default_colors"]
+__all__ = [
+    "IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Color", "LabelMap", "Match", "default_colors", "hex_color",
+    "is_color", "pack_color", "values_line",
+]  # fmt: skip
 
 IGNORE_INDEX: Final = 255
 """The class id of pixels whose truth is unknown; they count in no loss and no score."""
@@ -30,9 +41,34 @@ OTHER: Final = "other"
 
 _UNMAPPED: Final = -1
 _TABLE_SIZE: Final = 65536
+_COLORS: Final = 2**24
+_HIGH: Final = 255
+"""What `threshold` turns bright values into."""
 
 Color = tuple[int, int, int]
 """Red, green, blue in 0..255."""
+Match = Literal["exact", "nearest"]
+
+
+def is_color(value: object) -> bool:
+    """Whether a key of `values` is a colour: ``#rrggbb``."""
+    return isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value) is not None
+
+
+def pack_color(text: str) -> int:
+    """``#rrggbb`` → red · 65536 + green · 256 + blue, as `kseg.images.read_mask` reads coloured masks."""
+    return int(text[1:], 16)
+
+
+def hex_color(packed: int) -> str:
+    """The way back from `pack_color`."""
+    return f"#{packed:06x}"
+
+
+def values_line(values: Mapping[Any, str]) -> str:
+    """Values as they stand in the YAML file: ``{0: background, 255: nucleus}``."""
+    quoted = {f"'{value}'" if is_color(value) else value: name for value, name in values.items()}
+    return "{" + ", ".join(f"{value}: {name}" for value, name in quoted.items()) + "}"
 
 
 def default_colors(count: int, *, background: bool) -> tuple[Color, ...]:
@@ -52,9 +88,13 @@ class LabelMap:
     Args:
         names: One name a class, in the order of the class ids. A class named ``background`` comes first or not at
             all; scores called *foreground* leave it out.
-        values: On-disk mask value → class name, or ``ignore``. The key ``other`` stands for every value not
-            listed. Defaults to value *i* for class *i*.
-        colors: One RGB triple in 0..255 a class. Defaults to `default_colors`.
+        values: On-disk mask value, or colour ``#rrggbb`` of an RGB mask → class name, or ``ignore``. The key
+            ``other`` stands for every value not listed. Defaults to value *i* for class *i*; with a threshold, to 0
+            and 255.
+        colors: One RGB triple in 0..255 a class. Defaults to the masks' own colours, else to `default_colors`.
+        match: Whether a value that is not listed is taken for the nearest one that is: values by their difference,
+            colours by their distance in RGB.
+        threshold: Values from this one on count as 255, those below as 0; None leaves them as they are.
 
     Raises:
         ConfigError: The names, values or colours contradict one another.
@@ -63,15 +103,26 @@ class LabelMap:
     names: tuple[str, ...]
     values: Mapping[int | str, str] = field(default_factory=dict)
     colors: tuple[Color, ...] = ()
+    match: Match = "exact"
+    threshold: int | None = None
 
     def __post_init__(self) -> None:
         names = tuple(self.names)
         object.__setattr__(self, "names", names)
-        object.__setattr__(self, "values", dict(self.values) or dict(enumerate(names)))
-        background = "background" in names
+        keys = range(len(names)) if self.threshold is None else (0, _HIGH)
+        values = dict(self.values) or dict(zip(keys, names, strict=False))
+        object.__setattr__(self, "values", {_lower(key): name for key, name in values.items()})
         colors = tuple((int(r), int(g), int(b)) for r, g, b in self.colors)
-        object.__setattr__(self, "colors", colors or default_colors(len(names), background=background))
+        object.__setattr__(self, "colors", colors or self._shown())
         self._check()
+
+    def _shown(self) -> tuple[Color, ...]:
+        chosen = default_colors(len(self.names), background="background" in self.names)
+        own: dict[str, Color] = {}
+        for key, name in self.values.items():
+            if is_color(key):
+                own.setdefault(name, _triple(pack_color(str(key))))
+        return tuple(own.get(name, color) for name, color in zip(self.names, chosen, strict=True))
 
     def _check(self) -> None:
         where = "data.classes"
@@ -100,18 +151,38 @@ class LabelMap:
                 "a class has no mask value", where="data.values", found=f"no value for {', '.join(silent)}",
                 remedy=f"add the value that stands for it, e.g. 1: {silent[0]}",
             )  # fmt: skip
+        self._check_matching()
 
     def _check_value(self, key: int | str, name: str) -> None:
         where = f"data.values.{key}"
-        if key != OTHER and not (isinstance(key, int) and not isinstance(key, bool) and 0 <= key < _TABLE_SIZE):
+        whole = isinstance(key, int) and not isinstance(key, bool) and 0 <= key < _TABLE_SIZE
+        if key != OTHER and not whole and not is_color(key):
             raise ConfigError(
-                "not a mask value", where=where, expected=f"a whole number in 0..{_TABLE_SIZE - 1}, or 'other'",
-                found=repr(key),
+                "not a mask value", where=where,
+                expected=f"a whole number in 0..{_TABLE_SIZE - 1}, a colour '#rrggbb', or 'other'", found=repr(key),
             )  # fmt: skip
         if name != IGNORE and name not in self.names:
             raise ConfigError(
                 "unknown class", where=where, expected=f"one of {', '.join((*self.names, IGNORE))}", found=repr(name)
             )
+
+    def _check_matching(self) -> None:
+        listed = {key for key in self.values if key != OTHER}
+        if len({is_color(key) for key in listed}) > 1:
+            raise ConfigError(
+                "values and colours are mixed", where="data.values", expected="all whole numbers, or all colours",
+                found=values_line(self.values),
+            )  # fmt: skip
+        if self.match == "nearest" and OTHER in self.values:
+            raise ConfigError(
+                "with match: nearest, no value is left for 'other'", where="data.values.other",
+                remedy="remove the key other, or set data.match: exact",
+            )  # fmt: skip
+        if self.threshold is not None and listed != {0, _HIGH}:
+            raise ConfigError(
+                "a threshold leaves the values 0 and 255 only", where="data.threshold",
+                expected="data.values with the keys 0 and 255, or no threshold", found=values_line(self.values),
+            )  # fmt: skip
 
     @property
     def num_classes(self) -> int:
@@ -133,50 +204,89 @@ class LabelMap:
         """Background and one class: one sigmoid channel instead of a softmax."""
         return self.num_classes == 2 and self.background == 0
 
-    def table(self) -> npt.NDArray[np.int16]:
+    @property
+    def is_colored(self) -> bool:
+        """Whether the masks on disk show colours, so that they are read as such."""
+        return any(is_color(key) for key in self.values)
+
+    def ids(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
+        """The class id of each of some on-disk values or packed colours, -1 where the map says nothing: int16.
+
+        For a few different ones; `encode` is for masks.
+        """
+        if not self.is_colored:
+            found: npt.NDArray[np.int16] = self._table[values]
+            return found
+        listed = {pack_color(str(key)): self._id(name) for key, name in self.values.items() if is_color(key)}
+        if self.match == "nearest":
+            return _nearest(_channels(values), _channels(np.array(list(listed))), list(listed.values()))
+        rest = self._id(self.values[OTHER]) if OTHER in self.values else _UNMAPPED
+        return np.array([listed.get(int(value), rest) for value in values.ravel()], np.int16).reshape(values.shape)
+
+    @cached_property
+    def _table(self) -> npt.NDArray[np.int16]:
         """The class id of every on-disk value: int16 ``[65536]``, -1 where the map says nothing."""
-        ids = {name: i for i, name in enumerate(self.names)} | {IGNORE: IGNORE_INDEX}
-        table = np.full(_TABLE_SIZE, ids[self.values[OTHER]] if OTHER in self.values else _UNMAPPED, np.int16)
-        for value, name in self.values.items():
-            if isinstance(value, int):
-                table[value] = ids[name]
+        table = np.full(_TABLE_SIZE, self._id(self.values[OTHER]) if OTHER in self.values else _UNMAPPED, np.int16)
+        listed = {key: self._id(name) for key, name in self.values.items() if isinstance(key, int)}
+        if self.match == "nearest":
+            every = np.arange(_TABLE_SIZE)[:, np.newaxis]
+            table = _nearest(every, np.array(list(listed))[:, np.newaxis], list(listed.values()))
+        for value, index in listed.items():
+            table[value] = index
+        if self.threshold is not None:
+            table[: self.threshold], table[self.threshold :] = listed[0], listed[_HIGH]
         return table
 
-    def disk_values(self) -> npt.NDArray[np.uint16]:
-        """The value to write for each class id: uint16 ``[K]``, the first one listed for the class.
+    def _id(self, name: str) -> int:
+        return IGNORE_INDEX if name == IGNORE else self.names.index(name)
+
+    def disk_values(self) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint8]:
+        """The value to write for each class id: uint16 ``[K]``, or colours uint8 ``[K, 3]``; the first one listed.
 
         A class that only ``other`` stands for is written as the smallest value that the map does not list.
         """
+        colored = self.is_colored
         first: dict[str, int] = {}
         for value, name in self.values.items():
-            if isinstance(value, int):
-                first.setdefault(name, value)
-        free = next(v for v in range(_TABLE_SIZE) if v not in self.values)
-        return np.array([first.get(name, free) for name in self.names], np.uint16)
+            if value != OTHER:
+                first.setdefault(name, pack_color(str(value)) if colored else int(value))
+        free = next(v for v in range(_TABLE_SIZE) if v not in first.values())
+        written = [first.get(name, free) for name in self.names]
+        return _channels(np.array(written)).astype(np.uint8) if colored else np.array(written, np.uint16)
 
-    def encode(self, mask: npt.NDArray[Any], table: npt.NDArray[np.int16] | None = None) -> npt.NDArray[np.uint8]:
-        """On-disk values ``[H, W]`` → class ids uint8 ``[H, W]``.
+    def encode(self, mask: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """On-disk values, or packed colours, ``[H, W]`` → class ids uint8 ``[H, W]``.
 
         Args:
-            mask: Whole numbers in 0..65535.
-            table: What `table` returned, to build it once for many masks.
+            mask: Whole numbers in 0..65535, or in 0..2²⁴-1 where the map is one of colours.
 
         Raises:
             ValueError: A value is not in the map; `unmapped` tells which.
         """
-        ids = (self.table() if table is None else table)[mask]
+        ids = self._encode_colors(mask) if self.is_colored else self._table[mask]
         if ids.min(initial=0) < 0:
             raise ValueError(f"mask values {self.unmapped(mask)} are not in the label map")
         encoded: npt.NDArray[np.uint8] = ids.astype(np.uint8)
         return encoded
 
-    def unmapped(self, mask: npt.NDArray[Any]) -> list[int]:
-        """The on-disk values of a mask that the map does not know, ascending."""
+    def _encode_colors(self, mask: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
+        # A sparse table: sorting the pixels for their different colours takes many times longer.
+        seen = np.zeros(_COLORS, bool)
+        seen[mask.ravel()] = True
+        different = np.flatnonzero(seen)
+        table = np.empty(_COLORS, np.int16)
+        table[different] = self.ids(different)
+        ids: npt.NDArray[np.int16] = table[mask]
+        return ids
+
+    def unmapped(self, mask: npt.NDArray[Any]) -> list[int | str]:
+        """The on-disk values, or colours as ``#rrggbb``, of a mask that the map does not know, ascending."""
         values = np.unique(mask)
-        return [int(v) for v in values[self.table()[values] == _UNMAPPED]]
+        unknown = values[self.ids(values) == _UNMAPPED]
+        return [hex_color(int(v)) if self.is_colored else int(v) for v in unknown]
 
     def decode(self, ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8 | np.uint16]:
-        """Class ids ``[H, W]`` → on-disk values, uint8 where they fit, else uint16."""
+        """Class ids ``[H, W]`` → on-disk values, uint8 where they fit, else uint16; or colours uint8 ``[H, W, 3]``."""
         values = self.disk_values()
         narrow = values.astype(np.uint8) if values.max() < 256 else values
         decoded: npt.NDArray[np.uint8 | np.uint16] = narrow[ids]
@@ -189,6 +299,8 @@ class LabelMap:
             # A JSON object would turn whole-number keys into strings.
             "values": [[value, name] for value, name in self.values.items()],
             "colors": [list(color) for color in self.colors],
+            "match": self.match,
+            "threshold": self.threshold,
         }
 
     @classmethod
@@ -196,7 +308,32 @@ class LabelMap:
         """Rebuild from `to_json`. Raises KeyError, TypeError, ValueError or ConfigError on anything else."""
         values = {(v if isinstance(v, str) else int(v)): str(name) for v, name in data["values"]}
         names: Sequence[str] = [str(name) for name in data["names"]]
-        return cls(tuple(names), values, tuple((r, g, b) for r, g, b in data["colors"]))
+        colors = tuple((r, g, b) for r, g, b in data["colors"])
+        match, threshold = data["match"], data["threshold"]
+        if match not in ("exact", "nearest"):
+            raise ValueError(f"match {match!r}")
+        return cls(tuple(names), values, colors, match, None if threshold is None else int(threshold))
 
     def __hash__(self) -> int:
         return hash(json.dumps(self.to_json()))
+
+
+def _lower(key: int | str) -> int | str:
+    return key.lower() if is_color(key) and isinstance(key, str) else key
+
+
+def _triple(packed: int) -> Color:
+    return packed >> 16, packed >> 8 & 255, packed & 255
+
+
+def _channels(packed: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Packed colours ``[...]`` → ``[..., 3]``."""
+    packed = packed.astype(np.int64)
+    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
+
+
+def _nearest(points: npt.NDArray[np.int64], listed: npt.NDArray[np.int64], ids: Iterable[int]) -> npt.NDArray[np.int16]:
+    """The id of the listed point ``[M, D]`` that is nearest to each of ``[N, D]``; of equally near ones the first."""
+    distance = np.stack([((points - one) ** 2).sum(axis=-1) for one in listed])
+    found: npt.NDArray[np.int16] = np.array(list(ids), np.int16)[distance.argmin(axis=0)]
+    return found

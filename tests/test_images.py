@@ -263,17 +263,35 @@ def test_a_four_bit_mask_gives_the_values_that_stand_in_it(tmp_path: Path) -> No
 def test_a_coloured_mask_is_refused(tmp_path: Path, picture: np.ndarray) -> None:
     path = tmp_path / "m.png"
     write_png(path, picture)
-    with pytest.raises(ImageError, match=r"the mask shows colours.*convert each colour to its class value") as error:
+    with pytest.raises(
+        ImageError, match=r"the mask shows colours.*say in data.values which colour is which class"
+    ) as error:
         read_mask(path)
     check_refusal(error, path)
 
 
-def test_a_mask_in_the_alpha_channel_is_refused(tmp_path: Path) -> None:
+def test_a_mask_in_the_alpha_channel_is_read(tmp_path: Path) -> None:
     rgba = np.zeros((4, 4, 4), np.uint8)
     rgba[:2, :, 3] = 255
     Image.fromarray(rgba).save(tmp_path / "m.png")
-    with pytest.raises(ImageError, match="drawn in the alpha channel"):
-        read_mask(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), rgba[..., 3])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L"])
+def test_colors_are_read_packed(tmp_path: Path, mode: str) -> None:
+    rgb = np.array([[[1, 2, 3], [200, 100, 50]], [[0, 0, 0], [255, 255, 255]]], np.uint8)
+    picture = Image.fromarray(rgb)
+    picture = picture.quantize(4) if mode == "P" else picture.convert(mode)
+    picture.save(tmp_path / "m.png")
+    shown = np.asarray(picture.convert("RGB")).astype(int)
+    packed = read_mask(tmp_path / "m.png", colors=True)
+    np.testing.assert_array_equal(packed, shown @ [65536, 256, 1])
+
+
+def test_a_color_survives_transparency(tmp_path: Path) -> None:
+    rgba = np.array([[[10, 20, 30, 0], [40, 50, 60, 255]]], np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png", colors=True), [[0x0A141E, 0x28323C]])
 
 
 def test_a_float_mask_is_refused(tmp_path: Path) -> None:

@@ -84,3 +84,71 @@ def test_default_colors_differ_and_start_black_for_a_background() -> None:
     colors = default_colors(20, background=True)
     assert colors[0] == (0, 0, 0)
     assert len(set(colors)) == 20
+
+
+COLORS = LabelMap(("road", "car"), {"#804080": "road", "#00008E": "car", "#000000": "ignore"})
+
+
+def packed(*colors: int) -> np.ndarray:
+    return np.array([colors], np.int32)
+
+
+def test_colors_on_disk_are_encoded_and_written_back() -> None:
+    ids = COLORS.encode(packed(0x804080, 0x00008E, 0))
+    np.testing.assert_array_equal(ids, [[0, 1, IGNORE_INDEX]])
+    np.testing.assert_array_equal(COLORS.decode(np.array([[0, 1]], np.uint8)), [[[128, 64, 128], [0, 0, 142]]])
+
+
+def test_colors_on_disk_are_shown_as_they_are_unless_others_are_given() -> None:
+    assert COLORS.colors == ((128, 64, 128), (0, 0, 142))
+    shown = ((1, 2, 3), (4, 5, 6))
+    assert LabelMap(COLORS.names, COLORS.values, shown).colors == shown
+
+
+def test_an_unknown_color_is_named_as_it_would_be_listed() -> None:
+    assert COLORS.unmapped(packed(0x804080, 0xFF8000)) == ["#ff8000"]
+
+
+def test_other_stands_for_every_unlisted_color() -> None:
+    labels = LabelMap(("background", "car"), {"other": "background", "#00008e": "car"})
+    np.testing.assert_array_equal(labels.encode(packed(0x00008E, 0x123456)), [[1, 0]])
+    np.testing.assert_array_equal(labels.disk_values(), [[0, 0, 0], [0, 0, 142]])
+
+
+def test_the_nearest_color_is_by_distance_in_rgb() -> None:
+    labels = LabelMap(COLORS.names, COLORS.values, match="nearest")
+    np.testing.assert_array_equal(labels.encode(packed(0x824182, 0x101020, 0x10109E)), [[0, IGNORE_INDEX, 1]])
+
+
+@given(st.lists(st.integers(0, 255), min_size=2, max_size=6, unique=True), st.integers(0, 255))
+def test_the_nearest_value_is_by_difference(listed: list[int], value: int) -> None:
+    names = tuple(f"c{v}" for v in listed)
+    labels = LabelMap(names, dict(zip(listed, names, strict=True)), match="nearest")
+    found = listed[int(labels.encode(np.array([[value]]))[0, 0])]
+    assert abs(found - value) == min(abs(v - value) for v in listed)
+
+
+def test_a_threshold_divides_smoothed_edges() -> None:
+    labels = LabelMap(("background", "person"), threshold=128)
+    np.testing.assert_array_equal(labels.encode(np.array([[0, 127, 128, 255, 9000]])), [[0, 0, 1, 1, 1]])
+    inverted = LabelMap(("background", "person"), {0: "person", 255: "background"}, threshold=100)
+    np.testing.assert_array_equal(inverted.encode(np.array([[0, 99, 100, 255]])), [[1, 1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"values": {0: "a", "#ffffff": "b"}}, "values and colours are mixed"),
+        ({"values": {0: "a", "other": "b"}, "match": "nearest"}, "no value is left for 'other'"),
+        ({"values": {0: "a", 1: "b"}, "threshold": 3}, "a threshold leaves the values 0 and 255 only"),
+        ({"values": {"#12345": "a", 1: "b"}}, "not a mask value"),
+    ],
+)
+def test_matching_that_cannot_be_is_refused(labels: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LabelMap(("a", "b"), **labels)
+
+
+@pytest.mark.parametrize("labels", [COLORS, LabelMap(("a", "b"), threshold=7), LabelMap(("a", "b"), match="nearest")])
+def test_every_kind_of_map_survives_json(labels: LabelMap) -> None:
+    assert LabelMap.from_json(json.loads(json.dumps(labels.to_json()))) == labels

@@ -50,10 +50,9 @@ def draw_dataset(folder: Path, count: int) -> Dataset:
 def read_dataset(config: Path) -> Dataset:
     """The data that a configuration names."""
     from kseg.config import load_config
-    from kseg.data import find_dataset, make_split
+    from kseg.data import find_dataset
 
-    data = load_config(config).data.model_dump()
-    return find_dataset(**{**data, "split": make_split(data["split"])})
+    return find_dataset(**load_config(config).data.model_dump())
 
 
 class Rate(NamedTuple):

@@ -158,16 +158,17 @@ def _predict(console: Console, predictor: Predictor, dataset: Dataset, folder: P
 
 def _draw_panel(path: Path, dataset: Dataset, report: PredictReport) -> None:
     """Image, truth and prediction of each picture, two pictures a row."""
+    from kseg.data import read_truth
     from kseg.drawing import overlay, panel
     from kseg.images import read_image, read_mask, write_png
 
-    truths = {sample.image.resolve(): sample.mask for sample in dataset.samples("test")}
+    truths = {sample.image.resolve(): read_truth(sample, dataset.labels) for sample in dataset.samples("test")}
     labels = dataset.labels
     triples = []
     for entry in report.written:
         image = read_image(entry.image)
-        masks = (truths[entry.image.resolve()], entry.mask)
-        triples.append([image, *(overlay(image, labels.encode(read_mask(mask)), labels) for mask in masks if mask)])
+        masks = (truths[entry.image.resolve()], labels.encode(read_mask(entry.mask)))
+        triples.append([image, *(overlay(image, ids, labels) for ids in masks)])
     rows = [list(chain(*triples[i : i + 2])) for i in range(0, len(triples), 2)]
     write_png(path, panel(rows, ["image", "truth", "prediction"] * 2, tile=(2 * SIZE[0], 2 * SIZE[1])))
 

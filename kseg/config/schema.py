@@ -72,7 +72,8 @@ FolderName: TypeAlias = Annotated[
     ),
 ]
 MaskValue: TypeAlias = (
-    Annotated[int, Field(strict=True, ge=0, le=65535)] | Annotated[str, Field(strict=True, pattern="^other$")]
+    Annotated[int, Field(strict=True, ge=0, le=65535)]
+    | Annotated[str, Field(strict=True, pattern="^(other|#[0-9a-fA-F]{6})$")]
 )
 
 
@@ -101,9 +102,9 @@ Values: TypeAlias = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "propertyNames": {"pattern": "^([0-9]{1,5}|other)$"},
+            "propertyNames": {"pattern": "^([0-9]{1,5}|other|#[0-9a-fA-F]{6})$"},
             "additionalProperties": {"type": "string"},
-            EXPECTED: "a mapping of mask values (0 to 65535, or other) to class names",
+            EXPECTED: "a mapping of mask values (0 to 65535, '#rrggbb' or other) to class names",
         }
     ),
 ]
@@ -166,12 +167,22 @@ class DataConfig(_Section):
     """The pictures, the masks and what the masks' values mean."""
 
     root: Path = Field(description="The folder of the dataset. Other paths of this section lie in it.")
+    format: SomeText = Field(
+        "folders",
+        description="How the dataset is published: folders (of pictures and masks), lists, manifest, coco, labelme, "
+        "yolo, voc or tfds.",
+    )
     images: SomeText = Field(
         "images",
         description="Folder (searched at any depth) or glob of the pictures, relative to root. "
         "{split} in it stands for the folder of data.split.",
     )
     masks: SomeText = Field("masks", description="Folder (searched at any depth) or glob of the masks, as images.")
+    annotations: SomeText | None = Field(
+        None,
+        description="The annotation file or folder, for formats that have one, relative to root; {split} as in images. "
+        "Null: where the format's publishers put it.",
+    )
     mask_suffix: MaybeText = Field(
         "", description="What a mask's name has after the picture's, e.g. _mask for cat.jpg and cat_mask.png."
     )
@@ -182,14 +193,26 @@ class DataConfig(_Section):
     )
     values: Values | None = Field(
         None,
-        description="Which mask value on disk stands for which class, or for ignore. "
-        "The key other stands for every value not listed. Null: value i is class i.",
+        description="Which mask value on disk, or which colour '#rrggbb' of an RGB mask, stands for which class, or "
+        "for ignore. The key other stands for every value not listed. Null: value i is class i.",
+    )
+    match: Literal["exact", "nearest"] = Field(
+        "exact",
+        description="What to do with values and colours that are not listed: refuse them, or take them for the nearest "
+        "one (smoothed edges, JPEG masks).",
+    )
+    threshold: Annotated[int, Field(strict=True, ge=1, le=65535)] | None = Field(
+        None, description="Mask values from this one on count as 255, those below as 0. Null: values stay as they are."
     )
     colors: list[HexColor] | None = Field(
         None, description="One colour a class for overlays, as '#rrggbb' in quotes. Null: chosen for you."
     )
+    crowds: Literal["ignore", "draw"] = Field(
+        "ignore", description="COCO regions of many objects without outlines: ignored, or drawn as their class."
+    )
     split: Annotated[Split, BeforeValidator(_by_fractions)] = Field(
-        default_factory=FractionsSplit, description="How the samples are split into train, val and test."
+        default_factory=FractionsSplit,
+        description="How the samples are split into train, val and test, where the format does not say.",
     )
     unpaired: Literal["error", "skip"] = Field(
         "error", description="What to do with a picture without a mask, or a mask without a picture."
@@ -203,7 +226,8 @@ class DataConfig(_Section):
         """
         if self.classes is None:
             return None
-        return LabelMap(tuple(self.classes), dict(self.values or {}), tuple(_rgb(color) for color in self.colors or ()))
+        colors = tuple(_rgb(color) for color in self.colors or ())
+        return LabelMap(tuple(self.classes), dict(self.values or {}), colors, self.match, self.threshold)
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -10,8 +10,10 @@ from kseg.data.arrays import Arrays, Streamed, load_arrays
 from kseg.data.augment import Augment
 from kseg.data.checks import DatasetReport, check_dataset
 from kseg.data.discover import find_dataset
+from kseg.data.objects import Objects
 from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
 from kseg.data.split import Folders, Fractions, Lists, Split, make_split
+from kseg.data.truth import read_truth, read_values, truth_name
 
 __all__ = [
     "SPLITS",
@@ -22,6 +24,7 @@ __all__ = [
     "Folders",
     "Fractions",
     "Lists",
+    "Objects",
     "Sample",
     "Split",
     "SplitName",
@@ -30,4 +33,7 @@ __all__ = [
     "find_dataset",
     "load_arrays",
     "make_split",
+    "read_truth",
+    "read_values",
+    "truth_name",
 ]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from kseg.data.parallel import Progress, parallel_map
 from kseg.data.samples import Sample
-from kseg.errors import DataError, some
-from kseg.images import printable, read_image, read_mask, resize_image, resize_mask
+from kseg.data.truth import read_truth
+from kseg.images import read_image, resize_image
 from kseg.labels import LabelMap
 
 __all__ = ["Arrays", "Streamed", "load_arrays", "load_sample"]
@@ -90,27 +90,14 @@ def load_arrays(
     """
     images = np.empty((len(samples), *size, 3), np.uint8)
     masks = np.empty((len(samples), *size), np.uint8)
-    table = labels.table()
 
     def load(index: int) -> None:
-        images[index], masks[index] = load_sample(samples[index], labels, size, table)
+        images[index], masks[index] = load_sample(samples[index], labels, size)
 
     parallel_map(load, range(len(samples)), workers=workers, on_progress=on_progress)
     return Arrays(images, masks, tuple(samples))
 
 
-def load_sample(
-    sample: Sample, labels: LabelMap, size: tuple[int, int], table: npt.NDArray[np.int16] | None = None
-) -> tuple[npt.NDArray[np.uint8], Ids]:
+def load_sample(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], Ids]:
     """One sample: RGB uint8 ``[H, W, 3]`` and class ids uint8 ``[H, W]`` of ``size``. Raises DataError."""
-    if sample.mask is None:
-        raise DataError("the sample has no mask", where=printable(sample.image))
-    image = resize_image(read_image(sample.image), size)
-    mask = resize_mask(read_mask(sample.mask), size)
-    try:
-        return image, labels.encode(mask, table)
-    except ValueError:
-        raise DataError(
-            "the mask holds values that data.values does not name", where=printable(sample.mask),
-            found=some(labels.unmapped(mask)), remedy="name them in data.values, or give them to 'ignore'",
-        ) from None  # fmt: skip
+    return resize_image(read_image(sample.image), size), read_truth(sample, labels, size)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data.classes import values_line
 from kseg.data.parallel import Progress, parallel_map
 from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
+from kseg.data.truth import read_values
 from kseg.errors import DataError, ImageError, some
-from kseg.images import printable, read_image, read_mask
-from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap
+from kseg.images import printable, read_image
+from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap, values_line
 
 __all__ = ["DatasetReport", "check_dataset"]
 
@@ -71,7 +71,10 @@ def check_dataset(
         DataError: Files cannot be read; a mask has another size than its image; masks hold values that the label map
             does not name (the message has the YAML line that would); a foreground class is absent from training.
     """
-    examined = parallel_map(_examine, dataset.samples("all"), workers=workers, on_progress=on_progress)
+    examined = parallel_map(
+        lambda sample: _examine(sample, dataset.labels), dataset.samples("all"), workers=workers,
+        on_progress=on_progress,
+    )  # fmt: skip
     _require_readable(dataset, examined)
     _require_same_size(dataset, examined)
     _require_known_values(dataset, examined)
@@ -83,10 +86,10 @@ def check_dataset(
     return report
 
 
-def _examine(sample: Sample) -> _Examined:
+def _examine(sample: Sample, labels: LabelMap) -> _Examined:
     try:
         image = read_image(sample.image)
-        mask = None if sample.mask is None else read_mask(sample.mask)
+        mask = None if sample.mask is None else read_values(sample, labels)
     except ImageError as error:
         return _Examined(sample, unreadable=str(error))
     digest = hashlib.blake2b(image.data, digest_size=16).digest()
@@ -128,8 +131,7 @@ def _by(size: Size | None) -> str:
 
 def _require_known_values(dataset: Dataset, examined: Sequence[_Examined]) -> None:
     files = Counter(value for one in examined for value in one.values or ())
-    known = dataset.labels.table()
-    unknown = sorted(value for value in files if known[value] < 0)
+    unknown = [int(value) for value in dataset.labels.unmapped(np.array(list(files), int))]
     if not unknown:
         return
     masks = sum(one.values is not None for one in examined)
@@ -161,12 +163,11 @@ def _suggest(labels: LabelMap, found: Sequence[int], unknown: Sequence[int]) -> 
 
 
 def _report(labels: LabelMap, splits: Mapping[SplitName, Sequence[_Examined]]) -> DatasetReport:
-    table = labels.table()
     pixels: dict[SplitName, Counts] = {}
     images: dict[SplitName, Counts] = {}
     ignored: dict[SplitName, float] = {}
     for name, examined in splits.items():
-        per_image = np.array([_per_class(one, table) for one in examined], np.int64).reshape(-1, IGNORE_INDEX + 1)
+        per_image = np.array([_per_class(one, labels) for one in examined], np.int64).reshape(-1, IGNORE_INDEX + 1)
         totals = per_image.sum(axis=0)
         pixels[name] = totals[: labels.num_classes]
         images[name] = (per_image > 0).sum(axis=0)[: labels.num_classes]
@@ -175,11 +176,11 @@ def _report(labels: LabelMap, splits: Mapping[SplitName, Sequence[_Examined]]) -
     return DatasetReport(pixels, images, ignored, dict(sizes))
 
 
-def _per_class(one: _Examined, table: npt.NDArray[np.int16]) -> Counts:
+def _per_class(one: _Examined, labels: LabelMap) -> Counts:
     """Pixels of each class id: int64 ``[256]``, the last one the ignored."""
     counts = np.zeros(IGNORE_INDEX + 1, np.int64)
-    for value, pixels in (one.values or {}).items():
-        counts[table[value]] += pixels
+    values = one.values or {}
+    np.add.at(counts, labels.ids(np.array(list(values), int)), list(values.values()))
     return counts
 
 

@@ -6,16 +6,16 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from kseg.data.parallel import parallel_map
 from kseg.errors import ConfigError, DataError, some
 from kseg.images import read_mask
-from kseg.labels import IGNORE, IGNORE_INDEX, Color, LabelMap
+from kseg.labels import IGNORE, IGNORE_INDEX, Color, LabelMap, Match, values_line
 
-__all__ = ["make_labels", "values_line"]
+__all__ = ["make_labels"]
 
 _log = logging.getLogger("kseg")
 
@@ -28,6 +28,9 @@ def make_labels(
     values: Mapping[int | str, str] | None,
     colors: Sequence[str] | None,
     masks: Sequence[Path],
+    *,
+    match: Match = "exact",
+    threshold: int | None = None,
 ) -> LabelMap:
     """The label map that the configuration says, completed from the masks where it names no classes.
 
@@ -38,15 +41,13 @@ def make_labels(
     if classes is None and values:
         names = [str(name) for name in dict.fromkeys(values.values()) if name != IGNORE]
         classes = sorted(names, key=lambda name: name != "background")  # stable: the background first, if there is one
+    elif classes is None and threshold is not None:
+        classes = ["background", "foreground"]
     elif classes is None:
         classes, values = _infer(masks)
         _log.info("classes told from the masks: data.values: %s", values_line(values))
-    return LabelMap(tuple(classes), dict(values or {}), tuple(_color(text) for text in colors or ()))
-
-
-def values_line(values: Mapping[Any, str]) -> str:
-    """Values as they stand in the YAML file: ``{0: background, 255: nucleus}``."""
-    return "{" + ", ".join(f"{value}: {name}" for value, name in values.items()) + "}"
+    shown = tuple(_color(text) for text in colors or ())
+    return LabelMap(tuple(classes), dict(values or {}), shown, match, threshold)
 
 
 def _infer(masks: Sequence[Path]) -> tuple[list[str], dict[int | str, str]]:

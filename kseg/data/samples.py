@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from kseg.data.objects import Objects
 from kseg.data.parallel import parallel_map
 from kseg.errors import ConfigError, DataError, some
 from kseg.files import write_json
@@ -21,7 +22,7 @@ __all__ = ["SPLITS", "Dataset", "Sample", "SplitName"]
 SplitName = Literal["train", "val", "test"]
 SPLITS: Final[tuple[SplitName, ...]] = ("train", "val", "test")
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,17 @@ class Sample:
     Args:
         key: The picture's path below the image folder, with ``/`` and without suffix; unique within a dataset.
         image: The picture's file.
-        mask: The mask's file, or None where the truth is unknown.
+        mask: The mask's file, or the objects to draw into one, or None where the truth is unknown.
     """
 
     key: str
     image: Path
-    mask: Path | None
+    mask: Path | Objects | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it needs."""
+        return (self.image, self.mask) if isinstance(self.mask, Path) else (self.image,)
 
 
 @dataclass(frozen=True)
@@ -114,22 +120,30 @@ class Dataset:
         dataset._require_files(path)
         return dataset
 
-    def _records(self) -> dict[str, list[dict[str, str | None]]]:
+    def _records(self) -> dict[str, list[dict[str, Any]]]:
         samples = [sample for name in SPLITS for sample in self.splits.get(name, ())]
         records = iter(parallel_map(self._record, samples))
         return {name: [next(records) for _ in self.splits.get(name, ())] for name in SPLITS}
 
-    def _record(self, sample: Sample) -> dict[str, str | None]:
+    def _record(self, sample: Sample) -> dict[str, Any]:
         return {
             "key": sample.key,
             "image": os.path.relpath(sample.image, self.root),
             "image_sha256": _sha256(sample.image),
-            "mask": None if sample.mask is None else os.path.relpath(sample.mask, self.root),
-            "mask_sha256": None if sample.mask is None else _sha256(sample.mask),
+            **self._record_mask(sample.mask),
         }
 
+    def _record_mask(self, mask: Path | Objects | None) -> dict[str, Any]:
+        if mask is None:
+            return {"mask": None, "mask_sha256": None}
+        if isinstance(mask, Path):
+            return {"mask": os.path.relpath(mask, self.root), "mask_sha256": _sha256(mask)}
+        # The outlines themselves, so that an annotation file that is changed later changes no score of this run.
+        source = os.path.relpath(mask.source, self.root)
+        return {"mask": source, "mask_sha256": mask.digest(), "objects": mask.to_json()}
+
     def _require_files(self, record: Path) -> None:
-        files = [f for samples in self.splits.values() for s in samples for f in (s.image, s.mask) if f is not None]
+        files = [file for samples in self.splits.values() for sample in samples for file in sample.files]
         gone = [printable(file) for file in files if not file.is_file()]
         if gone:
             raise DataError(
@@ -150,13 +164,12 @@ def _read_json(path: Path) -> Any:
 
 
 def _sample(root: Path, entry: Mapping[str, Any]) -> Sample:
-    mask = entry["mask"]
     # normpath, since a folder beside the root is recorded as ../folder.
-    return Sample(
-        str(entry["key"]),
-        Path(os.path.normpath(root / entry["image"])),
-        None if mask is None else Path(os.path.normpath(root / mask)),
-    )
+    mask = None if entry["mask"] is None else Path(os.path.normpath(root / entry["mask"]))
+    image = Path(os.path.normpath(root / entry["image"]))
+    if mask is not None and "objects" in entry:
+        return Sample(str(entry["key"]), image, Objects.from_json(entry["objects"], mask))
+    return Sample(str(entry["key"]), image, mask)
 
 
 def _sha256(path: Path) -> str:
@@ -170,7 +183,7 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _fingerprint(records: Mapping[str, list[dict[str, str | None]]]) -> str:
+def _fingerprint(records: Mapping[str, list[dict[str, Any]]]) -> str:
     lines = [f"{split} {entry['image_sha256']} {entry['mask_sha256']}" for split in records for entry in records[split]]
     # Sorted: the same files in another order, or under other names, are the same data.
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

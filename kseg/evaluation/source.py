@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kseg.card import read_card
-from kseg.data import Dataset, find_dataset, make_split
+from kseg.data import Dataset, find_dataset
 from kseg.errors import DataError, UsageError
 from kseg.images import printable
 from kseg.inference import find_run, resolve_model
@@ -54,8 +54,7 @@ def load_data(data: Path | None, model: str | Path) -> Dataset:
 
 def dataset_of(data: DataConfig) -> Dataset:
     """The dataset that a configuration describes. Raises ConfigError or DataError."""
-    settings = data.model_dump()
-    return find_dataset(**{**settings, "split": make_split(settings["split"])})
+    return find_dataset(**data.model_dump())
 
 
 def _run_of(model: str | Path) -> Path:
@@ -78,7 +77,10 @@ def _from_folder(folder: Path, model: str | Path) -> Dataset:
             f"the folder holds no {' and no '.join(missing)} folder", where=printable(folder),
             expected="images/ and masks/", remedy="describe another layout in a YAML file: --data data.yaml",
         )  # fmt: skip
-    return find_dataset(root=folder, classes=labels.names, values=labels.values, colors=_hex(labels))
+    return find_dataset(
+        root=folder, classes=labels.names, values=labels.values, colors=_hex(labels), match=labels.match,
+        threshold=labels.threshold,
+    )  # fmt: skip
 
 
 def _hex(labels: LabelMap) -> list[str]:

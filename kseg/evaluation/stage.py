@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data import Sample
+from kseg.data import Sample, read_truth, truth_name
 from kseg.errors import DataError
 from kseg.evaluation.scores import ImageScore, Scores
-from kseg.images import printable, read_image, read_mask
+from kseg.images import read_image
 from kseg.inference import Predictor, ahead, check_threshold
-from kseg.labels import IGNORE, LabelMap
+from kseg.labels import LabelMap
 from kseg.metrics import confusion_matrix
 
 __all__ = ["check_labels", "evaluate"]
@@ -47,9 +47,8 @@ def evaluate(
     check_labels(labels, card.labels)
     if not samples:
         raise DataError("there are no images to evaluate on")
-    table = labels.table()
     rows: list[ImageScore] = []
-    for sample, pair_of in ahead(lambda sample: _read(sample, labels, table), samples):
+    for sample, pair_of in ahead(lambda sample: _read(sample, labels), samples):
         image, truth = pair_of()
         matrix = confusion_matrix(truth, predictor.predict(image, threshold), labels.num_classes)
         rows.append(ImageScore(sample.key, matrix, labels.foreground))
@@ -68,24 +67,13 @@ def check_labels(data: LabelMap, model: LabelMap) -> None:
         )  # fmt: skip
 
 
-def _read(sample: Sample, labels: LabelMap, table: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.uint8], Ids]:
-    if sample.mask is None:
-        raise DataError("the image has no mask to be scored against", where=printable(sample.image))
-    image, mask = read_image(sample.image), read_mask(sample.mask)
-    if mask.shape != image.shape[:2]:
+def _read(sample: Sample, labels: LabelMap) -> tuple[npt.NDArray[np.uint8], Ids]:
+    image, truth = read_image(sample.image), read_truth(sample, labels)
+    if truth.shape != image.shape[:2]:
         raise DataError(
-            "the mask is not of the image's size", where=printable(sample.mask), expected=_size(image),
-            found=_size(mask),
+            "the mask is not of the image's size", where=truth_name(sample), expected=_size(image), found=_size(truth),
         )  # fmt: skip
-    try:
-        return image, labels.encode(mask, table)
-    except ValueError:
-        values = labels.unmapped(mask)
-        raise DataError(
-            "the mask holds values that are not in the label map", where=printable(sample.mask),
-            found=", ".join(map(str, values)),
-            remedy=f"say in data.values what they stand for, e.g. {values[0]}: {IGNORE}",
-        ) from None  # fmt: skip
+    return image, truth
 
 
 def _size(array: npt.NDArray[Any]) -> str:

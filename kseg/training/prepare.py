@@ -18,7 +18,6 @@ from kseg.data import (
     check_dataset,
     find_dataset,
     load_arrays,
-    make_split,
 )
 from kseg.errors import ConfigError, DataError
 from kseg.losses import parse_loss
@@ -86,8 +85,7 @@ def prepare(config: Config, reporter: Reporter) -> Prepared:
     """
     parse_loss(config.train.loss)
     network_spec(config, channels=1)  # a wrong name or size is told before the data are read
-    data = config.data
-    dataset = find_dataset(**{**data.model_dump(), "split": make_split(data.split.model_dump())})
+    dataset = find_dataset(**config.data.model_dump())
     train, val = dataset.samples("train"), dataset.samples("val")
     _check_batch(config.train.batch, len(train))
     report = check_dataset(dataset, on_progress=reporter.reading)

@@ -51,7 +51,7 @@ def test_the_schema_takes_both_forms_of_the_size_and_the_mask_values() -> None:
     size = schema["$defs"]["TrainConfig"]["properties"]["imgsz"]
     assert {option["type"] for option in size["anyOf"]} == {"integer", "array"}
     values = schema["$defs"]["DataConfig"]["properties"]["values"]["anyOf"][0]
-    assert values["propertyNames"] == {"pattern": "^([0-9]{1,5}|other)$"}
+    assert values["propertyNames"] == {"pattern": "^([0-9]{1,5}|other|#[0-9a-fA-F]{6})$"}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)

@@ -65,7 +65,7 @@ def test_files_that_are_gone(dataset: Dataset, tmp_path: Path) -> None:
         dataset.fingerprint()
 
 
-@pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"format": 1, "root": 3}', '{"format": 1}'])
+@pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"format": 2, "root": 3}', '{"format": 2}'])
 def test_what_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "data.json").write_text(text)
     with pytest.raises(DataError, match=r"data\.json: not the record of a data set; expected a data\.json that kseg"):

@@ -174,7 +174,7 @@ def test_nothing_to_evaluate_is_a_data_error():
 
 
 def test_unusable_masks_are_data_errors_that_name_the_file(samples):
-    with pytest.raises(DataError, match=r"0\.png: the image has no mask"):
+    with pytest.raises(DataError, match=r"0\.png: the sample has no mask"):
         evaluate(PREDICTOR, [Sample("0", samples[0].image, None)], RED.labels)
     write_png(samples[1].mask, np.zeros((20, 31), np.uint8))
     with pytest.raises(
@@ -183,6 +183,6 @@ def test_unusable_masks_are_data_errors_that_name_the_file(samples):
         evaluate(PREDICTOR, samples, RED.labels)
     write_png(samples[0].mask, np.full((20, 30), 3, np.uint8))
     with pytest.raises(
-        DataError, match=r"0\.png: the mask holds values .* found 3; say in data\.values .* e\.g\. 3: ignore"
+        DataError, match=r"0\.png: the mask holds values .* found 3; say what .* data\.values, e\.g\. 3: ignore"
     ):
         evaluate(PREDICTOR, samples, RED.labels)

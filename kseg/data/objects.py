@@ -1,0 +1,99 @@
+"""Objects: the labelled outlines and runs of pixels of one picture (COCO, LabelMe, YOLO), drawn when needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["OBJECT_VOID", "Objects", "draw_order", "outline"]
+
+OBJECT_VOID: Final = 65535
+"""The mask value of pixels whose truth the annotations leave open (crowds)."""
+
+Size = tuple[int, int]
+Encoded = Mapping[str, Any]
+"""A mask as pycocotools holds it: ``size`` and compressed ``counts``."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The labelled objects of one picture.
+
+    Args:
+        source: The file that describes them, for messages.
+        size: Height and width of the picture that they are drawn for.
+        runs: For each object its mask value and its pixels as COCO's compressed run lengths, in the order of drawing:
+            what comes later lies above.
+    """
+
+    source: Path
+    size: Size
+    runs: tuple[tuple[int, str], ...]
+
+    def draw(self) -> npt.NDArray[np.uint16]:
+        """The mask: values uint16 ``[H, W]``, 0 where no object is."""
+        from pycocotools import mask as coco
+
+        drawn = np.zeros(self.size, np.uint16)
+        for value, counts in self.runs:
+            drawn[coco.decode({"size": list(self.size), "counts": counts.encode()}).astype(bool)] = value
+        return drawn
+
+    def digest(self) -> str:
+        """SHA-256 of what is drawn: size, values, pixels and their order."""
+        return hashlib.sha256(repr((self.size, self.runs)).encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types, but for the source; `from_json` is the way back."""
+        return {"size": list(self.size), "runs": [list(run) for run in self.runs]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], source: Path) -> Objects:
+        """Rebuild from `to_json`. Raises KeyError, TypeError or ValueError on anything else."""
+        height, width = data["size"]
+        runs = tuple((int(value), str(counts)) for value, counts in data["runs"])
+        return cls(source, (int(height), int(width)), runs)
+
+
+def outline(polygons: Sequence[Sequence[float]], size: Size) -> Encoded:
+    """The pixels inside polygons, as pycocotools draws them.
+
+    Args:
+        polygons: Each ``[x0, y0, x1, y1, …]`` in pixels, at least three points; parts outside the picture are cut off.
+        size: Height and width of the picture.
+    """
+    from pycocotools import mask as coco
+
+    height, width = size
+    # pycocotools walks along every edge pixel by pixel: one at 1e9 would keep it for minutes.
+    clipped = [
+        np.clip(np.asarray(points, np.float64).reshape(-1, 2), (0, 0), (width, height)).ravel().tolist()
+        for points in polygons
+    ]
+    encoded: Encoded = coco.merge(coco.frPyObjects(clipped, height, width))
+    return encoded
+
+
+def draw_order(source: Path, size: Size, found: Iterable[tuple[int, Encoded]]) -> Objects:
+    """Objects in the order of drawing: voids, then from the largest to the smallest, so that small ones stay whole.
+
+    Args:
+        source: The file that describes them.
+        size: Height and width of the picture.
+        found: Mask value and encoded pixels of each, all of this size.
+    """
+    from pycocotools import mask as coco
+
+    sized = [(value, int(coco.area(dict(encoded))), _text(encoded["counts"])) for value, encoded in found]
+    sized.sort(key=lambda one: (one[0] != OBJECT_VOID, -one[1]))  # stable: equally large ones stay in the file's order
+    return Objects(source, size, tuple((value, counts) for value, _, counts in sized))
+
+
+def _text(counts: bytes | str) -> str:
+    return counts.decode("ascii") if isinstance(counts, bytes) else counts

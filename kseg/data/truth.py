@@ -1,0 +1,60 @@
+"""The mask of a sample, wherever it stands: a picture of values or colours, or objects to be drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kseg.data.objects import Objects
+from kseg.data.samples import Sample
+from kseg.errors import DataError, some
+from kseg.images import printable, read_mask, resize_mask
+from kseg.labels import LabelMap
+
+__all__ = ["read_truth", "read_values", "truth_name"]
+
+
+def read_values(sample: Sample, labels: LabelMap) -> npt.NDArray[Any]:
+    """The mask as it stands on disk: values, or packed colours where the labels are colours, ``[H, W]``.
+
+    Raises:
+        DataError: There is no mask, or it cannot be read.
+    """
+    if sample.mask is None:
+        raise DataError("the sample has no mask", where=printable(sample.image))
+    if isinstance(sample.mask, Objects):
+        return sample.mask.draw()
+    return read_mask(sample.mask, colors=labels.is_colored)
+
+
+def read_truth(sample: Sample, labels: LabelMap, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
+    """The mask as class ids uint8 ``[H, W]``, 255 = ignore.
+
+    Args:
+        sample: Whose.
+        labels: What its values mean.
+        size: Height and width to resize to, by the nearest pixel. Defaults to the mask's own.
+
+    Raises:
+        DataError: There is no mask, it cannot be read, or it holds a value that ``labels`` does not name.
+    """
+    values = read_values(sample, labels)
+    if size is not None:
+        values = resize_mask(values, size)
+    try:
+        return labels.encode(values)
+    except ValueError:
+        unknown = labels.unmapped(values)
+        raise DataError(
+            "the mask holds values that data.values does not name", where=truth_name(sample), found=some(unknown),
+            remedy=f"say what they stand for in data.values, e.g. {unknown[0]!r}: ignore",
+        ) from None  # fmt: skip
+
+
+def truth_name(sample: Sample) -> str:
+    """The file that the mask comes from, for messages."""
+    if isinstance(sample.mask, Objects):
+        return f"{printable(sample.mask.source)} ({printable(sample.image.name)})"
+    return printable(sample.mask or sample.image)
