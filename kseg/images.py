@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -23,6 +24,8 @@ from kseg.files import write_bytes
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "Header",
+    "image_header",
     "image_size",
     "printable",
     "read_image",
@@ -131,6 +134,30 @@ def _packed(picture: Image.Image) -> npt.NDArray[np.int32]:
     rgb = np.asarray(picture.convert("RGBA"))[..., :3].astype(np.int32)
     packed: npt.NDArray[np.int32] = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
     return packed
+
+
+@dataclass(frozen=True)
+class Header:
+    """How a picture is stored.
+
+    Args:
+        format: ``JPEG``, ``PNG``, … as the file itself says.
+        mode: Pillow's word for its channels: ``L``, ``P``, ``RGB``, ``RGBA``, …
+        size: Height and width as stored.
+        turned: Whether the EXIF orientation swaps height and width when it is read.
+    """
+
+    format: str
+    mode: str
+    size: tuple[int, int]
+    turned: bool
+
+
+def image_header(path: str | os.PathLike[str]) -> Header:
+    """How a picture is stored, from its header alone. Raises ImageError."""
+    with _opened(path) as picture:
+        turned = picture.format != "TIFF" and _orientation(picture) >= _SWAPS_SIDES
+        return Header(picture.format or "", picture.mode, (picture.height, picture.width), turned)
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:

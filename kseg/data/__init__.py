@@ -10,6 +10,7 @@ from kseg.data.arrays import Arrays, Streamed, load_arrays
 from kseg.data.augment import Augment
 from kseg.data.checks import DatasetReport, check_dataset
 from kseg.data.discover import find_dataset
+from kseg.data.layout import guess_layout
 from kseg.data.objects import Objects
 from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
 from kseg.data.split import Folders, Fractions, Lists, Split, make_split
@@ -31,6 +32,7 @@ __all__ = [
     "Streamed",
     "check_dataset",
     "find_dataset",
+    "guess_layout",
     "load_arrays",
     "make_split",
     "read_truth",

@@ -1,0 +1,24 @@
+"""``kseg data``: look at the data before training does."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["command"]
+
+
+@click.group("data")
+def command() -> None:
+    """Check, count, show, split and convert images and masks.
+
+    TARGET is a configuration, or a folder whose layout is then guessed: images and masks in folders, COCO, LabelMe,
+    YOLO, VOC, or a manifest.
+
+    \b
+      kseg data check photos --classes background,cat     what is wrong, and the setting that mends it
+      kseg data check photos --fix-config photos.yaml     write the configuration that does
+    """
+
+
+for module in ():
+    command.add_command(module.command)
