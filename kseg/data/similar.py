@@ -132,8 +132,8 @@ def _difference(a: Greys, b: Greys, told: npt.NDArray[np.bool_]) -> npt.NDArray[
     # A blank picture has no contrast to fit; this little keeps its equations solvable.
     light = np.linalg.solve(squares + 1e-6 * np.eye(3), mixed[..., None])[..., 0]
     rest: Greys = np.where(told, a - np.einsum("mi,imyx->myx", light, terms), 0.0)
-    rows, columns = np.gradient(a, axis=(1, 2))
-    parts = np.sqrt(_by_part(rest**2)) / (np.sqrt(_by_part(rows**2 + columns**2)) + _NOISE / 127.5)
+    edges = np.sum(np.square(np.gradient(a, axis=(1, 2))), axis=0)
+    parts = np.sqrt(_by_part(np.square(rest))) / (np.sqrt(_by_part(edges)) + _NOISE / 127.5)
     worst: npt.NDArray[np.float64] = parts.max(axis=(1, 2))
     return worst
 
