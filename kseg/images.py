@@ -33,6 +33,7 @@ __all__ = [
     "resize_image",
     "resize_mask",
     "resize_scores",
+    "turn_upright",
     "write_jpeg",
     "write_png",
 ]
@@ -144,20 +145,30 @@ class Header:
         format: ``JPEG``, ``PNG``, … as the file itself says.
         mode: Pillow's word for its channels: ``L``, ``P``, ``RGB``, ``RGBA``, …
         size: Height and width as stored.
-        turned: Whether the EXIF orientation swaps height and width when it is read.
+        orientation: How it has to be turned to stand upright, as EXIF counts it: 1 not at all, up to 8.
     """
 
     format: str
     mode: str
     size: tuple[int, int]
-    turned: bool
+    orientation: int
 
 
 def image_header(path: str | os.PathLike[str]) -> Header:
     """How a picture is stored, from its header alone. Raises ImageError."""
     with _opened(path) as picture:
-        turned = picture.format != "TIFF" and _orientation(picture) >= _SWAPS_SIDES
-        return Header(picture.format or "", picture.mode, (picture.height, picture.width), turned)
+        # Pillow turns TIFF files by itself.
+        orientation = 1 if picture.format == "TIFF" else _orientation(picture)
+        return Header(picture.format or "", picture.mode, (picture.height, picture.width), orientation)
+
+
+def turn_upright(mask: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
+    """Turn ``[H, W]`` as an EXIF orientation says, 1 to 8; other numbers leave it as it is."""
+    if orientation in (5, 6, 7, 8):
+        mask = mask.T
+    flips = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
+    down, across = flips.get(orientation, (1, 1))
+    return np.ascontiguousarray(mask[::down, ::across])
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:

@@ -89,7 +89,7 @@ def check_dataset(
 def _examine(sample: Sample, labels: LabelMap) -> _Examined:
     try:
         image = read_image(sample.image)
-        mask = None if sample.mask is None else read_values(sample, labels)
+        mask = None if sample.mask is None else read_values(sample, colors=labels.is_colored)
     except ImageError as error:
         return _Examined(sample, unreadable=str(error))
     digest = hashlib.blake2b(image.data, digest_size=16).digest()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kseg.data.classes import make_labels
 from kseg.data.readers import READERS, Crowds, Listing, Reader, Source, Unpaired
@@ -17,7 +18,28 @@ from kseg.images import printable
 from kseg.labels import Match
 from kseg.registry import lookup
 
-__all__ = ["find_dataset"]
+__all__ = ["MaskOrientation", "Selection", "find_dataset", "find_samples"]
+
+MaskOrientation = Literal["own", "image"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Samples in their splits, before it is settled what their masks mean.
+
+    Args:
+        root: The data set's folder, absolute.
+        splits: The samples of each split.
+        values: On-disk mask value → class, where the format tells; else empty.
+    """
+
+    root: Path
+    splits: Splits
+    values: Mapping[int | str, str]
+
+    def mask_files(self) -> list[Path]:
+        """The masks that are files of their own."""
+        return [sample.mask for name in SPLITS for sample in self.splits[name] if isinstance(sample.mask, Path)]
 
 
 def find_dataset(
@@ -36,6 +58,8 @@ def find_dataset(
     crowds: Crowds = "ignore",
     split: Split | Mapping[str, Any] = Fractions(),  # noqa: B008 (frozen)
     unpaired: Unpaired = "error",
+    exclude: Sequence[str] = (),
+    mask_orientation: MaskOrientation = "own",
 ) -> Dataset:
     """Find the data set.
 
@@ -58,6 +82,8 @@ def find_dataset(
         split: How to split, or its plain settings as `make_split` takes them.
         unpaired: Whether a picture without a mask, or a mask without a picture, is an error or left out with a
             warning.
+        exclude: Keys of samples to leave out, or globs for them.
+        mask_orientation: Whether masks are turned by their own EXIF orientation or by their picture's.
 
     Returns:
         The pairs in their splits. No picture is decoded, but to infer the classes.
@@ -67,6 +93,33 @@ def find_dataset(
         UnknownNameError: There is no such format.
         DataError: There are no images; some are unpaired; two share a stem; too few to split.
     """
+    selection = find_samples(
+        root=root, format=format, images=images, masks=masks, annotations=annotations, mask_suffix=mask_suffix,
+        classes=classes, values=values, crowds=crowds, split=split, unpaired=unpaired, exclude=exclude,
+        mask_orientation=mask_orientation,
+    )  # fmt: skip
+    told = values or selection.values
+    labels = make_labels(classes, told, colors, selection.mask_files(), match=match, threshold=threshold)
+    return Dataset(selection.root, labels, selection.splits)
+
+
+def find_samples(
+    *,
+    root: Path,
+    format: str,
+    images: str,
+    masks: str,
+    annotations: str | None,
+    mask_suffix: str,
+    classes: Sequence[str] | None,
+    values: Mapping[int | str, str] | None,
+    crowds: Crowds,
+    split: Split | Mapping[str, Any],
+    unpaired: Unpaired,
+    exclude: Sequence[str],
+    mask_orientation: MaskOrientation,
+) -> Selection:
+    """The first half of `find_dataset`, whose arguments it takes: no mask is opened."""
     root = Path(os.path.abspath(root.expanduser()))
     if not root.is_dir():
         raise ConfigError("no such folder", where="data.root", found=printable(root))
@@ -74,24 +127,35 @@ def find_dataset(
         root=root, images=images, masks=masks, annotations=annotations, mask_suffix=mask_suffix,
         classes=None if classes is None else tuple(classes), values=values, unpaired=unpaired, crowds=crowds,
     )  # fmt: skip
-    reader = lookup(READERS, format, kind="format", where="data.format")
+    reader = _Filtered(lookup(READERS, format, kind="format", where="data.format"), exclude, mask_orientation)
     settled = make_split(split) if isinstance(split, Mapping) else split
-    splits, told = _read(reader, source, settled, format)
-    files = [sample.mask for name in SPLITS for sample in splits[name] if isinstance(sample.mask, Path)]
-    labels = make_labels(classes, values or told, colors, files, match=match, threshold=threshold)
-    return Dataset(root, labels, splits)
-
-
-def _read(reader: Reader, source: Source, split: Split, format: str) -> tuple[Splits, Mapping[int | str, str]]:
-    """The samples in their splits, and the values that the format tells."""
-    if isinstance(split, Folders) or (isinstance(split, Lists) and format == "lists"):
-        return _by_part(reader, source, split)
+    if isinstance(settled, Folders) or (isinstance(settled, Lists) and format == "lists"):
+        return Selection(root, *_by_part(reader, source, settled))
     listing = reader(source, None)
-    if isinstance(split, Lists):
-        return read_lists(listing.samples, split, source.root), listing.values
-    if listing.splits:
-        return _by_column(listing), listing.values
-    return cut(listing.samples, split), listing.values
+    if isinstance(settled, Lists):
+        return Selection(root, read_lists(listing.samples, settled, root), listing.values)
+    return Selection(root, _by_column(listing) if listing.splits else cut(listing.samples, settled), listing.values)
+
+
+@dataclass(frozen=True)
+class _Filtered:
+    """A reader, less the samples that are left out, and with masks turned as asked."""
+
+    reader: Reader
+    exclude: Sequence[str]
+    orientation: MaskOrientation
+
+    def __call__(self, source: Source, part: str | None) -> Listing:
+        listing = self.reader(source, part)
+        lead = f"{part}/" if part else ""
+        kept = [sample for sample in listing.samples if not self._excluded(sample.key, lead)]
+        if self.orientation == "image":
+            kept = [replace(sample, turned=True) for sample in kept]
+        return replace(listing, samples=tuple(kept))
+
+    def _excluded(self, key: str, lead: str) -> bool:
+        # A key may itself hold a bracket, which a glob would read as a set.
+        return any(name in (key, lead + key) or fnmatchcase(lead + key, name) for name in self.exclude)
 
 
 def _by_part(reader: Reader, source: Source, split: Folders | Lists) -> tuple[Splits, Mapping[int | str, str]]:

@@ -33,11 +33,14 @@ class Sample:
         key: The picture's path below the image folder, with ``/`` and without suffix; unique within a dataset.
         image: The picture's file.
         mask: The mask's file, or the objects to draw into one, or None where the truth is unknown.
+        turned: The mask was drawn on the picture's pixels as they are stored, and is turned by the picture's EXIF
+            orientation.
     """
 
     key: str
     image: Path
     mask: Path | Objects | None
+    turned: bool = False
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -131,6 +134,7 @@ class Dataset:
             "image": os.path.relpath(sample.image, self.root),
             "image_sha256": _sha256(sample.image),
             **self._record_mask(sample.mask),
+            **({"turned": True} if sample.turned else {}),
         }
 
     def _record_mask(self, mask: Path | Objects | None) -> dict[str, Any]:
@@ -167,9 +171,10 @@ def _sample(root: Path, entry: Mapping[str, Any]) -> Sample:
     # normpath, since a folder beside the root is recorded as ../folder.
     mask = None if entry["mask"] is None else Path(os.path.normpath(root / entry["mask"]))
     image = Path(os.path.normpath(root / entry["image"]))
+    turned = bool(entry.get("turned", False))
     if mask is not None and "objects" in entry:
-        return Sample(str(entry["key"]), image, Objects.from_json(entry["objects"], mask))
-    return Sample(str(entry["key"]), image, mask)
+        return Sample(str(entry["key"]), image, Objects.from_json(entry["objects"], mask), turned)
+    return Sample(str(entry["key"]), image, mask, turned)
 
 
 def _sha256(path: Path) -> str:

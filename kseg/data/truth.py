@@ -10,14 +10,14 @@ import numpy.typing as npt
 from kseg.data.objects import Objects
 from kseg.data.samples import Sample
 from kseg.errors import DataError, some
-from kseg.images import printable, read_mask, resize_mask
+from kseg.images import image_header, printable, read_mask, resize_mask, turn_upright
 from kseg.labels import LabelMap
 
 __all__ = ["read_truth", "read_values", "truth_name"]
 
 
-def read_values(sample: Sample, labels: LabelMap) -> npt.NDArray[Any]:
-    """The mask as it stands on disk: values, or packed colours where the labels are colours, ``[H, W]``.
+def read_values(sample: Sample, *, colors: bool = False) -> npt.NDArray[Any]:
+    """The mask as it stands on disk ``[H, W]``: values, or packed colours if they are asked for.
 
     Raises:
         DataError: There is no mask, or it cannot be read.
@@ -25,8 +25,10 @@ def read_values(sample: Sample, labels: LabelMap) -> npt.NDArray[Any]:
     if sample.mask is None:
         raise DataError("the sample has no mask", where=printable(sample.image))
     if isinstance(sample.mask, Objects):
-        return sample.mask.draw()
-    return read_mask(sample.mask, colors=labels.is_colored)
+        values: npt.NDArray[Any] = sample.mask.draw()
+    else:
+        values = read_mask(sample.mask, colors=colors)
+    return turn_upright(values, image_header(sample.image).orientation) if sample.turned else values
 
 
 def read_truth(sample: Sample, labels: LabelMap, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
@@ -40,7 +42,7 @@ def read_truth(sample: Sample, labels: LabelMap, size: tuple[int, int] | None = 
     Raises:
         DataError: There is no mask, it cannot be read, or it holds a value that ``labels`` does not name.
     """
-    values = read_values(sample, labels)
+    values = read_values(sample, colors=labels.is_colored)
     if size is not None:
         values = resize_mask(values, size)
     try:
