@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,14 +11,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["OBJECT_VOID", "Objects", "draw_order", "outline"]
+from kseg.data.outlines import Encoded, Size, area, check_counts
+
+__all__ = ["OBJECT_VOID", "Objects", "draw_order"]
 
 OBJECT_VOID: Final = 65535
 """The mask value of pixels whose truth the annotations leave open (crowds)."""
-
-Size = tuple[int, int]
-Encoded = Mapping[str, Any]
-"""A mask as pycocotools holds it: ``size`` and compressed ``counts``."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +55,13 @@ class Objects:
     def from_json(cls, data: Mapping[str, Any], source: Path) -> Objects:
         """Rebuild from `to_json`. Raises KeyError, TypeError or ValueError on anything else."""
         height, width = data["size"]
+        size = int(height), int(width)
         runs = tuple((int(value), str(counts)) for value, counts in data["runs"])
-        return cls(source, (int(height), int(width)), runs)
-
-
-def outline(polygons: Sequence[Sequence[float]], size: Size) -> Encoded:
-    """The pixels inside polygons, as pycocotools draws them.
-
-    Args:
-        polygons: Each ``[x0, y0, x1, y1, …]`` in pixels, at least three points; parts outside the picture are cut off.
-        size: Height and width of the picture.
-    """
-    from pycocotools import mask as coco
-
-    height, width = size
-    # pycocotools walks along every edge pixel by pixel: one at 1e9 would keep it for minutes.
-    clipped = [
-        np.clip(np.asarray(points, np.float64).reshape(-1, 2), (0, 0), (width, height)).ravel().tolist()
-        for points in polygons
-    ]
-    encoded: Encoded = coco.merge(coco.frPyObjects(clipped, height, width))
-    return encoded
+        for value, counts in runs:
+            if not 0 <= value <= OBJECT_VOID:
+                raise ValueError(f"mask value {value}")
+            check_counts(counts, size)
+        return cls(source, size, runs)
 
 
 def draw_order(source: Path, size: Size, found: Iterable[tuple[int, Encoded]]) -> Objects:
@@ -88,9 +72,7 @@ def draw_order(source: Path, size: Size, found: Iterable[tuple[int, Encoded]]) -
         size: Height and width of the picture.
         found: Mask value and encoded pixels of each, all of this size.
     """
-    from pycocotools import mask as coco
-
-    sized = [(value, int(coco.area(dict(encoded))), _text(encoded["counts"])) for value, encoded in found]
+    sized = [(value, area(encoded), _text(encoded["counts"])) for value, encoded in found]
     sized.sort(key=lambda one: (one[0] != OBJECT_VOID, -one[1]))  # stable: equally large ones stay in the file's order
     return Objects(source, size, tuple((value, counts) for value, _, counts in sized))
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kseg.data import Dataset, Sample, read_truth
-from kseg.data.objects import OBJECT_VOID, draw_order, outline
+from kseg.data.objects import OBJECT_VOID, draw_order
+from kseg.data.outlines import Encoded, draw_polygons
 from kseg.errors import DataError
 from kseg.images import write_png
 from kseg.labels import IGNORE_INDEX, LabelMap
@@ -18,8 +19,14 @@ def box(top: int, left: int, bottom: int, right: int) -> list[float]:
     return [left, top, right, top, right, bottom, left, bottom]
 
 
+def outline(points: list[float]) -> Encoded:
+    encoded, _ = draw_polygons([points], SIZE)
+    assert encoded is not None
+    return encoded
+
+
 def drawn(*objects: tuple[int, list[float]]) -> np.ndarray:
-    return draw_order(Path("a.json"), SIZE, [(value, outline([points], SIZE)) for value, points in objects]).draw()
+    return draw_order(Path("a.json"), SIZE, [(value, outline(points)) for value, points in objects]).draw()
 
 
 def test_an_outline_covers_its_inside() -> None:
@@ -46,7 +53,7 @@ def test_what_is_outside_the_picture_is_cut_off() -> None:
 def test_a_data_set_of_objects_survives_its_record(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", np.zeros((*SIZE, 3), np.uint8))
     (tmp_path / "a.json").write_text("{}")
-    objects = draw_order(tmp_path / "a.json", SIZE, [(18, outline([box(1, 1, 9, 9)], SIZE))])
+    objects = draw_order(tmp_path / "a.json", SIZE, [(18, outline(box(1, 1, 9, 9)))])
     sample = Sample("a", tmp_path / "a.png", objects)
     dataset = Dataset(tmp_path, LabelMap(("background", "dog"), {0: "background", 18: "dog"}), {"train": (sample,)})
     dataset.save(tmp_path / "data.json")
@@ -60,7 +67,7 @@ def test_other_outlines_are_another_data_set(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", np.zeros((*SIZE, 3), np.uint8))
 
     def fingerprint(right: int) -> str:
-        objects = draw_order(tmp_path / "a.json", SIZE, [(1, outline([box(1, 1, 9, right)], SIZE))])
+        objects = draw_order(tmp_path / "a.json", SIZE, [(1, outline(box(1, 1, 9, right)))])
         samples = (Sample("a", tmp_path / "a.png", objects),)
         return Dataset(tmp_path, LabelMap(("a", "b")), {"train": samples}).fingerprint()
 

@@ -1,0 +1,176 @@
+"""Outlines and run lengths as other people's files give them → pixels, checked before pycocotools sees them.
+
+pycocotools reads past the end of a damaged run-length text, takes four numbers for a box, leaves pixels unset where the
+runs are too short, and asks for gigabytes to walk along an edge at 1e9. None of it may reach it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Encoded", "Size", "Unusable", "area", "check_counts", "draw_polygons", "draw_runs"]
+
+Size = tuple[int, int]
+"""Height and width."""
+Encoded = Mapping[str, Any]
+"""A mask as pycocotools holds it: ``size`` and compressed ``counts``."""
+
+_FARTHEST: Final = 1e12
+_MOST_STEPS: Final = 20_000_000
+"""How far pycocotools may walk, in fifths of a pixel: 4 million pixels of outline, and some 400 MB."""
+
+_COUNTS: Final = re.compile(r"(?:[P-o]{0,5}[0-O])+", re.ASCII)
+"""Numbers of at most six characters, each character of six bits but the last with the bit for *more*."""
+
+Points = npt.NDArray[np.float64]
+
+
+class Unusable(ValueError):
+    """An object that cannot be drawn; the text says why, so that it can be counted."""
+
+
+def draw_polygons(parts: Sequence[object], size: Size) -> tuple[Encoded | None, list[str]]:
+    """The pixels inside polygons, and what is wrong with those that had to be left out.
+
+    Args:
+        parts: Each ``[x0, y0, x1, y1, …]`` in pixels. Parts outside the picture are cut off.
+        size: Height and width of the picture.
+
+    Returns:
+        The pixels, as pycocotools draws them, or None where no part is usable; and a reason for each part that is not.
+    """
+    from pycocotools import mask as coco
+
+    usable, reasons = [], []
+    for part in parts:
+        try:
+            usable.append(_clip(_points(part), size).ravel().tolist())
+        except Unusable as reason:
+            reasons.append(str(reason))
+    usable = [points for points in usable if len(points) >= 6]  # pycocotools takes four numbers for a box
+    if not usable:
+        return None, reasons or ["no pixel inside the picture"]
+    drawn = coco.frPyObjects(usable, *size)
+    encoded: Encoded = drawn[0] if len(drawn) == 1 else coco.merge(drawn)
+    return (encoded, reasons) if area(encoded) else (None, reasons or ["no pixel inside the picture"])
+
+
+def _points(part: object) -> Points:
+    """``[N, 2]`` of one polygon."""
+    if not isinstance(part, list) or not set(map(type, part)) <= {int, float}:
+        raise Unusable("a coordinate that is no number")
+    if len(part) % 2:
+        raise Unusable("an odd number of coordinates")
+    if len(part) < 6:
+        raise Unusable("fewer than 3 points")
+    try:
+        points = np.array(part, np.float64).reshape(-1, 2)
+    except OverflowError:
+        raise Unusable("a coordinate that is not finite") from None
+    if not np.isfinite(points).all():
+        raise Unusable("a coordinate that is not finite")
+    if np.abs(points).max() > _FARTHEST:
+        raise Unusable(f"a coordinate beyond {_FARTHEST:g}")
+    return points
+
+
+def _clip(points: Points, size: Size) -> Points:
+    """Cut off what lies farther outside than the picture is large; what is nearer, pycocotools cuts off by itself."""
+    height, width = size
+    limits = ((0, -width - 16.0, 2 * width + 16.0), (1, -height - 16.0, 2 * height + 16.0))
+    for axis, low, high in limits:
+        if points.size and (points[:, axis].min() < low or points[:, axis].max() > high):
+            points = _half_plane(_half_plane(points, axis, low, 1.0), axis, high, -1.0)
+    steps = 5 * np.abs(np.diff(points, axis=0, append=points[:1])).max(axis=1).sum() if points.size else 0
+    if steps > _MOST_STEPS:
+        raise Unusable("an outline of millions of pixels")
+    return points
+
+
+def _half_plane(points: Points, axis: int, limit: float, sign: float) -> Points:
+    """Sutherland and Hodgman's cut of a polygon along one line."""
+    kept: list[Points] = []
+    inside = sign * (points[:, axis] - limit) >= 0
+    for i, point in enumerate(points):
+        before = points[i - 1]
+        if inside[i] != inside[i - 1]:
+            share = (limit - before[axis]) / (point[axis] - before[axis])
+            cut = before + share * (point - before)
+            cut[axis] = limit
+            kept.append(cut)
+        if inside[i]:
+            kept.append(point)
+    return np.array(kept, np.float64).reshape(-1, 2)
+
+
+def draw_runs(runs: Mapping[str, Any], size: Size) -> Encoded:
+    """A run-length mask, compressed (text) or not (numbers).
+
+    Args:
+        runs: ``size`` and ``counts``.
+        size: Height and width of the picture, which it has to fit.
+
+    Raises:
+        Unusable: It does not fit, or is damaged.
+    """
+    from pycocotools import mask as coco
+
+    counts = runs.get("counts")
+    given = runs.get("size")
+    if not isinstance(given, list) or set(map(type, given)) != {int} or tuple(given) != size:
+        raise Unusable("run lengths of another size than the picture")
+    if isinstance(counts, str):
+        check_counts(counts, size)
+        encoded: Encoded = {"size": list(size), "counts": counts}
+    elif isinstance(counts, list):
+        if set(map(type, counts)) != {int} or min(counts) < 0:
+            raise Unusable("run lengths that are no whole numbers")
+        _require_total(sum(counts), size)
+        encoded = coco.frPyObjects({"size": list(size), "counts": counts}, *size)
+    else:
+        raise Unusable("run lengths that are neither numbers nor text")
+    if not area(encoded):
+        raise Unusable("no pixel inside the picture")
+    return encoded
+
+
+def check_counts(counts: str, size: Size) -> None:
+    """See that a compressed run-length text is whole and covers the picture. Raises Unusable."""
+    if not _COUNTS.fullmatch(counts):
+        raise Unusable("a damaged run-length text")
+    lengths = _lengths(counts.encode("ascii"))
+    if lengths.min() < 0:
+        raise Unusable("a damaged run-length text")
+    _require_total(int(lengths.sum()), size)
+
+
+def _lengths(counts: bytes) -> npt.NDArray[np.int64]:
+    """The runs of a text, which pycocotools offers no way to see: little-endian groups of five bits, as differences."""
+    codes = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
+    last = codes < 32
+    ends = np.flatnonzero(last)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    places = np.arange(len(codes)) - np.repeat(starts, ends - starts + 1)
+    values = np.add.reduceat((codes & 31) << 5 * places, starts)
+    values -= np.where(codes[ends] & 16, np.int64(1) << 5 * (ends - starts + 1), 0)  # two's complement
+    values[1::2] = np.cumsum(values[1::2])  # from the fourth run on, the difference from the last but one
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def _require_total(total: int, size: Size) -> None:
+    if total != math.prod(size):
+        raise Unusable("run lengths that do not add up to the picture")
+
+
+def area(encoded: Encoded) -> int:
+    """How many pixels it covers."""
+    from pycocotools import mask as coco
+
+    return int(coco.area(dict(encoded)))
