@@ -15,7 +15,7 @@ from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
 from kseg.data.split import Folders, Fractions, Lists, Split, Splits, cut, make_split, read_lists
 from kseg.errors import ConfigError, DataError
 from kseg.images import printable
-from kseg.labels import Match
+from kseg.labels import LabelMap, Match
 from kseg.registry import lookup
 
 __all__ = ["MaskOrientation", "Selection", "find_dataset", "find_samples"]
@@ -31,11 +31,19 @@ class Selection:
         root: The data set's folder, absolute.
         splits: The samples of each split.
         values: On-disk mask value → class, where the format tells; else empty.
+        by_class: How to split anew by the classes that are in the masks, where that is wanted.
     """
 
     root: Path
     splits: Splits
     values: Mapping[int | str, str]
+    by_class: Fractions | None = None
+
+    def stratified(self, labels: LabelMap) -> Splits:
+        """The samples in the splits that hold, now that their classes are known."""
+        if self.by_class is None:
+            return self.splits
+        return cut([sample for name in SPLITS for sample in self.splits[name]], self.by_class, labels)
 
     def mask_files(self) -> list[Path]:
         """The masks that are files of their own."""
@@ -86,7 +94,7 @@ def find_dataset(
         mask_orientation: Whether masks are turned by their own EXIF orientation or by their picture's.
 
     Returns:
-        The pairs in their splits. No picture is decoded, but to infer the classes.
+        The pairs in their splits. No picture is decoded, but to infer the classes and where the split asks for it.
 
     Raises:
         ConfigError: A folder is missing, or the classes contradict one another.
@@ -98,9 +106,9 @@ def find_dataset(
         classes=classes, values=values, crowds=crowds, split=split, unpaired=unpaired, exclude=exclude,
         mask_orientation=mask_orientation,
     )  # fmt: skip
-    told = values or selection.values
+    told = selection.values or values
     labels = make_labels(classes, told, colors, selection.mask_files(), match=match, threshold=threshold)
-    return Dataset(selection.root, labels, selection.splits)
+    return Dataset(selection.root, labels, selection.stratified(labels))
 
 
 def find_samples(
@@ -134,7 +142,11 @@ def find_samples(
     listing = reader(source, None)
     if isinstance(settled, Lists):
         return Selection(root, read_lists(listing.samples, settled, root), listing.values)
-    return Selection(root, _by_column(listing) if listing.splits else cut(listing.samples, settled), listing.values)
+    if listing.splits:
+        return Selection(root, _by_column(listing), listing.values)
+    # Where the masks decide, what they mean comes first.
+    first = Fractions(settled.train, settled.val, settled.test, settled.seed) if settled.stratify else settled
+    return Selection(root, cut(listing.samples, first), listing.values, settled if settled.stratify else None)
 
 
 @dataclass(frozen=True)

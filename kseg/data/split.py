@@ -2,7 +2,8 @@
 
 ::
 
-    Fractions   cut by a hash of each sample's name: the same on every machine, however the files are listed
+    Fractions   cut by a hash of each sample's name: the same on every machine, however the files are listed;
+                on request with its share of each class in each split, and with what belongs together in one
     Folders     sub-folders of the images and of the masks
     Lists       text files that name one sample a line
 """
@@ -15,11 +16,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 from kseg.data.samples import SPLITS, Sample, SplitName
+from kseg.data.stratify import assign, class_presence, find_copies, match_groups, merge
 from kseg.errors import ConfigError, DataError, some
 from kseg.images import printable
+from kseg.labels import LabelMap
 
 __all__ = ["Folders", "Fractions", "Lists", "Split", "Splits", "cut", "make_split", "read_lists"]
 
@@ -33,12 +38,19 @@ class Fractions:
     Args:
         train, val, test: Shares in 0..1.
         seed: Another seed is another cut.
+        stratify: Give each split its share of the samples of each class.
+        group: A regular expression; samples for whose keys its first group, else the whole match, is the same stay
+            together.
+        copies: ``together`` keeps pictures that look the same in one split.
     """
 
     train: float = 0.8
     val: float = 0.1
     test: float = 0.1
     seed: int = 0
+    stratify: bool = False
+    group: str | None = None
+    copies: Literal["together"] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,12 +81,19 @@ class Lists:
 Split: TypeAlias = Fractions | Folders | Lists
 
 
-def cut(samples: Sequence[Sample], fractions: Fractions) -> Splits:
+def cut(samples: Sequence[Sample], fractions: Fractions, labels: LabelMap | None = None) -> Splits:
     """Cut by fractions. Each split with a share gets a sample, as long as there are enough.
 
+    Pictures are read for ``copies`` alone, and masks for ``stratify`` alone.
+
+    Args:
+        samples: All, in any order.
+        fractions: How.
+        labels: What their masks mean; without it, ``stratify`` is left for later.
+
     Raises:
-        ConfigError: The shares are not shares of one whole.
-        DataError: A single sample would have to serve several splits.
+        ConfigError: The shares are not shares of one whole, or the expression matches nothing.
+        DataError: A single sample, or group of them, would have to serve several splits.
     """
     shares = (fractions.train, fractions.val, fractions.test)
     if min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-6):
@@ -88,11 +107,39 @@ def cut(samples: Sequence[Sample], fractions: Fractions) -> Splits:
             expected="at least two, to train on one and validate on the other", remedy="add images",
         )  # fmt: skip
     ordered = sorted(samples, key=lambda sample: _rank(fractions.seed, sample.key))
+    by_class = labels if fractions.stratify else None
+    if by_class or fractions.group is not None or fractions.copies:
+        return _cut_groups(ordered, fractions, shares, by_class)
     train, val, _ = counts(len(samples), shares)
     return {
         "train": tuple(ordered[:train]),
         "val": tuple(ordered[train : train + val]),
         "test": tuple(ordered[train + val :]),
+    }
+
+
+def _cut_groups(
+    ordered: Sequence[Sample], fractions: Fractions, shares: Sequence[float], labels: LabelMap | None
+) -> Splits:
+    together: list[list[int]] = []
+    if fractions.group is not None:
+        together += match_groups(ordered, fractions.group)
+    if fractions.copies:
+        together += find_copies(ordered)
+    groups = merge(len(ordered), together)
+    if len(groups) == 1 and sum(share > 0 for share in shares) > 1:
+        raise DataError(
+            f"all {len(ordered)} pictures are in one group", where="data.split", found=printable(ordered[0].key),
+            expected="at least two groups, to train on one and validate on the other",
+            remedy="correct data.split.group" if fractions.group is not None else "add other images",
+        )  # fmt: skip
+    presence = class_presence(ordered, labels) if labels else np.zeros((len(ordered), 0), bool)
+    classes = np.array([presence[group].sum(axis=0) for group in groups], np.int64).reshape(len(groups), -1)
+    places = assign([len(group) for group in groups], counts(len(ordered), shares), classes)
+    split_of = {index: place for group, place in zip(groups, places, strict=True) for index in group}
+    return {
+        name: tuple(sample for index, sample in enumerate(ordered) if split_of[index] == place)
+        for place, name in enumerate(SPLITS)
     }
 
 
