@@ -16,6 +16,7 @@ from kseg.errors import OutputError
 __all__ = [
     "make_folder",
     "new_folder",
+    "require_new",
     "safe_child",
     "same_file",
     "write_aside",
@@ -107,6 +108,12 @@ def new_folder(parent: Path, name: str) -> Path:
             number += 1
         except OSError as error:
             raise OutputError("cannot create the folder", where=str(folder), found=error.strerror) from error
+
+
+def require_new(path: Path, *, remedy: str) -> None:
+    """See that nothing stands at ``path`` yet, so that nothing is lost. Raises OutputError."""
+    if path.exists():
+        raise OutputError("the file is there already", where=str(path), remedy=remedy)
 
 
 def safe_child(parent: Path, name: str) -> Path:

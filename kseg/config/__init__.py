@@ -5,11 +5,11 @@
     defaults  <  the YAML file  <  overrides (--data, --set, flags)   →   Config
 """
 
+from kseg.config.brief import to_brief_yaml
 from kseg.config.load import json_schema, load_config, to_yaml
 from kseg.config.messages import describe
 from kseg.config.overrides import Given, parse_set
 from kseg.config.schema import (
-    AugmentConfig,
     Config,
     DataConfig,
     FoldersSplit,
@@ -21,7 +21,6 @@ from kseg.config.schema import (
 )
 
 __all__ = [
-    "AugmentConfig",
     "Config",
     "DataConfig",
     "FoldersSplit",
@@ -35,5 +34,6 @@ __all__ = [
     "json_schema",
     "load_config",
     "parse_set",
+    "to_brief_yaml",
     "to_yaml",
 ]

@@ -15,7 +15,7 @@ from kseg.config.paths import escape, is_path, resolve_paths, unusable
 from kseg.config.schema import Config, RunConfig
 from kseg.errors import ConfigError
 
-__all__ = ["json_schema", "load_config", "to_yaml"]
+__all__ = ["json_schema", "load_config", "plain_tree", "to_yaml"]
 
 
 def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
@@ -49,6 +49,11 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
 
 def to_yaml(config: Config) -> str:
     """Every setting as YAML, paths absolute; `load_config` reads it back to an equal configuration."""
+    return dump(plain_tree(config))
+
+
+def plain_tree(config: Config) -> dict[str, Any]:
+    """Every setting as it is written into a file: plain data, with paths absolute and their ``$`` escaped."""
     tree = _plain(config.model_dump())
 
     def written(value: Any, key: KeyPath) -> Any:
@@ -56,7 +61,8 @@ def to_yaml(config: Config) -> str:
             return {name: written(inner, (*key, name)) for name, inner in value.items()}
         return escape(Path(value)) if is_path(key, value, tree) else value
 
-    return dump(written(tree, ()))
+    whole: dict[str, Any] = written(tree, ())
+    return whole
 
 
 def json_schema() -> dict[str, Any]:
@@ -148,6 +154,8 @@ def _plain(value: Any) -> Any:
 def _without_empty_sections(data: dict[Any, Any]) -> dict[Any, Any]:
     """A section whose keys are all commented out is null in YAML, and means its defaults."""
     tree = {key: {} if value is None and key in Config.model_fields else value for key, value in data.items()}
+    if data.get("augment", ...) is None:
+        del tree["augment"]
     section = tree.get("data")
     if isinstance(section, dict) and section.get("split", ...) is None:
         tree["data"] = {key: value for key, value in section.items() if key != "split"}

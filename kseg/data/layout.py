@@ -9,6 +9,7 @@ import csv
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -231,7 +232,7 @@ def _folders(root: Path, tree: Tree) -> Settings | None:
         if masks in taken:
             continue
         best = max(
-            ((images, *_match(pictures[images], pictures[masks])) for images in pictures if images not in {masks, *taken}),
+            ((one, *_match(pictures[one], pictures[masks])) for one in pictures if one not in {masks, *taken}),
             key=lambda found: (found[1], _kinship(found[0], masks)), default=None,
         )  # fmt: skip
         if best and best[1] >= 0.5:
@@ -269,7 +270,8 @@ def _match(images: set[str], masks: set[str]) -> tuple[float, str]:
 
 def _kinship(one: str, other: str) -> int:
     """How much of their paths two folders share."""
-    return len(os.path.commonprefix([one, other]))
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _score(root: Path, folder: str, tree: Tree) -> float:

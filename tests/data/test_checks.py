@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,8 +66,17 @@ def test_a_void_class_names_the_line_to_add(tmp_path: Path) -> None:
 
 
 def test_smoothed_edges_are_told_as_such(tmp_path: Path) -> None:
-    message = refusal(find(make_pairs(tmp_path, NAMES, values=tuple(range(0, 256, 5)))))
-    assert "save the masks unsmoothed as PNG, or add data.values: {0: background, other: nucleus}" in message
+    make_pairs(tmp_path, NAMES)
+    for number, name in enumerate(NAMES):
+        square = np.zeros((60, 60), np.uint8)
+        square[20:40, 20 : 30 + number] = 255
+        write(tmp_path / "images" / f"{name}.png", np.full((60, 60, 3), 20 * number, np.uint8))
+        write(tmp_path / "masks" / f"{name}.png", cv2.GaussianBlur(square, (5, 5), 0))
+    message = refusal(find(tmp_path))
+    assert message.endswith(
+        "save the masks unsmoothed as PNG, or add data.values: {0: background, 255: nucleus}; data.threshold: 128"
+    )
+    check_dataset(find(tmp_path, values={0: "background", 255: "nucleus"}, threshold=128))
 
 
 def test_masks_of_another_size_are_counted_and_named(tmp_path: Path) -> None:

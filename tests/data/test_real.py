@@ -69,12 +69,12 @@ def test_a_real_data_set_is_found_checked_and_loaded(real_data: Path, name: str)
     [
         ("nuclei", r"255 \(in 45 of 45 masks\)", "{0: background, 255: nucleus}"),
         ("camvid", r"11 \(in 4\d of 45 masks\)", "9: pedestrian, 10: bicyclist, 11: ignore}"),
-        ("pets", r"2 \(in 45 of 45 masks\), 3 \(in 4\d of 45 masks\)", "{1: background, 2: pet, 3: ignore}"),
+        ("pets", r"2 \(in 45 of 45 masks\), 3 \(in 4\d of 45 masks\)", "{1: pet, 2: background, 3: ignore}"),
     ],
 )
 def test_without_values_the_line_to_add_is_named(real_data: Path, name: str, found: str, line: str) -> None:
     dataset = find_dataset(root=real_data / name, **{**SETS[name], "values": None})
-    with pytest.raises(DataError, match=f"found {found}; add e.g. data.values: .*") as error:
+    with pytest.raises(DataError, match=f"found {found}; add data.values: .*") as error:
         check_dataset(few(dataset, 15))
     assert str(error.value).endswith(line)
 

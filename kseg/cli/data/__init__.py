@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from kseg.cli.data import check
+
 __all__ = ["command"]
 
 
@@ -20,5 +22,5 @@ def command() -> None:
     """
 
 
-for module in ():
+for module in (check,):
     command.add_command(module.command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,8 +26,10 @@ def target_options(function: F) -> F:
     return click.argument("target", type=click.Path(path_type=Path))(function)
 
 
-def load_target(target: Path, classes: str | None = None, settings: Sequence[str] = ()) -> Config:
-    """The configuration of TARGET: guessed layout, or YAML < --classes < --set.
+def load_target(
+    target: Path, classes: str | None = None, settings: Sequence[str] = (), more: Mapping[str, Any] | None = None
+) -> Config:
+    """The configuration of TARGET: guessed layout, or YAML < --classes < --set < ``more``, values by dotted key.
 
     Raises:
         ConfigError: The configuration is wrong.
@@ -37,6 +39,9 @@ def load_target(target: Path, classes: str | None = None, settings: Sequence[str
 
     flags = {"data.classes": [name.strip() for name in classes.split(",")] if classes else None}
     given = overrides_from(None, settings, flags)
+    for key, value in (more or {}).items():
+        given.pop(key, None)  # the last one of a key also takes the last place
+        given[key] = value
     if not target.is_dir():
         return load_config(target, given)
     from kseg.data import guess_layout

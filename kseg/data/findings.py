@@ -1,0 +1,101 @@
+"""Finding: one thing about a data set that its owner should know, and the setting that mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+
+from kseg.errors import DataError
+from kseg.images import printable
+
+__all__ = ["SEVERITIES", "Finding", "Severity", "setting_line"]
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
+"""``error`` breaks a training, ``warning`` spoils one or its scores, ``note`` is dealt with and good to know."""
+
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was found.
+
+    Args:
+        code: Its name, for scripts: ``unlisted-values``.
+        severity: How bad it is.
+        what: What was found, as a sentence without a full stop, with the counts in it.
+        why: Why it matters.
+        count: How many samples it concerns.
+        total: Of how many.
+        files: The keys of these samples.
+        expected, found: What would be right, and what is there instead.
+        fix: The settings that mend it: dotted key → value. Empty where no setting does.
+        advice: What to do where no setting mends it, or besides.
+    """
+
+    code: str
+    severity: Severity
+    what: str
+    why: str
+    count: int
+    total: int
+    files: tuple[str, ...] = ()
+    expected: str | None = None
+    found: str | None = None
+    fix: Mapping[str, Any] = field(default_factory=dict)
+    advice: str | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The settings of `fix` as they stand in a configuration, long ones cut short."""
+        return [setting_line(key, value) for key, value in self.fix.items()]
+
+    def to_error(self, root: Path) -> DataError:
+        """As the error that ends a training before it begins."""
+        fix = f"add {'; '.join(self.lines)}" if self.fix else None
+        return DataError(
+            self.what, where=printable(root), expected=self.expected, found=self.found,
+            remedy=", or ".join(part for part in (self.advice, fix) if part) or None,
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types, with every file."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "what": self.what,
+            "why": self.why,
+            "count": self.count,
+            "total": self.total,
+            "files": [printable(name) for name in self.files],
+            "expected": self.expected,
+            "found": self.found,
+            "fix": [{"key": key, "value": _plain(value)} for key, value in self.fix.items()],
+            "advice": self.advice,
+        }
+
+
+def setting_line(key: str, value: Any) -> str:
+    """A setting as a line of YAML: ``data.values: {0: background, 255: nucleus}``; of long lists the first few."""
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) > _SHOWN and key == "data.exclude":
+        head = _flow(list(value[:_SHOWN]))
+        return f"{key}: {head[:-1]}, …]  # {len(value)} in all; --fix-config writes them"
+    return f"{key}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    text: str = yaml.safe_dump(_plain(value), default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9)
+    return text.removesuffix("...\n").strip()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return printable(value) if isinstance(value, str) else value
