@@ -8,7 +8,7 @@ import keras
 
 from kseg.models.blocks import conv_block, upsample
 from kseg.models.encoders import BUILDERS
-from kseg.models.specs import ENCODERS, NORMALIZATIONS, NetworkSpec
+from kseg.models.specs import ENCODERS, NetworkSpec
 
 __all__ = ["build_model"]
 
@@ -37,7 +37,7 @@ def build_model(
     keras.config.set_dtype_policy(precision)
     try:
         image = keras.Input((*spec.size, 3), name="image", dtype="float32")
-        scale, offset = NORMALIZATIONS[spec.normalization]
+        scale, offset = spec.rescaling
         x = keras.layers.Rescaling(list(scale), list(offset), name="normalize")(image)
         skips, x = BUILDERS[spec.encoder](x, spec, None if weights is None else str(weights))
         if not ENCODERS[spec.encoder].fixed:

@@ -21,6 +21,8 @@ __all__ = [
 Norm = Literal["none", "batch", "group", "layer"]
 Upsampling = Literal["transpose", "bilinear", "nearest"]
 Size = tuple[int, int]
+PerChannel = tuple[float, float, float]
+Rescaling = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,20 @@ class EncoderSpec:
         widths: Channels of the encoder blocks where the user gives none.
         fixed: The blocks cannot be given other widths.
         pretrained: There are ImageNet weights for it.
-        normalization: The normalisation of raw pixels that its weights were trained with, if any.
+        normalization: The scaling of raw pixels that it takes by default, and that its weights were trained with.
     """
 
     widths: tuple[int, ...]
     fixed: bool = False
     pretrained: bool = False
-    normalization: str | None = None
+    normalization: str = "symmetric"
 
 
 ENCODERS: Final[dict[str, EncoderSpec]] = {
     # Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597, with padded convolutions
     "plain": EncoderSpec(widths=(64, 128, 256, 512)),
     # Sandler et al. 2018, https://arxiv.org/abs/1801.04381
-    "mobilenetv2": EncoderSpec(widths=(96, 144, 192, 576), fixed=True, pretrained=True, normalization="symmetric"),
+    "mobilenetv2": EncoderSpec(widths=(96, 144, 192, 576), fixed=True, pretrained=True),
 }
 
 ARCHITECTURES: Final[tuple[str, ...]] = ("unet",)
@@ -52,7 +54,7 @@ ARCHITECTURES: Final[tuple[str, ...]] = ("unet",)
 # (scale, offset) per channel, applied to raw values in 0..255
 _IMAGENET_MEAN: Final = (123.675, 116.28, 103.53)
 _IMAGENET_STD: Final = (58.395, 57.12, 57.375)
-NORMALIZATIONS: Final[dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = {
+NORMALIZATIONS: Final[dict[str, Rescaling]] = {
     "unit": ((1 / 255,) * 3, (0.0,) * 3),
     "symmetric": ((1 / 127.5,) * 3, (-1.0,) * 3),
     "imagenet": (
@@ -60,6 +62,11 @@ NORMALIZATIONS: Final[dict[str, tuple[tuple[float, ...], tuple[float, ...]]]] = 
         tuple(-mean / std for mean, std in zip(_IMAGENET_MEAN, _IMAGENET_STD, strict=True)),
     ),
 }
+DATASET: Final = "dataset"
+"""The normalisation by the mean and deviation of the training images, which a `NetworkSpec` carries itself."""
+
+_LEAST_STD: Final = 1.0
+"""A channel that hardly varies would be scaled without bounds: a grey level is the least that counts as deviation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +85,14 @@ class NetworkSpec:
         norm: Normalisation after each convolution.
         dropout: Share of channels dropped in the bottleneck while training, 0 ≤ dropout < 1.
         upsampling: Transposed convolution, or interpolation and a convolution.
-        normalization: How raw pixels are scaled inside the model, see `NORMALIZATIONS`.
+        normalization: How raw pixels are scaled inside the model, see `NORMALIZATIONS`, or ``dataset``. Defaults to the
+            encoder's own.
+        pixel_mean: With ``dataset``: the mean of the training images' red, green and blue, in 0..255.
+        pixel_std: With ``dataset``: their standard deviations.
 
     Raises:
         UnknownNameError: A name is in no table.
-        ConfigError: The widths do not fit the encoder, or the pixels' scaling its weights.
+        ConfigError: The widths do not fit the encoder, or the pixels' mean and deviation the normalisation.
         UsageError: A side of the size is no multiple of `stride`; the message names the nearest size that is.
     """
 
@@ -96,19 +106,39 @@ class NetworkSpec:
     norm: Norm = "none"
     dropout: float = 0.0
     upsampling: Upsampling = "transpose"
-    normalization: str = "symmetric"
+    normalization: str | None = None
+    pixel_mean: PerChannel | None = None
+    pixel_std: PerChannel | None = None
 
     def __post_init__(self) -> None:
         lookup(dict.fromkeys(ARCHITECTURES, True), self.arch, kind="architecture", where="model.arch")
         encoder = lookup(ENCODERS, self.encoder, kind="encoder", where="model.encoder")
-        lookup(NORMALIZATIONS, self.normalization, kind="normalization", where="model.normalization")
+        known = dict.fromkeys((*NORMALIZATIONS, DATASET), True)
+        lookup(known, self.scaling, kind="normalization", where="model.normalization")
+        self._check_pixels()
         self._check_widths(encoder)
-        if encoder.normalization and self.normalization != encoder.normalization:
-            raise ConfigError(
-                "the encoder takes another scaling of the pixels", where="model.normalization",
-                expected=f"{encoder.normalization} with {self.encoder}", found=self.normalization,
-            )  # fmt: skip
         self._check_size()
+
+    def _check_pixels(self) -> None:
+        numbers = (self.pixel_mean, self.pixel_std)
+        if any((given is not None) != (self.scaling == DATASET) for given in numbers):
+            raise ConfigError(
+                "the mean and deviation of the pixels belong to one normalization", where="model.normalization",
+                expected=f"both with {DATASET}, none with any other", found=self.scaling,
+            )  # fmt: skip
+
+    @property
+    def scaling(self) -> str:
+        """The name of the normalisation: the one given, or the encoder's."""
+        return self.normalization or ENCODERS[self.encoder].normalization
+
+    @property
+    def rescaling(self) -> Rescaling:
+        """(scale, offset) per channel that the network applies to raw pixels in 0..255."""
+        if self.pixel_mean is None or self.pixel_std is None:
+            return NORMALIZATIONS[self.scaling]
+        scale = tuple(1 / max(std, _LEAST_STD) for std in self.pixel_std)
+        return scale, tuple(-mean * factor for mean, factor in zip(self.pixel_mean, scale, strict=True))
 
     def _check_widths(self, encoder: EncoderSpec) -> None:
         given = self.widths or self.depth

@@ -21,6 +21,7 @@ from tests.limits import files_up_to
 SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 8), "channels": 1}
 BINARY = LabelMap(("background", "x"))
 CARD = ModelCard("x", "unet/plain", 32, 48, BINARY)
+PIXELS: dict[str, Any] = {"pixel_mean": (120.5, 80.25, 60.0), "pixel_std": (50.0, 25.5, 4.0)}
 NETWORKS: dict[str, dict[str, Any]] = {
     "plain": {},
     "batch": {"norm": "batch"},
@@ -30,6 +31,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "nearest": {"upsampling": "nearest", "dropout": 0.5},
     "softmax": {"channels": 3, "decoder_widths": (8, 4)},
     "unit": {"normalization": "unit"},
+    "dataset": {"normalization": "dataset", **PIXELS},
     "mobilenetv2": {"encoder": "mobilenetv2", "widths": None, "size": (32, 64), "decoder_widths": (8, 8, 4, 4, 4)},
 }
 
@@ -120,6 +122,34 @@ def test_raw_pixels_are_scaled_inside_the_network(name: str, pixel: float, expec
     assert scaled[0, 0, 0, 0] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("encoder", ["plain", "mobilenetv2"])
+def test_the_encoder_says_how_pixels_are_scaled_where_the_user_does_not(encoder: str) -> None:
+    widths = {} if encoder == "mobilenetv2" else {"widths": (4,)}
+    assert NetworkSpec(size=(32, 32), channels=1, encoder=encoder, **widths).scaling == "symmetric"
+    assert (
+        NetworkSpec(size=(32, 32), channels=1, encoder=encoder, normalization="imagenet", **widths).scaling
+        == "imagenet"
+    )
+
+
+def test_the_datasets_own_scaling_gives_mean_0_and_deviation_1() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 1, (4, 32, 48, 3)).astype(np.float32) * np.array([255, 60, 10], np.float32)
+    flat = images.reshape(-1, 3).astype(np.float64)
+    spec = NetworkSpec(
+        **SMALL, normalization="dataset", pixel_mean=tuple(flat.mean(0).tolist()), pixel_std=tuple(flat.std(0).tolist())
+    )
+    scaled = np.asarray(build_model(spec).get_layer("normalize")(images)).reshape(-1, 3)
+    np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-4)
+    np.testing.assert_allclose(scaled.std(0), 1, rtol=1e-4)
+
+
+def test_a_channel_that_never_varies_is_not_blown_up() -> None:
+    spec = NetworkSpec(**SMALL, normalization="dataset", pixel_mean=(7.0, 7.0, 7.0), pixel_std=(0.0, 0.0, 0.0))
+    scaled = np.asarray(build_model(spec).get_layer("normalize")(np.full((1, 32, 48, 3), 9, np.float32)))
+    np.testing.assert_allclose(scaled, 2.0)
+
+
 @pytest.mark.parametrize(
     ("size", "near"), [((100, 96), "96 96"), ((97, 120), "96 128"), ((1, 16), "16 16"), ((104, 16), "112 16")]
 )
@@ -150,7 +180,9 @@ def test_misspelt_names_get_suggestions(settings: dict[str, Any], message: str) 
     ("settings", "message"),
     [
         ({"encoder": "mobilenetv2"}, "model.widths: the encoder's widths are fixed"),
-        ({"encoder": "mobilenetv2", "widths": None, "normalization": "unit"}, "expected symmetric with mobilenetv2"),
+        ({"normalization": "dataset"}, "model.normalization: the mean and .* expected both with dataset, none with"),
+        ({"normalization": "unit", **PIXELS}, "expected both with dataset, none with any other; found unit"),
+        ({"normalization": "dataset", "pixel_mean": (1.0, 2.0, 3.0)}, "expected both with dataset"),
         ({"encoder": "mobilenetv2", "widths": None, "depth": 3}, "model.depth: the encoder's widths are fixed"),
         ({"depth": 3}, "model.depth: the depth contradicts the widths; expected 2"),
         ({"decoder_widths": (1, 2, 3)}, "expected 2 numbers, one for each step up; found 3"),
