@@ -11,7 +11,7 @@ import kseg
 
 PACKAGE = Path(kseg.__file__).parent
 
-FOUNDATION = {"errors", "files", "registry", "images", "labels", "drawing", "card", "quiet"}
+FOUNDATION = {"errors", "augment", "files", "registry", "images", "labels", "drawing", "card", "quiet"}
 WITH_CONFIG = FOUNDATION | {"config"}
 EVERYTHING = WITH_CONFIG | {
     "data", "models", "losses", "metrics", "inference", "training", "evaluation", "export", "benchmark", "serving",
@@ -19,6 +19,7 @@ EVERYTHING = WITH_CONFIG | {
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "augment": {"errors", "registry"},
     "quiet": set(),
     "files": {"errors"},
     "registry": {"errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "labels": {"errors"},
     "drawing": {"errors", "images", "labels"},
     "card": {"errors", "labels"},
-    "config": {"errors", "files", "labels", "registry"},
+    "config": {"errors", "augment", "files", "labels", "registry"},
     "data": FOUNDATION,
     "models": FOUNDATION,
     "losses": FOUNDATION,

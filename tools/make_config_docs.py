@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kseg.augment import PRESETS, TRANSFORMS
+from kseg.augment.settings import arguments
 from kseg.config import describe, json_schema
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -36,7 +38,7 @@ train:
 - **Precedence**: defaults < YAML < `--data`, `--set` and other flags. `kseg config show pets.yaml --set train.epochs=5`
   prints what a run would use; a run keeps the same in its `args.yaml`.
 - **`--set KEY=VALUE`** takes any key below and reads the value as YAML: `--set 'data.values={1: pet, 2: background}'`,
-  `--set augment.scale.0=0.8`. Text with special characters needs quotes of its own: `--set 'data.masks="*.png"'`.
+  `--set augment=heavy`. Text with special characters needs quotes of its own: `--set 'data.masks="*.png"'`.
   Another `data.split.by` forgets the other keys of `data.split`, which mean something else there.
 - **Paths** in the file are relative to the file's folder, those of flags to the current one, and `images` and `masks`
   to `data.root`. `~` is your home, `${NAME}` an environment variable; write `$${` for a plain `${`.
@@ -58,10 +60,49 @@ def page() -> str:
     schema = json_schema()
     parts = [INTRODUCTION]
     for name, section in schema["properties"].items():
+        if name == "augment":
+            parts.append(_augment(section))
+            continue
         model = _follow(schema, section)
         parts.append(f"## {name}\n\n{_prose(model['description'])}\n\n{_table(name, model)}")
         parts += _splits(schema) if name == "data" else []
     return "\n".join(parts)
+
+
+AUGMENT = """\
+## augment
+
+{description} A preset's name, a list of transforms in their order, or a pipeline of
+[albumentations](https://albumentations.ai) (`pip install 'kseg[albumentations]'`); `[hflip]` by default:
+
+```yaml
+augment: medium                       # {presets}
+augment:
+  - hflip                             # with its defaults
+  - rotate: 15                        # its first argument
+  - scale: {{by: [0.8, 1.5], p: 0.5}}   # any of its arguments
+  - light                             # all that the preset has
+augment: {{albumentations: FILE}}       # what albumentations.save wrote, as YAML or JSON
+```
+
+`kseg config show --set augment=heavy` spells a preset out. Moves, turns and zooms that follow one another resample the
+picture once; so do changes of brightness, contrast, hue and saturation touch its colours once. Where a transform leaves
+nothing of the picture, it is black and the mask is ignored. A seed gives the same samples on any number of cores, and
+leaves every transform its random numbers when others come, go or change.
+
+"""
+
+
+def _augment(section: dict[str, Any]) -> str:
+    names = ", ".join(PRESETS)
+    rows = ["| transform | what it does | argument | type | default | meaning |", "|---|---|---|---|---|---|"]
+    for name, kind in TRANSFORMS.items():
+        for i, (key, (argument, default)) in enumerate(arguments(kind).items()):
+            first = (f"`{name}`", (kind.__doc__ or "").strip()) if i == 0 else ("", "")
+            value = json.dumps(list(default) if isinstance(default, tuple) else default)
+            cells = (*first, f"`{key}`", argument.expected, f"`{value}`", argument.text)
+            rows.append("| " + " | ".join(_prose(cell) for cell in cells) + " |")
+    return AUGMENT.format(description=section["description"], presets=names) + "\n".join(rows) + "\n"
 
 
 def _splits(schema: dict[str, Any]) -> Iterator[str]:

@@ -13,10 +13,10 @@ __all__ = ["command"]
 
 FLAGS = {
     "model": ("arch", "encoder"),
-    "train": ("imgsz", "epochs", "batch", "lr", "patience", "seed", "device"),
+    "train": ("imgsz", "epochs", "batch", "lr", "patience", "seed", "device", "cache"),
     "run": ("project", "name"),
 }
-"""The sections of the configuration that flags stand for."""
+"""The sections of the configuration that flags stand for; --augment is one of its own."""
 
 
 class _FitCommand(click.Command):
@@ -57,6 +57,10 @@ def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> list
 @click.option("--lr", type=float, help="Peak learning rate of AdamW.")
 @click.option("--patience", type=int, help="Stop after so many epochs without a better score; 0: never.")
 @click.option("--seed", type=int, help="Seed of weights, order and augmentation.")
+@click.option("--augment", metavar="PRESET", help="none, light, medium, heavy [default: mirror images].")
+@click.option(
+    "--cache", type=click.Choice(["auto", "ram", "disk", "none"]), help="Where decoded images are kept [default: auto]."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train.")
 @click.option("--project", metavar="FOLDER", help="Runs go to PROJECT/fit/NAME [default: runs].")
 @click.option("--name", help="Name of the run [default: the data folder's]; numbered where it exists.")
@@ -71,6 +75,7 @@ def command(config: Path | None, data: str | None, settings: tuple[str, ...], **
     from kseg.training import fit
 
     given = {f"{section}.{name}": flags[name] for section, names in FLAGS.items() for name in names}
+    given["augment"] = flags["augment"]
     settled = load_config(config, overrides_from(data, settings, given))
     result = fit(settled, reporter=TerminalReporter())
     best = result.best

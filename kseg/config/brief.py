@@ -25,7 +25,7 @@ def to_brief_yaml(config: Config, comment: str = "") -> str:
     default = Config.model_validate({"data": {"root": config.data.root}, "run": {"project": Path.cwd() / "runs"}})
     tree = _different(plain_tree(config), plain_tree(default), ())
     head = "".join(f"# {line}\n" for line in comment.splitlines())
-    return head + dump(tree) + "\n"
+    return head + dump(tree)
 
 
 def _different(tree: Mapping[str, Any], default: Any, path: tuple[str, ...]) -> dict[str, Any]:

@@ -79,8 +79,9 @@ def problems_of(error: ValidationError, tree: Mapping[Any, Any], texts: Mapping[
 
 
 def _own(path: KeyPath, message: str, context: Mapping[str, Any]) -> Problem:
-    key = context.get("key")
-    return Problem((*path, key) if key else path, message, context.get("expected"), context.get("found"))
+    key = context.get("key") or ()
+    place = (*path, *((key,) if isinstance(key, str) else key))
+    return Problem(place, message, context.get("expected"), context.get("found"), context.get("remedy"))
 
 
 def _missing(path: KeyPath, tree: Mapping[Any, Any]) -> Problem:
@@ -243,7 +244,7 @@ def _describe_one(schema: dict[str, Any]) -> str | None:
         return "a path"
     if kind == "string":
         return "text that is not empty" if schema.get("minLength") else "text"
-    return {"null": "null", "object": "a mapping (key: value)"}.get(str(kind), str(kind))
+    return {"null": "null", "boolean": "true or false", "object": "a mapping (key: value)"}.get(str(kind), str(kind))
 
 
 def _bounds(schema: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from kseg.config.document import KeyPath, parse, short
 from kseg.config.messages import Problem
-from kseg.config.schema import AugmentConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
+from kseg.config.schema import DataConfig, ModelConfig, RunConfig, TrainConfig
 from kseg.errors import UsageError
 
 __all__ = ["Given", "Override", "apply", "collect", "parse_set"]
@@ -19,7 +19,6 @@ _FIELDS: Final[dict[str, dict[str, FieldInfo]]] = {
     "data": DataConfig.model_fields,
     "model": ModelConfig.model_fields,
     "train": TrainConfig.model_fields,
-    "augment": AugmentConfig.model_fields,
     "run": RunConfig.model_fields,
 }
 _BY: Final = ("data", "split", "by")

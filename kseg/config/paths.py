@@ -17,7 +17,8 @@ __all__ = ["escape", "is_path", "resolve_paths", "unusable"]
 
 _ROOT: Final = ("data", "root")
 _WEIGHTS: Final = ("model", "weights")
-_ALWAYS: Final[tuple[KeyPath, ...]] = (_ROOT, _WEIGHTS, ("run", "project"))
+_ALBUMENTATIONS: Final = ("augment", "albumentations")
+_ALWAYS: Final[tuple[KeyPath, ...]] = (_ROOT, _WEIGHTS, _ALBUMENTATIONS, ("run", "project"))
 _LISTS: Final[tuple[KeyPath, ...]] = tuple(("data", "split", name) for name in ("train", "val", "test"))
 _IMAGENET: Final = "imagenet"
 
@@ -107,6 +108,9 @@ def unusable(config: Config) -> list[Problem]:
         problems.append(
             Problem(_WEIGHTS, "no such file", "imagenet, or a file of weights", short(str(weights), 200), remedy)
         )
+    if isinstance(config.augment, dict) and not os.path.isfile(config.augment["albumentations"]):
+        found = short(config.augment["albumentations"], 200)
+        problems.append(Problem(_ALBUMENTATIONS, "no such file", "a file that albumentations.save wrote", found))
     return problems
 
 

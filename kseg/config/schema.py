@@ -14,16 +14,29 @@ Only `kseg.config.load_config` reads files, resolves paths and turns what is wro
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from kseg.augment import PRESETS, augment_schema, parse, to_plain
+from kseg.errors import ConfigError
 from kseg.labels import LabelMap
+from kseg.registry import nearest
 
 __all__ = [
-    "AugmentConfig",
     "Config",
     "DataConfig",
     "FoldersSplit",
@@ -52,6 +65,20 @@ Count: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Seed: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 Share: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Factor: TypeAlias = Annotated[float, Field(strict=True, gt=0, le=10, allow_inf_nan=False)]
+
+StrictBool: TypeAlias = Annotated[bool, Field(strict=True)]
+
+
+def _compiles(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        told = {"expected": "one that Python's re module reads", "found": f"{value!r}: {error}"}
+        raise PydanticCustomError("kseg", "not a regular expression", told) from None
+    return value
+
+
+Expression: TypeAlias = Annotated[SomeText, AfterValidator(_compiles)]
 
 HexColor: TypeAlias = Annotated[
     str,
@@ -110,6 +137,43 @@ Values: TypeAlias = Annotated[
 ]
 
 
+_METHODS: Final = ("inverse", "median", "effective")
+
+
+def _class_weights(value: Any) -> Any:
+    expected = f"one of {', '.join(_METHODS)}, or a mapping of class names to numbers >= 0, or null"
+    if isinstance(value, str) and value not in _METHODS:
+        near = nearest(value, _METHODS)
+        told = {"expected": expected, "found": repr(value), "remedy": f"did you mean {near!r}?" if near else None}
+        raise PydanticCustomError("kseg", "wrong value", told)
+    if isinstance(value, dict) and value:
+        for name, weight in value.items():
+            number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+            if not isinstance(name, str) or not number or not 0 <= weight < math.inf:
+                told = {"key": (name,), "expected": "a number >= 0 for the name of a class", "found": repr(weight)}
+                raise PydanticCustomError("kseg", "not the weight of a class", told)  # type: ignore[arg-type]
+        return {name: float(weight) for name, weight in value.items()}
+    if value is not None and not isinstance(value, str):
+        raise PydanticCustomError("kseg", "wrong value", {"expected": expected, "found": repr(value)})
+    return value
+
+
+ClassWeights: TypeAlias = Annotated[
+    Literal["inverse", "median", "effective"] | dict[str, float] | None,
+    PlainValidator(_class_weights),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(_METHODS), "type": "string"},
+                {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}, "minProperties": 1},
+                {"type": "null"},
+            ],
+            EXPECTED: "inverse, median, effective, a mapping of class names to numbers >= 0, or null",
+        }
+    ),
+]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
@@ -124,6 +188,20 @@ class FractionsSplit(_Section):
     val: Share = Field(0.1, description="The share of samples that choose the best weights.")
     test: Share = Field(0.1, description="The share of samples kept for the final score.")
     seed: Seed = Field(0, description="Another seed gives another split; the same one always the same.")
+    stratify: StrictBool = Field(
+        False,
+        description="Give each split its share of the images of each class, for which all masks are read; "
+        "the rarest classes first.",
+    )
+    group: Expression | None = Field(
+        None,
+        description="A regular expression, searched in each picture's path below the image folder, without suffix: "
+        "pictures for which its first group, else the whole match, is the same stay in one split, e.g. '^(.*)_frame' "
+        "for the frames of each video.",
+    )
+    copies: Literal["together"] | None = Field(
+        None, description="together: pictures that look the same stay in one split, for which all pictures are read."
+    )
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> FractionsSplit:
@@ -217,6 +295,15 @@ class DataConfig(_Section):
     unpaired: Literal["error", "skip"] = Field(
         "error", description="What to do with a picture without a mask, or a mask without a picture."
     )
+    exclude: list[SomeText] = Field(
+        default_factory=list,
+        description="Samples to leave out: paths below the image folder without suffix, or globs for them.",
+    )
+    mask_orientation: Literal["own", "image"] = Field(
+        "own",
+        description="By which EXIF orientation masks are turned: their own, or their picture's, "
+        "for masks that were drawn on the pixels as stored.",
+    )
 
     def label_map(self) -> LabelMap | None:
         """The labels that this section spells out, or None where the masks have to tell.
@@ -260,10 +347,10 @@ class ModelConfig(_Section):
     upsampling: Literal["transpose", "bilinear", "nearest"] = Field(
         "transpose", description="How the decoder doubles its size."
     )
-    normalization: Literal["unit", "symmetric", "imagenet"] = Field(
-        "symmetric",
-        description="What the network does to raw pixels first: unit 0..1, symmetric -1..1, "
-        "imagenet mean and deviation.",
+    normalization: Literal["unit", "symmetric", "imagenet", "dataset"] | None = Field(
+        None,
+        description="What the network does to raw pixels first: unit 0..1, symmetric -1..1, imagenet or dataset "
+        "(the training images') mean and deviation of each channel. Null: what the encoder was trained with.",
     )
     weights: Literal["imagenet"] | Path | None = Field(
         None, description="Pretrained weights of the encoder: imagenet, a file, or null for random ones."
@@ -286,6 +373,13 @@ class TrainConfig(_Section):
     loss: SomeText = Field(
         "cross_entropy", description="The loss by name, or a sum of losses, as 'cross_entropy + 0.5*dice'."
     )
+    class_weights: ClassWeights = Field(
+        None,
+        description="How much each class counts in the loss: by the training masks, so that rare classes count more "
+        "(inverse: all classes alike; median: the same, but by how large a class is in the images that have it; "
+        "effective: mildly, by the number of images that have it), or a number a class, 1 for those not named. "
+        "Null: every pixel counts the same.",
+    )
     patience: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = Field(
         15, description="Stop after this many epochs without a better score; 0 never stops early."
     )
@@ -297,36 +391,39 @@ class TrainConfig(_Section):
         "auto", description="The number format of the layers; auto takes the fastest that the device does well."
     )
     device: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where to compute.")
-    cache: Literal["auto", "ram", "none"] = Field(
-        "auto", description="Keep the decoded samples in memory; auto does where they fit."
+    cache: Literal["auto", "ram", "disk", "none"] = Field(
+        "auto",
+        description="Where decoded samples are kept: in memory, in files that later runs use again (below "
+        "$KSEG_CACHE, else ~/.cache/kseg), or nowhere; auto takes the memory where they fit, else none.",
+    )
+    sampler: Literal["shuffle", "balanced"] = Field(
+        "shuffle",
+        description="Which samples an epoch has: shuffle each once; balanced draws those with rare classes more often.",
     )
 
 
-class AugmentConfig(_Section):
-    """What training varies at random, sample by sample."""
+def _augment(value: Any) -> Any:
+    """Every transform with every argument, as plain data; what is wrong keeps its own key."""
+    try:
+        return to_plain(parse(value))
+    except ConfigError as error:
+        key = (error.where or "").split(".")[1:]
+        place = tuple(int(part) if part.isdecimal() else part for part in key)
+        told: dict[str, Any] = {"key": place, "expected": error.expected, "found": error.found, "remedy": error.remedy}
+        raise PydanticCustomError("kseg", error.what, told) from None
 
-    hflip: Share = Field(0.5, description="The chance of a mirror image, left and right.")
-    vflip: Share = Field(0.0, description="The chance of an upside-down image.")
-    rot90: Share = Field(0.0, description="The chance of a turn by 90, 180 or 270 degrees.")
-    brightness: Share = Field(0.0, description="How much lighter or darker at most, as a share.")
-    contrast: Share = Field(0.0, description="How much more or less contrast at most, as a share.")
-    saturation: Share = Field(0.0, description="How much more or less colour at most, as a share.")
-    scale: tuple[Factor, Factor] = Field(
-        (1.0, 1.0), description="The smallest and largest zoom: [lo, hi]; 2 shows everything twice as large."
-    )
-    rotate: Annotated[float, Field(strict=True, ge=0, le=180, allow_inf_nan=False)] = Field(
-        0.0, description="The largest turn either way, in degrees."
-    )
 
-    @model_validator(mode="after")
-    def _lowest_first(self) -> AugmentConfig:
-        if self.scale[0] > self.scale[1]:
-            raise PydanticCustomError(
-                "kseg",
-                "the limits of scale are the wrong way round",
-                {"key": "scale", "expected": "[lo, hi] with lo <= hi", "found": str(list(self.scale))},
-            )
-        return self
+Augmentation: TypeAlias = Annotated[
+    list[dict[str, dict[str, Any]]] | dict[str, str],
+    PlainValidator(_augment),
+    WithJsonSchema(
+        {
+            **augment_schema(),
+            EXPECTED: f"one of {', '.join(PRESETS)}, or a list in order, or {{albumentations: FILE}}",
+            "default": ["hflip"],
+        }
+    ),
+]
 
 
 class RunConfig(_Section):
@@ -344,7 +441,8 @@ class Config(_Section):
     data: DataConfig = Field(description="Where the pictures and masks are, the classes, the split.")
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")
     train: TrainConfig = Field(default_factory=TrainConfig, description="The training.")
-    augment: AugmentConfig = Field(
-        default_factory=AugmentConfig, description="What training varies at random, sample by sample."
+    augment: Augmentation = Field(
+        default_factory=lambda: to_plain(parse(["hflip"])),
+        description="What training varies at random, sample by sample.",
     )
     run: RunConfig = Field(default_factory=RunConfig, description="Where the run folder goes.")

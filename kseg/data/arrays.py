@@ -14,9 +14,12 @@ from kseg.data.truth import read_truth
 from kseg.images import read_image, resize_image
 from kseg.labels import LabelMap
 
-__all__ = ["Arrays", "Streamed", "load_arrays", "load_sample"]
+__all__ = ["Arrays", "Streamed", "load_arrays", "load_packed", "load_sample"]
 
-Ids = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
+
+_ALIGNMENT = 64
+"""TensorFlow takes memory that begins at a multiple of this as it is; from any other it makes a copy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +27,11 @@ class Arrays:
     """Samples in memory.
 
     Args:
-        images: RGB uint8 ``[N, H, W, 3]``.
-        masks: Class ids uint8 ``[N, H, W]``, 255 = ignore.
+        packed: Red, green, blue and the class id of each pixel, uint8 ``[N, H, W, 4]``, 255 = ignore.
         samples: Which sample each is.
     """
 
-    images: npt.NDArray[np.uint8]
-    masks: Ids
+    packed: Pixels
     samples: tuple[Sample, ...]
 
     def __len__(self) -> int:
@@ -39,11 +40,17 @@ class Arrays:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
-        return self.masks.shape[1], self.masks.shape[2]
+        return self.packed.shape[1], self.packed.shape[2]
 
-    def sample(self, index: int) -> tuple[npt.NDArray[np.uint8], Ids]:
-        """One image ``[H, W, 3]`` and its mask ``[H, W]``; not to be written to."""
-        return self.images[index], self.masks[index]
+    @property
+    def images(self) -> Pixels:
+        """RGB uint8 ``[N, H, W, 3]``, a view."""
+        return self.packed[..., :3]
+
+    @property
+    def masks(self) -> Pixels:
+        """Class ids uint8 ``[N, H, W]``, a view."""
+        return self.packed[..., 3]
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,6 @@ class Streamed:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def sample(self, index: int) -> tuple[npt.NDArray[np.uint8], Ids]:
-        """One image ``[H, W, 3]`` and its mask ``[H, W]``, as `load_arrays` loads them. Raises DataError."""
-        return load_sample(self.samples[index], self.labels, self.size)
-
 
 def load_arrays(
     samples: Sequence[Sample],
@@ -76,7 +79,7 @@ def load_arrays(
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Arrays:
-    """Decode and resize samples, in threads, into arrays allocated once.
+    """Decode and resize samples, in threads, into memory allocated once.
 
     Args:
         samples: Which, in the order of the arrays.
@@ -88,16 +91,27 @@ def load_arrays(
     Raises:
         DataError: A file cannot be read, a sample has no mask, or a mask holds a value that ``labels`` does not name.
     """
-    images = np.empty((len(samples), *size, 3), np.uint8)
-    masks = np.empty((len(samples), *size), np.uint8)
+    packed = _aligned((len(samples), *size, 4))
 
     def load(index: int) -> None:
-        images[index], masks[index] = load_sample(samples[index], labels, size)
+        packed[index, ..., :3], packed[index, ..., 3] = load_sample(samples[index], labels, size)
 
     parallel_map(load, range(len(samples)), workers=workers, on_progress=on_progress)
-    return Arrays(images, masks, tuple(samples))
+    return Arrays(packed, tuple(samples))
 
 
-def load_sample(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], Ids]:
+def _aligned(shape: tuple[int, ...]) -> Pixels:
+    count = int(np.prod(shape))
+    memory = np.empty(count + _ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % _ALIGNMENT
+    return memory[first : first + count].reshape(shape)
+
+
+def load_sample(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> tuple[Pixels, Pixels]:
     """One sample: RGB uint8 ``[H, W, 3]`` and class ids uint8 ``[H, W]`` of ``size``. Raises DataError."""
     return resize_image(read_image(sample.image), size), read_truth(sample, labels, size)
+
+
+def load_packed(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> Pixels:
+    """One sample as `Arrays` holds it: uint8 ``[H, W, 4]``. Raises DataError."""
+    return np.dstack(load_sample(sample, labels, size))

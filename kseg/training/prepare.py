@@ -6,22 +6,31 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
+from kseg.augment import Augment, parse
+from kseg.augment.settings import Rot90
 from kseg.config import Config
 from kseg.data import (
-    Arrays,
-    Augment,
     Dataset,
     DatasetReport,
     Sample,
+    Source,
     Streamed,
     check_dataset,
+    fill_cache,
     find_dataset,
     load_arrays,
 )
+from kseg.data.albumentations import load_pipeline
 from kseg.errors import ConfigError, DataError
 from kseg.losses import parse_loss
-from kseg.models import NetworkSpec
+from kseg.models import ENCODERS, NetworkSpec
+from kseg.models.specs import PerChannel
+from kseg.training.balance import draw_weights, loss_weights
 from kseg.training.reporter import Reporter
 
 __all__ = ["Prepared", "network_spec", "prepare"]
@@ -30,7 +39,7 @@ MEMORY_SHARE = 0.4
 """Of the free memory, how much decoded images may take before they are decoded at each use instead."""
 
 _log = logging.getLogger("kseg")
-Source = Arrays | Streamed
+Cache = Literal["ram", "disk", "none"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,8 @@ class Prepared:
         steps: Training steps an epoch: as many full batches as see every image once.
         val_steps: Batches of one validation.
         augment: How training images are varied.
+        class_weights: How much each class counts in the loss; None: all the same.
+        sample_weights: How often each training image is drawn, float64 ``[N]``; None: once an epoch.
     """
 
     dataset: Dataset
@@ -56,11 +67,24 @@ class Prepared:
     steps: int
     val_steps: int
     augment: Augment
+    class_weights: tuple[float, ...] | None = None
+    sample_weights: npt.NDArray[np.float64] | None = None
 
 
-def network_spec(config: Config, channels: int) -> NetworkSpec:
-    """The structure that the configuration asks for. Raises ConfigError or UsageError."""
+def network_spec(config: Config, channels: int, report: DatasetReport | None = None) -> NetworkSpec:
+    """The structure that the configuration asks for.
+
+    Args:
+        config: Every setting.
+        channels: Score channels.
+        report: Where the pixels' mean and deviation stand, for ``model.normalization: dataset``; without it the
+            structure is only good for being checked.
+
+    Raises:
+        ConfigError, UsageError: Settings contradict one another.
+    """
     model = config.model
+    mean, std = (None, None) if model.normalization != "dataset" else _pixels(report)
     return NetworkSpec(
         size=config.train.imgsz,
         channels=channels,
@@ -73,7 +97,25 @@ def network_spec(config: Config, channels: int) -> NetworkSpec:
         dropout=model.dropout,
         upsampling=model.upsampling,
         normalization=model.normalization,
+        pixel_mean=mean,
+        pixel_std=std,
     )
+
+
+def _pixels(report: DatasetReport | None) -> tuple[PerChannel, PerChannel]:
+    if report is None:
+        return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    (r, g, b), (red, green, blue) = report.channel_mean.tolist(), report.channel_std.tolist()
+    return (r, g, b), (red, green, blue)
+
+
+def _warn_of_scaling(config: Config, spec: NetworkSpec) -> None:
+    usual = ENCODERS[spec.encoder].normalization
+    if config.model.weights is not None and spec.scaling != usual:
+        _log.warning(
+            "model.normalization: the weights of %s were trained with %s pixels, and get %s ones; null would give "
+            "them what they know", spec.encoder, usual, spec.scaling,
+        )  # fmt: skip
 
 
 def prepare(config: Config, reporter: Reporter) -> Prepared:
@@ -90,28 +132,37 @@ def prepare(config: Config, reporter: Reporter) -> Prepared:
     _check_batch(config.train.batch, len(train))
     report = check_dataset(dataset, on_progress=reporter.reading)
     labels = dataset.labels
-    spec = network_spec(config, channels=1 if labels.is_binary else labels.num_classes)
-    in_memory = _fits_memory(config, len(train) + len(val))
+    spec = network_spec(config, 1 if labels.is_binary else labels.num_classes, report)
+    _warn_of_scaling(config, spec)
+    augment = _augment(config)
+    cache = _cache(config, len(train) + len(val))
     return Prepared(
         dataset=dataset,
         report=report,
         spec=spec,
-        train=_source(train, dataset, spec, in_memory, reporter),
-        val=_source(val, dataset, spec, in_memory, reporter),
+        train=_source(train, dataset, spec, cache, reporter),
+        val=_source(val, dataset, spec, cache, reporter),
         steps=math.ceil(len(train) / config.train.batch),
         val_steps=math.ceil(len(val) / config.train.batch),
-        augment=_augment(config),
+        augment=augment,
+        class_weights=loss_weights(config, labels, report),
+        sample_weights=draw_weights(config, report),
     )
 
 
 def _augment(config: Config) -> Augment:
-    settings = config.augment
-    if settings.rot90 and config.train.imgsz[0] != config.train.imgsz[1]:
-        raise ConfigError(
-            "a quarter turn changes the shape of a picture that is not square", where="augment.rot90",
-            expected="0 with this train.imgsz", found=str(settings.rot90),
-        )  # fmt: skip
-    return Augment(**settings.model_dump())
+    augment = parse(config.augment)
+    height, width = config.train.imgsz
+    for i, transform in enumerate(augment.transforms):
+        if isinstance(transform, Rot90) and transform.p > 0 and height != width:
+            raise ConfigError(
+                "a quarter turn changes the shape of a picture that is not square", where=f"augment.{i}.rot90",
+                expected="a square train.imgsz, or no rot90", found=f"{height} × {width}",
+                remedy="use vflip and hflip instead",
+            )  # fmt: skip
+    if augment.albumentations is not None:
+        load_pipeline(augment.albumentations)  # what is wrong with it is told before training
+    return augment
 
 
 def _check_batch(batch: int, images: int) -> None:
@@ -123,19 +174,21 @@ def _check_batch(batch: int, images: int) -> None:
         )  # fmt: skip
 
 
-def _fits_memory(config: Config, images: int) -> bool:
+def _cache(config: Config, images: int) -> Cache:
+    """Where decoded samples are kept."""
     if config.train.cache != "auto":
-        return config.train.cache == "ram"
+        return config.train.cache
     height, width = config.train.imgsz
     needed, free = images * height * width * 4, _available_memory()
     if free is None or needed <= MEMORY_SHARE * free:
-        return True
+        return "ram"
     _log.info(
-        "decoded images would take %.1f GB of %.1f GB free memory: decoding them at each use instead",
+        "decoded images would take %.1f GB of %.1f GB free memory: decoding them at each use instead; "
+        "--cache disk would keep them in files",
         needed / 1e9,
         free / 1e9,
     )
-    return False
+    return "none"
 
 
 def _available_memory() -> int | None:
@@ -149,10 +202,11 @@ def _available_memory() -> int | None:
 
 
 def _source(
-    samples: tuple[Sample, ...], dataset: Dataset, spec: NetworkSpec, in_memory: bool, reporter: Reporter
+    samples: tuple[Sample, ...], dataset: Dataset, spec: NetworkSpec, cache: Cache, reporter: Reporter
 ) -> Source:
     if not samples:
         raise DataError("the split is empty", where=str(dataset.root))
-    if in_memory:
-        return load_arrays(samples, dataset.labels, spec.size, on_progress=reporter.reading)
-    return Streamed(samples, dataset.labels, spec.size)
+    if cache == "none":
+        return Streamed(samples, dataset.labels, spec.size)
+    keep = load_arrays if cache == "ram" else fill_cache
+    return keep(samples, dataset.labels, spec.size, on_progress=reporter.reading)

@@ -23,7 +23,8 @@ from kseg.errors import Interrupted, TrainingError
 from kseg.files import write_json, write_text
 from kseg.losses.functions import SegmentationLoss
 from kseg.metrics.training import SegmentationMetrics
-from kseg.models import build_model, load_model
+from kseg.models import NetworkSpec, build_model, load_model
+from kseg.training.balance import describe_weights
 from kseg.training.callbacks import (
     Checkpoints,
     Journal,
@@ -60,13 +61,19 @@ def train(config: Config, prepared: Prepared, reporter: Reporter) -> FitResult:
 
 def _facts(config: Config, prepared: Prepared, device: Device, precision: str) -> dict[str, str]:
     counts = ", ".join(f"{split} {len(samples)}" for split, samples in prepared.dataset.splits.items())
-    return {
+    facts = {
         "data": f"{prepared.dataset.root} ({counts})",
         "classes": ", ".join(prepared.dataset.labels.names),
         "network": f"{config.model.arch}, encoder {config.model.encoder}, "
         f"{prepared.spec.size[0]}×{prepared.spec.size[1]}, batch {config.train.batch}",
         "device": f"{device.name}, {precision}",
     }
+    if prepared.class_weights is not None:
+        facts["class weights"] = describe_weights(prepared.class_weights, prepared.dataset.labels)
+    if prepared.spec.pixel_mean is not None and prepared.spec.pixel_std is not None:
+        mean, std = (", ".join(f"{v:.1f}" for v in p) for p in (prepared.spec.pixel_mean, prepared.spec.pixel_std))
+        facts["pixels"] = f"mean {mean}, deviation {std} (red, green, blue)"
+    return facts
 
 
 def _write_facts(folder: RunFolder, config: Config, prepared: Prepared, device: Device, precision: str) -> None:
@@ -78,7 +85,14 @@ def _write_facts(folder: RunFolder, config: Config, prepared: Prepared, device: 
 
 
 def _train_data(config: Config, prepared: Prepared) -> Any:
-    return train_batches(prepared.train, batch=config.train.batch, seed=config.train.seed, augment=prepared.augment)
+    return train_batches(
+        prepared.train,
+        batch=config.train.batch,
+        seed=config.train.seed,
+        augment=prepared.augment,
+        weights=prepared.sample_weights,
+        background=prepared.dataset.labels.background,
+    )
 
 
 def compile_network(config: Config, prepared: Prepared, precision: str) -> keras.Model:
@@ -90,7 +104,7 @@ def compile_network(config: Config, prepared: Prepared, precision: str) -> keras
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer=optimizer,
-        loss=SegmentationLoss(config.train.loss),
+        loss=SegmentationLoss(config.train.loss, class_weights=prepared.class_weights),
         metrics=[SegmentationMetrics(labels.num_classes, labels.foreground)],
         # XLA on the CPU trains these networks at two thirds of the rate; JAX knows nothing else.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
@@ -121,14 +135,22 @@ def _card(config: Config, prepared: Prepared, name: str) -> ModelCard:
         height=prepared.spec.size[0],
         width=prepared.spec.size[1],
         labels=prepared.dataset.labels,
-        normalization=prepared.spec.normalization,
+        normalization=prepared.spec.scaling,
         provenance={
+            **_pixels(prepared.spec),
             "kseg": __version__,
             "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "run": name,
             "data_fingerprint": prepared.dataset.fingerprint(),
         },
     )
+
+
+def _pixels(spec: NetworkSpec) -> dict[str, list[float]]:
+    """What the name of the normalisation does not say."""
+    if spec.pixel_mean is None or spec.pixel_std is None:
+        return {}
+    return {"pixel_mean": list(spec.pixel_mean), "pixel_std": list(spec.pixel_std)}
 
 
 def _train(
@@ -208,7 +230,9 @@ def _early_stopping(config: Config) -> list[keras.callbacks.Callback]:
 
 def _files_of(config: Config, prepared: Prepared, step: int) -> list[str]:
     samples = prepared.dataset.splits["train"]
-    indices = batch_samples(len(samples), batch=config.train.batch, seed=config.train.seed, step=step)
+    indices = batch_samples(
+        len(samples), batch=config.train.batch, seed=config.train.seed, step=step, weights=prepared.sample_weights
+    )
     return [str(samples[i].image.relative_to(prepared.dataset.root)) for i in indices]
 
 

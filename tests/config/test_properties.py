@@ -12,12 +12,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kseg.augment import PRESETS, TRANSFORMS
 from kseg.config import Config, load_config, parse_set, to_yaml
 from kseg.errors import ConfigError, UsageError
 
 SECTIONS = ("data", "model", "train", "augment", "run")
-KEYS = [f"{section}.{key}" for section in SECTIONS for key in Config.model_fields[section].annotation.model_fields]  # type: ignore[union-attr]
-OVERRIDABLE = [*KEYS, *SECTIONS, "data.split.by", "data.split.train", "data.values.1", "augment.scale.0"]
+MODELS = [section for section in SECTIONS if section != "augment"]
+KEYS = [f"{section}.{key}" for section in MODELS for key in Config.model_fields[section].annotation.model_fields]  # type: ignore[union-attr]
+OVERRIDABLE = [*KEYS, *SECTIONS, "data.split.by", "data.split.train", "data.values.1", "augment.0.rotate.degrees"]
 WORDS = [
     "root",
     "split",
@@ -72,6 +74,11 @@ splits = (
     | st.fixed_dictionaries({"by": st.just("lists"), "train": names.map(lambda n: f"/l/{n}")})
 )
 scales = st.tuples(st.floats(0.1, 1), st.floats(1, 2)).map(list)
+transforms = (
+    st.sampled_from([*TRANSFORMS, *PRESETS]).filter(lambda name: name != "mosaic")
+    | share.map(lambda p: {"hflip": p})
+    | scales.map(lambda by: {"scale": {"by": by}})
+)
 configurations = st.fixed_dictionaries(
     {
         "data": st.builds(
@@ -85,7 +92,7 @@ configurations = st.fixed_dictionaries(
         "train": st.fixed_dictionaries(
             {}, optional={"imgsz": side | st.tuples(side, side).map(list), "lr": st.floats(1e-12, 10), "loss": names}
         ),
-        "augment": st.fixed_dictionaries({}, optional={"hflip": share, "scale": scales}),
+        "augment": st.sampled_from(list(PRESETS)) | st.lists(transforms, max_size=4),
         "run": st.fixed_dictionaries({}, optional={"project": names.map(lambda n: f"/p/{n}")}),
     },
 )  # fmt: skip

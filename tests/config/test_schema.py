@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from kseg.augment import TRANSFORMS
+from kseg.augment.settings import arguments
 from kseg.config import Config, json_schema, load_config
 
 REPOSITORY = Path(__file__).parents[2]
@@ -73,7 +75,11 @@ def test_the_page_of_settings_is_up_to_date() -> None:
 
 def test_the_page_names_every_key() -> None:
     page = (REPOSITORY / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for name, kind in TRANSFORMS.items():
+        assert f"| `{name}` | {(kind.__doc__ or '').strip()} | `{next(iter(arguments(kind)))}` |" in page
     for section, field in Config.model_fields.items():
+        if section == "augment":
+            continue
         for key in field.annotation.model_fields:  # type: ignore[union-attr]
             assert f"| `{section}.{key}` |" in page
 

@@ -1,0 +1,14 @@
+"""Vary training samples by TensorFlow operations, eagerly or inside tf.data.
+
+::
+
+    Augment ──steps──▶  [mosaic] ▶ geometric run ▶ linear colour run ▶ gamma ▶ blur …
+                          four       one matrix,       one matrix
+                        samples     one resampling
+
+What happens to a sample depends on the seed and on the sample's number in the training alone.
+"""
+
+from kseg.data.transforms.apply import pack, unpack, vary, vary_packed
+
+__all__ = ["pack", "unpack", "vary", "vary_packed"]
