@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kseg.labels import IGNORE_INDEX, Color, LabelMap
 
-__all__ = ["legend", "overlay", "panel"]
+__all__ = ["captioned", "grid", "legend", "overlay", "panel"]
 
 Image = npt.NDArray[np.uint8]
 
@@ -88,6 +88,26 @@ def panel(rows: Sequence[Sequence[Image]], titles: Sequence[str], tile: tuple[in
         for column, picture in enumerate(pictures):
             top, left = _TITLE_HEIGHT + row * (height + _GAP), _GAP + column * (width + _GAP)
             _place(sheet[top : top + height, left : left + width], picture)
+    return sheet
+
+
+def captioned(picture: Image, caption: str, tile: tuple[int, int]) -> Image:
+    """A picture fitted whole into a tile of this height and width, with a line of text beneath: RGB uint8 on white."""
+    height, width = tile
+    sheet = np.full((height + _ROW_HEIGHT, width, 3), _PAPER, np.uint8)
+    _place(sheet[:height], picture)
+    _write(sheet, caption, (2, height + _ROW_HEIGHT - 6), width - 4)
+    return sheet
+
+
+def grid(tiles: Sequence[Image], columns: int) -> Image:
+    """Tiles of one size in rows of so many, the last one perhaps not full: RGB uint8 on white."""
+    height, width = tiles[0].shape[:2]
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows * (height + _GAP), columns * (width + _GAP), 3), _PAPER, np.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = i // columns * (height + _GAP), i % columns * (width + _GAP)
+        sheet[top : top + height, left : left + width] = tile
     return sheet
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "resize_scores",
     "turn_upright",
     "write_jpeg",
+    "write_picture",
     "write_png",
 ]
 
@@ -67,7 +68,10 @@ Pixels = npt.NDArray[np.uint8]
 
 def printable(path: str | os.PathLike[str]) -> str:
     """A path that can always be printed: bytes that are not UTF-8 appear as ``\\xe9``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a surrogate pair, which a JSON file can spell
+        return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_image(path: str | os.PathLike[str]) -> Pixels:
@@ -210,6 +214,14 @@ def write_png(path: Path, array: npt.NDArray[np.uint8 | np.uint16]) -> None:
 def write_jpeg(path: Path, image: Pixels, quality: int = 92) -> None:
     """Write RGB uint8 ``[H, W, 3]``, whole or not at all. Raises OutputError."""
     _write(path, ".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def write_picture(path: Path, image: Pixels) -> None:
+    """Write RGB uint8 ``[H, W, 3]`` as the suffix says, JPEG or else PNG, whole or not at all. Raises OutputError."""
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        write_jpeg(path, image)
+    else:
+        write_png(path, image)
 
 
 def _write(path: Path, suffix: str, array: npt.NDArray[Any], options: list[int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kseg.cli.data import check
+from kseg.cli.data import check, show
 
 __all__ = ["command"]
 
@@ -19,8 +19,9 @@ def command() -> None:
     \b
       kseg data check photos --classes background,cat     what is wrong, and the setting that mends it
       kseg data check photos --fix-config photos.yaml     write the configuration that does
+      kseg data show photos.yaml --out sheet.png          look at images with their masks
     """
 
 
-for module in (check,):
+for module in (check, show):
     command.add_command(module.command)

@@ -1,0 +1,62 @@
+"""``kseg data show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kseg.cli.data.target import load_target, target_options
+
+__all__ = ["command"]
+
+
+@click.command("show")
+@target_options
+@click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="PNG or JPEG to write.")
+@click.option(
+    "--split", type=click.Choice(["train", "val", "test", "all"]), default="train", show_default=True,
+    help="Which samples.",
+)  # fmt: skip
+@click.option("--count", type=click.IntRange(1, 400), default=12, show_default=True, help="How many samples.")
+@click.option("--shows", metavar="CLASS", help="Only samples whose mask shows this class.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed shows other samples.")
+@click.option(
+    "--augmented", type=click.IntRange(1, 16), metavar="N",
+    help="Show each sample as it is and N times as training varies it, at the network's size.",
+)  # fmt: skip
+def command(
+    target: Path, classes: str | None, settings: tuple[str, ...], out: Path, split: str, count: int,
+    shows: str | None, seed: int, augmented: int | None,
+) -> None:  # fmt: skip
+    """Draw a contact sheet: images with their masks over them, and a legend.
+
+    \b
+      kseg data show photos.yaml --out sheet.png
+      kseg data show photos.yaml --out varied.png --count 4 --augmented 5 --set augment=heavy
+    """
+    from kseg.augment import parse
+    from kseg.data import find_dataset
+    from kseg.data.show import augmented_sheet, contact_sheet, pick
+    from kseg.errors import UsageError
+    from kseg.files import make_folder
+    from kseg.images import write_picture
+    from kseg.registry import lookup
+
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError("not a picture's name", where="--out", expected="FILE.png or FILE.jpg", found=str(out))
+    config = load_target(target, classes, settings)
+    dataset = find_dataset(**config.data.model_dump())
+    if shows is not None:
+        lookup(dict.fromkeys(dataset.labels.names, True), shows, kind="class", where="--shows")
+    samples = pick(dataset, dataset.samples(split), count, seed=seed, shows=shows)
+    if augmented is None:
+        sheet = contact_sheet(dataset, samples)
+    else:
+        sheet = augmented_sheet(
+            dataset, samples, parse(config.augment), size=config.train.imgsz, versions=augmented,
+            seed=config.train.seed,
+        )  # fmt: skip
+    make_folder(out.parent)
+    write_picture(out, sheet)
+    click.echo(f"{out}: {len(samples)} of {len(dataset.samples(split))} samples")
