@@ -12,7 +12,7 @@ from typing import Any, Literal
 from kseg.data.classes import make_labels
 from kseg.data.readers import READERS, Crowds, Listing, Reader, Source, Unpaired
 from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
-from kseg.data.split import Folders, Fractions, Lists, Split, Splits, cut, make_split, read_lists
+from kseg.data.split import Folders, Fractions, Lists, Split, Splits, cut, make_split, read_lists, require_apart
 from kseg.errors import ConfigError, DataError
 from kseg.images import printable
 from kseg.labels import LabelMap, Match
@@ -181,13 +181,16 @@ def _by_part(reader: Reader, source: Source, split: Folders | Lists) -> tuple[Sp
         if isinstance(split, Folders):
             # The folder leads the key, since splits often number their files alike.
             splits[name] = tuple(replace(sample, key=f"{part}/{sample.key}") for sample in listing.samples)
+    if isinstance(split, Lists):
+        require_apart(splits)
     return splits, values
 
 
 def _by_column(listing: Listing) -> Splits:
     splits: dict[SplitName, list[Sample]] = {name: [] for name in SPLITS}
     for sample in listing.samples:
-        splits[listing.splits[sample.key]].append(sample)
+        if sample.key in listing.splits:
+            splits[listing.splits[sample.key]].append(sample)
     if not splits["train"]:
         raise DataError(
             "no sample is in the split train", where="data.annotations", expected="train, val or test for each sample"

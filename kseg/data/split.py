@@ -26,7 +26,7 @@ from kseg.errors import ConfigError, DataError, some
 from kseg.images import printable
 from kseg.labels import LabelMap
 
-__all__ = ["Folders", "Fractions", "Lists", "Split", "Splits", "cut", "make_split", "read_lists"]
+__all__ = ["Folders", "Fractions", "Lists", "Split", "Splits", "cut", "make_split", "read_lists", "require_apart"]
 
 Splits: TypeAlias = dict[SplitName, tuple[Sample, ...]]
 
@@ -171,7 +171,7 @@ def read_lists(samples: Sequence[Sample], lists: Lists, root: Path) -> Splits:
     for name in SPLITS:
         listed: str = getattr(lists, name)
         splits[name] = _read_list(root / listed, aliases, where=f"data.split.{name}") if listed else ()
-    _require_apart(splits)
+    require_apart(splits)
     return splits
 
 
@@ -207,7 +207,8 @@ def _read_list(path: Path, aliases: Mapping[str, Sample], *, where: str) -> tupl
     return tuple(dict.fromkeys(sample for sample in found.values() if sample is not None))
 
 
-def _require_apart(splits: Splits) -> None:
+def require_apart(splits: Splits) -> None:
+    """See that no sample is in two splits. Raises DataError."""
     seen: dict[Sample, SplitName] = {}
     for name, samples in splits.items():
         shared = [sample for sample in samples if sample in seen]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from kseg.data.samples import Sample, SplitName
+from kseg.errors import ConfigError
 
 __all__ = ["SPLIT", "Crowds", "Listing", "Reader", "Source", "Unpaired", "in_split"]
 
@@ -59,8 +60,8 @@ class Listing:
 
     Args:
         samples: In a stable order, with unique keys.
-        values: On-disk mask value → class name or ``ignore``, background first, where the format tells; else empty.
-            The user's own ``data.values`` win over it.
+        values: On-disk mask value → class name or ``ignore``, background first, where the format tells, with the user's
+            own ``data.values`` in it; else empty.
         splits: The split of each sample's key, where the format tells; else empty.
     """
 
@@ -74,7 +75,16 @@ Reader: TypeAlias = Callable[[Source, "str | None"], Listing]
 
 
 def in_split(spec: str, part: str | None) -> str:
-    """A path of the configuration for one part: ``{split}`` replaced, else the part as a sub-folder."""
+    """A path of the configuration for one part: ``{split}`` replaced, else the part as a sub-folder.
+
+    Raises:
+        ConfigError: It says ``{split}``, and there are no parts.
+    """
     if part is None:
+        if SPLIT in spec:
+            raise ConfigError(
+                "{split} stands for the folder of a split, but data.split is not by folders", where=f"data: {spec}",
+                remedy="set data.split: {by: folders, train: …, val: …, test: …}, or name one folder",
+            )  # fmt: skip
         return spec
     return spec.replace(SPLIT, part) if SPLIT in spec else f"{spec}/{part}"
