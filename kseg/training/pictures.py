@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data import Arrays, Dataset, DatasetReport
+from kseg.data import Arrays
+from kseg.data.charts import figure
 from kseg.drawing import overlay, panel
-from kseg.files import write_aside
 from kseg.images import write_jpeg
 from kseg.labels import LabelMap
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["draw_labels", "draw_results", "draw_train_batch", "draw_validation"]
+__all__ = ["draw_results", "draw_train_batch", "draw_validation"]
 
 TILE = 224
 MAX_TILES = 16
 MAX_ROWS = 8
 
 
-@contextmanager
-def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A matplotlib figure that is written to ``path``; no window system and no global state."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    yield figure
-    with write_aside(path) as aside:
-        figure.savefig(aside, dpi=110)
-
-
 def draw_results(path: Path, rows: Sequence[dict[str, float]] | Sequence[Any]) -> None:
     """One plot a score over the epochs, training and validation together."""
     keys = [key for key in rows[0] if f"val_{key}" in rows[0]]
     epochs = [row["epoch"] for row in rows]
-    with _figure(path, 3.4 * len(keys), 3.2) as figure:
-        for axes, key in zip(np.ravel(figure.subplots(1, len(keys))), keys, strict=True):
+    with figure(path, 3.4 * len(keys), 3.2) as drawn:
+        for axes, key in zip(np.ravel(drawn.subplots(1, len(keys))), keys, strict=True):
             for name, style in ((key, "-"), (f"val_{key}", "--")):
                 # A single epoch has no line to draw.
                 axes.plot(epochs, [row[name] for row in rows], style, marker="." if len(rows) < 30 else None)
@@ -55,25 +38,6 @@ def draw_results(path: Path, rows: Sequence[dict[str, float]] | Sequence[Any]) -
                 axes.set_ylim(0, 1)
             axes.grid(alpha=0.3)
         axes.legend(["train", "val"])
-
-
-def draw_labels(path: Path, report: DatasetReport, dataset: Dataset) -> None:
-    """Share of the pixels, and of the images, that each class has in each split."""
-    names = dataset.labels.names
-    splits = [split for split, pixels in report.class_pixels.items() if pixels.sum()]
-    with _figure(path, 10, 1.2 + 0.25 * len(splits) * len(names)) as figure:
-        left, right = figure.subplots(1, 2, sharey=True)
-        for i, split in enumerate(splits):
-            pixels, images = report.class_pixels[split], report.class_images[split]
-            place = np.arange(len(names)) + (i - (len(splits) - 1) / 2) * 0.8 / len(splits)
-            for axes, shares in ((left, pixels / pixels.sum()), (right, images / len(dataset.splits[split]))):
-                bars = axes.barh(place, shares, 0.8 / len(splits), label=split)
-                # A bar of an eyeglasses' size (1%) is not to be seen: the number says what it is.
-                axes.bar_label(bars, [f"{share:.1%}" for share in shares], padding=3, fontsize=8)
-        left.set(yticks=range(len(names)), yticklabels=names, title="share of the pixels", xlim=(0, 1.18))
-        right.set(title="share of the images", xlim=(0, 1.18))
-        left.invert_yaxis()
-        figure.legend(*left.get_legend_handles_labels(), loc="outside right upper")
 
 
 def draw_train_batch(path: Path, batches: Any, labels: LabelMap) -> None:

@@ -18,7 +18,9 @@ from kseg import __version__
 from kseg.card import ModelCard
 from kseg.config import Config, to_yaml
 from kseg.data import load_arrays
+from kseg.data.charts import draw_statistics
 from kseg.data.pipeline import batch_samples, collect_apart, data_errors, eval_batches, train_batches
+from kseg.data.statistics import summarize
 from kseg.errors import Interrupted, TrainingError
 from kseg.files import write_json, write_text
 from kseg.losses.functions import SegmentationLoss
@@ -36,7 +38,7 @@ from kseg.training.callbacks import (
 )
 from kseg.training.folder import RunFolder
 from kseg.training.hardware import Device, choose_device, choose_precision, describe_environment
-from kseg.training.pictures import MAX_ROWS, draw_labels, draw_results, draw_train_batch, draw_validation
+from kseg.training.pictures import MAX_ROWS, draw_results, draw_train_batch, draw_validation
 from kseg.training.prepare import Prepared
 from kseg.training.reporter import EpochRow, FitResult, Reporter
 
@@ -80,7 +82,7 @@ def _write_facts(folder: RunFolder, config: Config, prepared: Prepared, device: 
     write_text(folder / "args.yaml", to_yaml(config))
     write_json(folder / "env.json", describe_environment(device, precision))
     prepared.dataset.save(folder / "data.json")
-    draw_labels(folder / "labels.png", prepared.report, prepared.dataset)
+    draw_statistics(folder / "labels.png", summarize(prepared.dataset, prepared.report))
     draw_train_batch(folder / "train_batch.jpg", _train_data(config, prepared), prepared.dataset.labels)
 
 

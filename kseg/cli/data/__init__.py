@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kseg.cli.data import check, show
+from kseg.cli.data import check, show, split, stats
 
 __all__ = ["command"]
 
@@ -20,8 +20,10 @@ def command() -> None:
       kseg data check photos --classes background,cat     what is wrong, and the setting that mends it
       kseg data check photos --fix-config photos.yaml     write the configuration that does
       kseg data show photos.yaml --out sheet.png          look at images with their masks
+      kseg data stats photos.yaml                         sizes, shares of the classes, class weights
+      kseg data split photos.yaml --out splits --stratify lists for training, validation and test
     """
 
 
-for module in (check, show):
+for module in (check, show, stats, split):
     command.add_command(module.command)

@@ -1,0 +1,138 @@
+"""``kseg data split``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kseg.cli.data.target import load_target, target_options
+
+if TYPE_CHECKING:
+    from kseg.config import Config
+    from kseg.data import Dataset, DatasetReport, Fractions, SplitName
+
+__all__ = ["command"]
+
+
+@click.command("split")
+@target_options
+@click.option("--out", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="Where the lists go.")
+@click.option("--fractions", metavar="TRAIN,VAL,TEST", help="Their shares.  [default: 0.8,0.1,0.1]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Another seed is another split.  [default: 0]")
+@click.option("--stratify", is_flag=True, help="Give each split its share of the images of each class.")
+@click.option(
+    "--group", metavar="REGEX",
+    help="Keep pictures together for whose path (below the image folder, without suffix) its first group, else its "
+    "match, is the same: '^(.*)_frame'.",
+)  # fmt: skip
+@click.option("--copies", is_flag=True, help="Keep pictures together that look the same.")
+@click.option("--overwrite", is_flag=True, help="Replace lists that are in the folder.")
+def command(
+    target: Path,
+    classes: str | None,
+    settings: tuple[str, ...],
+    out: Path,
+    fractions: str | None,
+    seed: int | None,
+    stratify: bool,
+    group: str | None,
+    copies: bool,
+    overwrite: bool,
+) -> None:
+    """Split the images once and for all, into a list each for training, validation and test.
+
+    What TARGET's own data.split says by fractions holds where no option says otherwise. The lists train.txt, val.txt
+    and test.txt name one image a line, relative to the data's folder.
+
+    \b
+      kseg data split photos --out photos/splits --stratify
+      kseg data split drive.yaml --out splits --group '^(seq[0-9]+)' --fractions 0.7,0.15,0.15
+    """
+    from kseg.cli.counting import counting
+    from kseg.data import Dataset, Fractions, check_dataset, find_dataset
+    from kseg.data.lists import require_no_lists, write_lists
+    from kseg.data.split import cut
+
+    given = {
+        **_shares(fractions), "seed": seed, "stratify": stratify or None, "group": group,
+        "copies": "together" if copies else None,
+    }  # fmt: skip
+    if not overwrite:
+        require_no_lists(out)
+    config = load_target(target, classes, settings)
+    wanted = _fractions(config, {key: value for key, value in given.items() if value is not None})
+    data = config.data.model_dump()
+    if config.data.split.by == "fractions":
+        data["split"] = Fractions(1.0, 0.0, 0.0)  # all, in whatever splits the format has
+    found = find_dataset(**data)
+    dataset = Dataset(found.root, found.labels, cut(found.samples("all"), wanted, found.labels))
+    with counting("reading") as progress:
+        report = check_dataset(dataset, settings=config.data.model_dump(), on_progress=progress)
+    files = write_lists(out, dict(dataset.splits), dataset.root, masks=data["format"] == "lists", overwrite=overwrite)
+    _show(dataset, report)
+    click.echo(_lines(files))
+
+
+def _shares(text: str | None) -> dict[str, float]:
+    if text is None:
+        return {}
+    from kseg.errors import UsageError
+
+    try:
+        train, val, test = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            "not the shares of a split", where="--fractions", expected="three numbers: 0.8,0.1,0.1", found=repr(text)
+        ) from None
+    return {"train": train, "val": val, "test": test}
+
+
+def _fractions(config: Config, given: Mapping[str, Any]) -> Fractions:
+    """How to split: as the options say, else as the configuration does."""
+    from kseg.config import Given, load_config
+    from kseg.data import Fractions
+    from kseg.errors import UsageError
+
+    own = config.data.split
+    if own.by == "folders":
+        raise UsageError(
+            "the data are split by folders already", where="data.split", found="by: folders",
+            expected="a configuration whose data.images and data.masks name the folders of all",
+            remedy="e.g. --set data.split.by=fractions --set data.images=images --set data.masks=masks",
+        )  # fmt: skip
+    base = own.model_dump() if own.by == "fractions" else {}
+    settings = {**base, **given, "by": "fractions"}
+    # Through the configuration, which knows what each setting may be.
+    checked = load_config(None, {"data.root": str(config.data.root), "data.split": Given(settings, "kseg data split")})
+    return Fractions(**checked.data.split.model_dump(exclude={"by"}))
+
+
+def _show(dataset: Dataset, report: DatasetReport) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    total = sum(map(len, dataset.splits.values()))
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("split")
+    table.add_column("images", justify="right")
+    for name in dataset.labels.names:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    for split, samples in dataset.splits.items():
+        share = f"{len(samples)} ({len(samples) / total:.0%})"
+        table.add_row(split, share, *map(str, report.class_images[split]))
+    console = Console() if Console().is_terminal else Console(width=120)
+    console.print("images in all, and with each class", highlight=False)
+    console.print(table)
+
+
+def _lines(files: Mapping[SplitName, Path]) -> str:
+    import json
+
+    # As YAML in the JSON way, so that any path is quoted right.
+    values = ", ".join(f"{name}: {json.dumps(str(file), ensure_ascii=False)}" for name, file in files.items())
+    return f"data:\n  split: {{by: lists, {values}}}"

@@ -1,0 +1,103 @@
+"""``kseg data stats``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kseg.cli.data.target import load_target, target_options
+
+if TYPE_CHECKING:
+    from kseg.data.statistics import Statistics
+
+__all__ = ["command"]
+
+
+@click.command("stats")
+@target_options
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the numbers as JSON; - prints only them.")
+@click.option("--out", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw them.")
+def command(
+    target: Path, classes: str | None, settings: tuple[str, ...], json_file: str | None, out: Path | None
+) -> None:
+    """Count images, sizes and classes, and work out what a training would use.
+
+    \b
+      kseg data stats photos
+      kseg data stats photos.yaml --out stats.png
+      kseg data stats photos.yaml --json - | jq .class_weights
+    """
+    from kseg.cli.counting import counting
+    from kseg.data import check_dataset, find_dataset
+    from kseg.data.statistics import summarize
+
+    config = load_target(target, classes, settings)
+    data = config.data.model_dump()
+    dataset = find_dataset(**data)
+    with counting("reading") as progress:
+        report = check_dataset(dataset, settings=data, on_progress=progress)
+    statistics = summarize(dataset, report)
+    if json_file == "-":
+        click.echo(json.dumps(statistics.to_json(), indent=2))
+    else:
+        _show(statistics, f"{dataset.root}")
+    if json_file not in (None, "-"):
+        _write(Path(str(json_file)), statistics)
+    if out is not None:
+        _draw(out, statistics)
+
+
+def _show(statistics: Statistics, title: str) -> None:
+    from rich.console import Console
+
+    console = Console() if Console().is_terminal else Console(width=120)
+    counts = ", ".join(f"{name} {count}" for name, count in statistics.images.items())
+    lines = [f"{title}: {sum(statistics.images.values())} images ({counts})", ""]
+    for side, (low, middle, high) in statistics.sides().items():
+        lines.append(f"{side:<8} {low} to {high}, median {middle:g}")
+    sizes = [f"{height}×{width} ({count} images)" for (height, width), count in statistics.commonest()]
+    lines.append(f"{'sizes':<8} {len(statistics.sizes)} different; the commonest, height × width: {', '.join(sizes)}")
+    for name, values in (("mean", statistics.channel_mean), ("std", statistics.channel_std)):
+        lines.append(f"{name:<8} {', '.join(f'{value:.2f}' for value in values)} (red, green, blue of 0 to 255, train)")
+    ignored = ", ".join(f"{name} {share:.1%}" for name, share in statistics.ignored.items())
+    lines.append(f"{'ignored':<8} {ignored} of the pixels; the shares below leave them out")
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    console.print(_table(statistics))
+
+
+def _table(statistics: Statistics) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("class")
+    splits, methods = list(statistics.images), list(statistics.weights)
+    headings = [f"{of}\n{split}" for of in ("pixels", "images") for split in splits]
+    for heading in [*headings, *(f"weight\n{method}" for method in methods)]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for k, name in enumerate(statistics.labels.names):
+        pixels = [f"{statistics.pixel_share[split][k]:.2%}" for split in splits]
+        images = [f"{statistics.image_share[split][k]:.1%}" for split in splits]
+        table.add_row(Text(name), *pixels, *images, *(f"{statistics.weights[m][k]:.3g}" for m in methods))
+    return table
+
+
+def _write(path: Path, statistics: Statistics) -> None:
+    from kseg.files import make_folder, write_json
+
+    make_folder(path.absolute().parent)
+    write_json(path, statistics.to_json())
+    click.echo(f"numbers written to {path}", err=True)
+
+
+def _draw(path: Path, statistics: Statistics) -> None:
+    from kseg.data.charts import draw_statistics
+    from kseg.files import make_folder
+
+    make_folder(path.absolute().parent)
+    draw_statistics(path, statistics)
+    click.echo(f"drawn into {path}", err=True)
