@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from kseg.data.parallel import parallel_map
+from kseg.data.suggest import flat_values
 from kseg.errors import ConfigError, DataError, some
 from kseg.images import read_mask
 from kseg.labels import IGNORE, IGNORE_INDEX, Color, LabelMap, Match, values_line
@@ -19,6 +21,7 @@ __all__ = ["make_labels"]
 
 _log = logging.getLogger("kseg")
 
+_TABLE_SIZE: Final = 65536
 _MOST_INFERRED: Final = 64
 """More mask values than this are no classes but smoothed edges, JPEG noise, or a picture."""
 
@@ -51,12 +54,16 @@ def make_labels(
 
 
 def _infer(masks: Sequence[Path]) -> tuple[list[str], dict[int | str, str]]:
-    found = sorted({int(value) for values in parallel_map(_mask_values, masks) for value in values})
-    if not 2 <= len(found) <= _MOST_INFERRED:
+    counts = sum(parallel_map(_count_values, masks), np.zeros(_TABLE_SIZE, np.int64))
+    found = [int(value) for value in np.flatnonzero(counts)]
+    smoothed = len(flat_values(np.array(found), counts[found])) < len(found)
+    if smoothed or not 2 <= len(found) <= _MOST_INFERRED:
         raise DataError(
             "the classes cannot be told from the masks", expected=f"2 to {_MOST_INFERRED} different values",
-            found=f"{len(found)}: {some(found)}", where="data.classes",
-            remedy="name them with data.classes and data.values, e.g. data.values: {0: background, other: object}",
+            found=f"{len(found)}: {some(found)}{', as smoothed edges leave them' if smoothed else ''}",
+            where="data.classes",
+            remedy="name them with data.classes and data.values, e.g. data.values: {0: background, other: object}; "
+            "kseg data check tells more",
         )  # fmt: skip
     if len(found) == 2 and found[0] == 0:
         return ["background", "foreground"], {0: "background", found[1]: "foreground"}
@@ -66,10 +73,9 @@ def _infer(masks: Sequence[Path]) -> tuple[list[str], dict[int | str, str]]:
     return [name for name in named.values() if name != IGNORE], named
 
 
-def _mask_values(path: Path) -> list[int]:
-    mask = read_mask(path)
-    # A count of each value is many times faster than sorting the pixels.
-    return [int(value) for value in np.flatnonzero(np.bincount(mask.ravel()))]
+def _count_values(path: Path) -> npt.NDArray[np.int64]:
+    """How many pixels have each value: int64 ``[65536]``."""
+    return np.bincount(read_mask(path).ravel(), minlength=_TABLE_SIZE)
 
 
 def _color(text: str) -> Color:

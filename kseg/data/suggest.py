@@ -12,13 +12,14 @@ import numpy.typing as npt
 from kseg.data.survey import MaskFacts, Survey
 from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap, hex_color
 
-__all__ = ["ValueTable", "outerness", "suggest", "tabulate", "unknown_values"]
+__all__ = ["ValueTable", "flat_values", "outerness", "suggest", "tabulate", "unknown_values"]
 
 Counts = npt.NDArray[np.int64]
 
 _FEW: Final = 16
-"""More values than this, of which a few make up nearly everything, are smoothed edges or JPEG noise."""
-_NEARLY_ALL: Final = 0.9
+"""Where nobody says how many classes there are: as many values are taken for one class each."""
+_NEARLY_ALL: Final = 0.8
+"""Of the pixels, those in flat areas and the nearest shades of them."""
 _SHADE: Final = 24
 """Values, or colours in each channel, that differ by no more than this may be shades of one."""
 _OUTER: Final = 0.15
@@ -104,38 +105,45 @@ def suggest(table: ValueTable, names: Sequence[str] | None) -> dict[str, Any] | 
 
 
 def _anchors(table: ValueTable, names: Sequence[str] | None) -> list[int]:
-    """The values that are meant, ascending: all, or where edges are smoothed those of the flat areas."""
-    every = [int(value) for value in table.values]
-    share = table.share(table.pixels)
-    order = np.argsort(-share, kind="stable")
-    wanted = len(names) if names else int(np.searchsorted(np.cumsum(share[order]), _NEARLY_ALL)) + 1
-    if len(every) <= (wanted + 1 if names else _FEW):
+    return flat_values(table.values, table.pixels, colored=table.colored, wanted=len(names) if names else None)
+
+
+def flat_values(values: Counts, pixels: Counts, *, colored: bool = False, wanted: int | None = None) -> list[int]:
+    """The values that are meant, ascending: all, or where edges are smoothed those of the flat areas.
+
+    Args:
+        values: The different values, or packed colours, ascending.
+        pixels: How many pixels have each.
+        colored: They are colours.
+        wanted: How many classes there are, if that is known.
+    """
+    every = [int(value) for value in values]
+    if len(every) <= (wanted + 1 if wanted else _FEW):
         return every
-    flat = sorted(_apart(table, order, wanted))
-    covered = share[np.isin(table.values, flat)].sum()
-    smoothed = len(flat) >= 2 and covered >= _NEARLY_ALL and (table.colored or _between(every, flat))
-    return flat if smoothed else every
+    share = pixels / max(int(pixels.sum()), 1)
+    points = _points(values, colored)
+    flat: list[int] = []
+    near = np.zeros(len(values), bool)
+    for i in np.argsort(-share, kind="stable"):
+        if len(flat) == wanted or (wanted is None and share[near].sum() >= _NEARLY_ALL):
+            break
+        if not near[i]:
+            flat.append(int(i))
+            near |= np.abs(points - points[i]).max(axis=1) <= _SHADE
+    meant = sorted(every[i] for i in flat)
+    between = colored or _between(every, meant)
+    return meant if 2 <= len(meant) <= _FEW and share[near].sum() >= _NEARLY_ALL and between else every
+
+
+def _points(values: Counts, colored: bool) -> Counts:
+    """Values as coordinates ``[V, 1]``, colours as ``[V, 3]``."""
+    return np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1) if colored else values[:, np.newaxis]
 
 
 def _between(every: Sequence[int], flat: Sequence[int]) -> bool:
     """Whether all values are shades between those of the flat areas, which lie well apart; JPEG overshoots a little."""
     apart = flat[-1] - flat[0] > 2 * _SHADE
     return apart and every[0] >= flat[0] - _SHADE and every[-1] <= flat[-1] + _SHADE
-
-
-def _apart(table: ValueTable, order: npt.NDArray[np.intp], count: int) -> list[int]:
-    """The ``count`` most frequent values that are no shade of a more frequent one."""
-    chosen: list[int] = []
-    for value in table.values[order[: 64 * count]]:
-        if len(chosen) < count and all(_distance(table, int(value), one) > _SHADE for one in chosen):
-            chosen.append(int(value))
-    return chosen
-
-
-def _distance(table: ValueTable, one: int, other: int) -> int:
-    if not table.colored:
-        return abs(one - other)
-    return max(abs((one >> shift & 255) - (other >> shift & 255)) for shift in (0, 8, 16))
 
 
 def _assign(table: ValueTable, anchors: Sequence[int], names: Sequence[str] | None) -> dict[int | str, str] | None:

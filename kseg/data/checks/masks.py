@@ -101,7 +101,8 @@ def _advice(code: str, context: Context) -> str | None:
         return "save the masks unsmoothed as PNG"
     if code in ("unlisted-values", "colors"):
         first = context.labels.names[-1] if context.labels else "object"
-        return f"say what each value is, e.g. data.values: {{{context.table.name(1)!r}: {first}, other: background}}"
+        value = context.table.name(int(context.table.values[0]))
+        return f"say what each value is, e.g. data.values: {{{value!r}: {first}, other: background}}"
     return None
 
 
