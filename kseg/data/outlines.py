@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Encoded", "Size", "Unusable", "area", "check_counts", "draw_polygons", "draw_runs"]
+__all__ = ["Encoded", "Size", "Unusable", "area", "check_counts", "draw_mask", "draw_polygons", "draw_runs"]
 
 Size = tuple[int, int]
 """Height and width."""
@@ -137,6 +137,26 @@ def draw_runs(runs: Mapping[str, Any], size: Size) -> Encoded:
         raise Unusable("run lengths that are neither numbers nor text")
     if not area(encoded):
         raise Unusable("no pixel inside the picture")
+    return encoded
+
+
+def draw_mask(mask: npt.NDArray[Any], corner: tuple[int, int], size: Size) -> Encoded:
+    """The pixels ``[h, w]`` that are not 0, placed with their first one at ``corner`` = row, column.
+
+    Raises:
+        Unusable: None of them is in the picture.
+    """
+    from pycocotools import mask as coco
+
+    canvas = np.zeros(size, np.uint8, order="F")
+    top, left = corner
+    rows = slice(max(top, 0), max(min(top + mask.shape[0], size[0]), 0))
+    columns = slice(max(left, 0), max(min(left + mask.shape[1], size[1]), 0))
+    part = mask[rows.start - top : max(rows.stop - top, 0), columns.start - left : max(columns.stop - left, 0)]
+    if not part.any():
+        raise Unusable("no pixel inside the picture")
+    canvas[rows, columns] = part != 0
+    encoded: Encoded = coco.encode(canvas)
     return encoded
 
 
