@@ -91,6 +91,7 @@ def survey(
     splits: Mapping[SplitName, tuple[Sample, ...]],
     *,
     colors: bool = False,
+    known: Survey | None = None,
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Survey:
@@ -99,11 +100,17 @@ def survey(
     Args:
         splits: The samples.
         colors: Masks are read as colours; else as values, and as colours only where they show such.
+        known: An earlier survey with the same ``colors``, whose samples need not be read again.
         workers: How many threads. Defaults to one a core.
         on_progress: Told after each sample.
     """
+    before = {one.sample: one for examined in (known or {}).values() for one in examined}
     samples = [sample for name in SPLITS for sample in splits.get(name, ())]
-    found = iter(parallel_map(lambda s: _examine(s, colors), samples, workers=workers, on_progress=on_progress))
+
+    def examine(sample: Sample) -> Examined:
+        return before.get(sample) or _examine(sample, colors)
+
+    found = iter(parallel_map(examine, samples, workers=workers, on_progress=on_progress))
     return {name: tuple(next(found) for _ in splits.get(name, ())) for name in SPLITS}
 
 

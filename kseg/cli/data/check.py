@@ -73,17 +73,17 @@ def _rounds(
     """The first look at the data, and the last one, after every setting that findings ask for is made."""
     from kseg.data import inspect_data
 
-    def look(fixes: Mapping[str, Any]) -> Look:
+    def look(fixes: Mapping[str, Any], earlier: Inspection | None) -> Look:
         config = load(fixes)
-        return Look(config, fixes, inspect_data(config.data.model_dump(), on_progress=progress))
+        return Look(config, fixes, inspect_data(config.data.model_dump(), earlier=earlier, on_progress=progress))
 
-    first = last = look({})
+    first = last = look({}, None)
     for _ in range(ROUNDS if mend else 0):
         asked = {key: value for finding in last.found.findings for key, value in finding.fix.items()}
         fixes = {**last.fixes, **asked}
         if fixes == last.fixes:
             break
-        last = look(fixes)
+        last = look(fixes, last.found)
     return first, last
 
 

@@ -23,7 +23,7 @@ from kseg.data.findings import SEVERITIES, Finding
 from kseg.data.parallel import Progress
 from kseg.data.report import DatasetReport
 from kseg.data.samples import Dataset
-from kseg.data.survey import survey
+from kseg.data.survey import Survey, survey
 from kseg.errors import DataError
 from kseg.images import printable
 from kseg.labels import LabelMap
@@ -48,12 +48,16 @@ class Inspection:
         labels: What the mask values mean; None where that could not be settled.
         report: The counts; None as long as there are errors that keep it from being counted.
         counts: How many samples each split has.
+        colored: Whether the masks were read as colours.
+        found: What was read.
     """
 
     findings: tuple[Finding, ...]
     labels: LabelMap | None
     report: DatasetReport | None
     counts: Mapping[str, int]
+    colored: bool
+    found: Survey
 
     @property
     def broken(self) -> bool:
@@ -105,11 +109,14 @@ def _settings_of(dataset: Dataset) -> dict[str, Any]:
     return {"classes": labels.names, "values": None if labels.values == default else labels.values}
 
 
-def inspect_data(settings: Mapping[str, Any], *, on_progress: Progress | None = None) -> Inspection:
+def inspect_data(
+    settings: Mapping[str, Any], *, earlier: Inspection | None = None, on_progress: Progress | None = None
+) -> Inspection:
     """Find, read and check a data set, and tell everything that there is to tell.
 
     Args:
         settings: The configuration's ``data`` as `find_dataset` takes it.
+        earlier: What was found with other settings: no file is read again that was read the same way.
         on_progress: Told after each sample.
 
     Raises:
@@ -117,11 +124,13 @@ def inspect_data(settings: Mapping[str, Any], *, on_progress: Progress | None = 
         DataError: There is nothing to check.
     """
     selection, early = _select(settings)
-    found = survey(selection.splits, colors=_colored(settings), on_progress=on_progress)
+    colored = _colored(settings)
+    known = earlier.found if earlier is not None and earlier.colored == colored else None
+    found = survey(selection.splits, colors=colored, known=known, on_progress=on_progress)
     context = Context(selection.root, found, _labels(settings, selection), settings)
     findings = [*early, *_run(context)]
     counts: dict[str, int] = {name: len(samples) for name, samples in selection.splits.items()}
-    return Inspection(tuple(sorted(findings, key=_rank)), context.labels, context.report, counts)
+    return Inspection(tuple(sorted(findings, key=_rank)), context.labels, context.report, counts, colored, found)
 
 
 def _run(context: Context) -> list[Finding]:
