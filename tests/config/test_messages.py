@@ -49,6 +49,7 @@ def test_a_wrong_value_names_line_key_expected_and_found(error: Callable[..., st
         ("model: {widths: 16}", "model.widths: wrong value; expected a list of 1 to 6"),
         ("model: {dropout: 1}", "model.dropout: wrong value; expected a number >= 0 and < 1; found 1"),
         ("model: {weights: 1}", 'model.weights: not text; expected imagenet, or a path, or null; found 1, which YAML'),
+        ("model: {normalization: data}", "model.normalization: wrong value; expected one of unit, symmetric"),
         ("model: 3", "model: wrong value; expected a mapping (key: value); found 3"),
         ("run: {name: ../up}", "run.name: wrong value; expected the name of a folder, without slashes or a leading"),
         ("run: {name: a/b}", "run.name: wrong value; expected the name of a folder"),
@@ -58,9 +59,27 @@ def test_a_wrong_value_of_another_section(error: Callable[..., str], section: st
     assert error(f"{ROOT}{section}\n").startswith(f"pets.yaml:3: {message}")
 
 
+METHODS = "expected one of inverse, median, effective, or a mapping of class names to numbers >= 0, or null"
+WEIGHTS = {
+    "inverze": f": wrong value; {METHODS}; found 'inverze'; did you mean 'inverse'?",
+    "[1, 2]": f": wrong value; {METHODS}; found [1, 2]",
+    "{}": f": wrong value; {METHODS}; found {{}}",
+    "{car: -1}": ".car: not the weight of a class; expected a number >= 0 for the name of a class; found -1",
+    "{car: .inf}": ".car: not the weight of a class; expected a number >= 0 for the name of a class; found inf",
+    "{car: x}": ".car: not the weight of a class; expected a number >= 0 for the name of a class; found 'x'",
+    "{1: 2}": ".1: not the weight of a class; expected a number >= 0 for the name of a class; found 2",
+}
+
+
+@pytest.mark.parametrize("given", WEIGHTS)
+def test_wrong_class_weights(error: Callable[..., str], given: str) -> None:
+    message = error(f"{ROOT}train: {{class_weights: {given}}}\n")
+    assert message == f"pets.yaml:3: train.class_weights{WEIGHTS[given]}"
+
+
 def test_an_unknown_key_comes_with_the_nearest_one(error: Callable[..., str]) -> None:
     message = error(f"{ROOT}train:\n  epohcs: 3\n")
-    assert message.startswith("pets.yaml:4: train.epohcs: unknown key; expected one of batch, cache, device, epochs,")
+    assert message.startswith("pets.yaml:4: train.epohcs: unknown key; expected one of batch, cache, class_weights,")
     assert message.endswith("found 'epohcs'; did you mean 'epochs'?")
 
 
@@ -137,6 +156,9 @@ def test_contradicting_labels_are_told_with_their_line(error: Callable[..., str]
         ("{by: [a]}", "data.split.by: wrong value; expected one of fractions, folders, lists; found ['a']"),
         ("{by: folders, train: ''}", "data.split.train: wrong value; expected text that is not empty; found ''"),
         ("{by: folders, seed: 1}", "data.split.seed: unknown key; expected one of by, test, train, val; found 'seed'"),
+        ("{group: '('}", "data.split.group: not a regular expression; expected one that Python's re module reads"),
+        ("{stratify: 1}", "data.split.stratify: wrong value; expected true or false; found 1"),
+        ("{copies: yes}", "data.split.copies: wrong value; expected together or null; found true"),
         ("{by: lists}", "data.split.train: the key is missing; expected text that is not empty; found nothing"),
         ("fractions", "data.split: wrong value; expected a mapping (key: value); found 'fractions'"),
     ],

@@ -118,15 +118,15 @@ def _show(dataset: Dataset, report: DatasetReport) -> None:
 
     total = sum(map(len, dataset.splits.values()))
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("split")
-    table.add_column("images", justify="right")
-    for name in dataset.labels.names:
-        table.add_column(Text(name), justify="right", overflow="fold")
-    for split, samples in dataset.splits.items():
-        share = f"{len(samples)} ({len(samples) / total:.0%})"
-        table.add_row(split, share, *map(str, report.class_images[split]))
+    table.add_column("images")
+    for split in dataset.splits:
+        table.add_column(split, justify="right", no_wrap=True)
+    table.add_row("in all", *(f"{len(samples)} ({len(samples) / total:.1%})" for samples in dataset.splits.values()))
+    for k, name in enumerate(dataset.labels.names):
+        having = [int(report.class_images[split][k]) for split in dataset.splits]
+        shares = [f"{count} ({count / max(sum(having), 1):.1%})" for count in having]
+        table.add_row(Text(f"with {name}"), *shares)
     console = Console() if Console().is_terminal else Console(width=120)
-    console.print("images in all, and with each class", highlight=False)
     console.print(table)
 
 
