@@ -7,8 +7,9 @@ viewer shows.
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from kseg.errors import ImageError
 from kseg.files import write_bytes
@@ -27,6 +29,7 @@ __all__ = [
     "Header",
     "image_header",
     "image_size",
+    "png_note",
     "printable",
     "read_image",
     "read_mask",
@@ -34,6 +37,7 @@ __all__ = [
     "resize_mask",
     "resize_scores",
     "turn_upright",
+    "write_index_png",
     "write_jpeg",
     "write_picture",
     "write_png",
@@ -209,6 +213,41 @@ def resize_scores(scores: npt.NDArray[np.float32], size: tuple[int, int]) -> npt
 def write_png(path: Path, array: npt.NDArray[np.uint8 | np.uint16]) -> None:
     """Write ``[H, W]`` uint8 or uint16, or RGB uint8 ``[H, W, 3]``, whole or not at all. Raises OutputError."""
     _write(path, ".png", array, [])
+
+
+def write_index_png(
+    path: Path, ids: Pixels, colors: Sequence[tuple[int, int, int]], notes: Mapping[str, str] | None = None
+) -> None:
+    """Write ids ``[H, W]`` as a PNG whose palette shows them, whole or not at all.
+
+    Args:
+        path: The file.
+        ids: uint8; `read_mask` gives them back.
+        colors: Red, green and blue of each id, up to 256.
+        notes: Texts to keep in the file, by keywords of Latin letters; see `png_note`.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    picture = Image.fromarray(ids)
+    picture.putpalette([value for color in colors for value in color])
+    texts = PngInfo()
+    for key, text in (notes or {}).items():
+        texts.add_text(key, text)
+    data = io.BytesIO()
+    picture.save(data, "PNG", pnginfo=texts)
+    write_bytes(path, data.getvalue())
+
+
+def png_note(path: str | os.PathLike[str], key: str) -> str | None:
+    """A text that `write_index_png` kept in a PNG; None if there is none, or the file is gone or damaged."""
+    try:
+        with _opened(path) as picture:
+            note = picture.info.get(key)
+            picture.verify()  # the checksums of all that follows
+    except ImageError:
+        return None
+    return note if isinstance(note, str) else None
 
 
 def write_jpeg(path: Path, image: Pixels, quality: int = 92) -> None:

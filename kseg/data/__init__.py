@@ -13,6 +13,7 @@ from kseg.data.checks import Inspection, check_dataset, inspect_data
 from kseg.data.discover import find_dataset
 from kseg.data.findings import Finding
 from kseg.data.layout import guess_layout
+from kseg.data.masks import MasksReport, write_masks
 from kseg.data.objects import Objects
 from kseg.data.report import DatasetReport
 from kseg.data.samples import SPLITS, Dataset, Sample, SplitName
@@ -30,6 +31,7 @@ __all__ = [
     "Fractions",
     "Inspection",
     "Lists",
+    "MasksReport",
     "Objects",
     "Sample",
     "Source",
@@ -46,4 +48,5 @@ __all__ = [
     "read_truth",
     "read_values",
     "truth_name",
+    "write_masks",
 ]

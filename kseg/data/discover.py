@@ -191,8 +191,8 @@ def _by_column(listing: Listing) -> Splits:
     for sample in listing.samples:
         if sample.key in listing.splits:
             splits[listing.splits[sample.key]].append(sample)
-    if not splits["train"]:
+    if not any(splits.values()):
         raise DataError(
-            "no sample is in the split train", where="data.annotations", expected="train, val or test for each sample"
+            "no sample is in a split", where="data.annotations", expected="train, val or test for each sample"
         )
     return {name: tuple(samples) for name, samples in splits.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kseg.cli.data import check, show, split, stats
+from kseg.cli.data import check, masks, show, split, stats
 
 __all__ = ["command"]
 
@@ -22,8 +22,9 @@ def command() -> None:
       kseg data show photos.yaml --out sheet.png          look at images with their masks
       kseg data stats photos.yaml                         sizes, shares of the classes, class weights
       kseg data split photos.yaml --out splits --stratify lists for training, validation and test
+      kseg data masks coco --out coco_masks               index PNG masks, from any format
     """
 
 
-for module in (check, show, stats, split):
+for module in (check, show, stats, split, masks):
     command.add_command(module.command)

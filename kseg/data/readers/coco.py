@@ -25,7 +25,7 @@ from kseg.data.readers.common import Choice, by_size, choose, picture_sizes, rep
 from kseg.data.readers.document import LeftOut, array, fail, item, mapping, read_json, shown, text, whole
 from kseg.data.readers.finder import Finder
 from kseg.data.samples import Sample
-from kseg.errors import ConfigError, DataError, ImageError, some
+from kseg.errors import ConfigError, DataError, some
 from kseg.images import printable
 
 __all__ = ["read"]
@@ -196,21 +196,19 @@ def _require_single(document: _Document, files: Mapping[int, Path]) -> None:
             )  # fmt: skip
 
 
-def _settle_sizes(document: _Document, files: Mapping[int, Path], source: Source) -> dict[int, Size]:
-    """The size to draw for, of each picture that can be used."""
+def _settle_sizes(document: _Document, files: Mapping[int, Path], source: Source) -> dict[int, Size | None]:
+    """The size to draw for, of each picture that can be used; None where it cannot be read."""
     actual = picture_sizes(list(files.values()))
-    sizes: dict[int, Size] = {}
+    sizes: dict[int, Size | None] = {}
     wrong = []
     for number, file in files.items():
         given, real = document.pictures[number].size, actual[file]
-        if isinstance(real, ImageError):
-            wrong.append(str(real))
-        # Turned sides are an EXIF orientation, which data.mask_orientation settles.
-        elif given in (None, real, real[::-1]):
-            sizes[number] = given or real
+        # Turned sides are an EXIF orientation, which data.mask_orientation settles. A picture that cannot be read has
+        # no truth; whoever reads it says why.
+        if real is None or given is None or given in (real, real[::-1]):
+            sizes[number] = real and (given or real)
         else:
-            said = by_size(given) if given else ""
-            wrong.append(f"{printable(file.name)} is {by_size(real)}, the file says {said}")
+            wrong.append(f"{printable(file.name)} is {by_size(real)}, the file says {by_size(given)}")
     report_lonely(
         [f"{len(wrong)} of {len(files)} images do not have the size that the annotations are for: {some(wrong)}"]
         if wrong else [],
@@ -224,21 +222,25 @@ def _settle_sizes(document: _Document, files: Mapping[int, Path], source: Source
 
 
 def _draw(
-    document: _Document, sizes: Mapping[int, Size], choice: Choice, *, crowds_are_void: bool
-) -> dict[int, Objects]:
+    document: _Document, sizes: Mapping[int, Size | None], choice: Choice, *, crowds_are_void: bool
+) -> dict[int, Objects | None]:
     """The objects of each picture, by its id."""
     drawn: dict[int, list[tuple[int, Encoded]]] = {number: [] for number in sizes}
     total = 0
     for place, number, value, entry in _chosen(document, choice):
-        if number in document.pictures and number not in sizes:
-            continue  # the picture is left out, and was reported
+        size = sizes.get(number)
+        if number in document.pictures and size is None:
+            continue  # the picture is left out, and was reported, or cannot be read
         total += 1
-        encoded = None if value is None else _encode(document, place, entry, sizes[number])
+        encoded = None if value is None or size is None else _encode(document, place, entry, size)
         if value is not None and encoded is not None:
             void = crowds_are_void and bool(entry.get("iscrowd"))
             drawn[number].append((OBJECT_VOID if void else value, encoded))
     document.left_out.tell(document.path, sum(map(len, drawn.values())), total)
-    return {number: draw_order(document.path, sizes[number], found) for number, found in drawn.items()}
+    return {
+        number: None if size is None else draw_order(document.path, size, drawn[number])
+        for number, size in sizes.items()
+    }
 
 
 def _chosen(document: _Document, choice: Choice) -> Iterator[tuple[str, int, int | None, Mapping[str, Any]]]:

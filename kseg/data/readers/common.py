@@ -90,16 +90,16 @@ def by_size(size: Size) -> str:
     return f"{size[0]}×{size[1]}"
 
 
-def picture_sizes(files: Sequence[Path]) -> dict[Path, Size | ImageError]:
-    """Height and width of each picture from its header, or what is wrong with it."""
+def picture_sizes(files: Sequence[Path]) -> dict[Path, Size | None]:
+    """Height and width of each picture from its header; None where it cannot be read, which whoever reads it tells."""
     return dict(zip(files, parallel_map(_size, files), strict=True))
 
 
-def _size(path: Path) -> Size | ImageError:
+def _size(path: Path) -> Size | None:
     try:
         return image_size(path)
-    except ImageError as error:
-        return error
+    except ImageError:
+        return None
 
 
 def report_lonely(

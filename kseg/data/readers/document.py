@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,7 +12,19 @@ from typing import Any, NoReturn
 from kseg.errors import DataError
 from kseg.images import printable
 
-__all__ = ["LeftOut", "array", "fail", "item", "mapping", "read_json", "read_text", "shown", "text", "whole"]
+__all__ = [
+    "LeftOut",
+    "array",
+    "fail",
+    "item",
+    "mapping",
+    "read_json",
+    "read_lines",
+    "read_text",
+    "shown",
+    "text",
+    "whole",
+]
 
 _log = logging.getLogger("kseg")
 
@@ -19,6 +32,12 @@ _log = logging.getLogger("kseg")
 def read_text(path: Path) -> str:
     """A text file; bytes that are not UTF-8 become what file names with such bytes become. Raises DataError."""
     return _read(path, "utf-8-sig")
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file, which end where an editor ends them. Raises DataError."""
+    # Not str.splitlines, which also splits at characters that file names may hold.
+    return re.split(r"\r\n|\n|\r", read_text(path))
 
 
 def _read(path: Path, encoding: str | None) -> str:
@@ -45,7 +64,7 @@ def read_json(path: Path) -> Any:
 
 def fail(path: Path, place: str, *, expected: str, found: str) -> NoReturn:
     """``file: annotations[12].segmentation: not what it should be; expected …; found …``."""
-    where = f"{printable(path)}: {place}" if place else printable(path)
+    where = f"{printable(path)}: {printable(place)}" if place else printable(path)
     raise DataError("not as the format has it", where=where, expected=expected, found=found)
 
 

@@ -33,7 +33,7 @@ from kseg.data.readers.base import SPLIT, Listing, Source, in_split
 from kseg.data.readers.common import BACKGROUND, Choice, by_size, choose, picture_sizes, report_lonely
 from kseg.data.readers.document import LeftOut, array, item, mapping, read_json, text, whole
 from kseg.data.samples import Sample
-from kseg.errors import ConfigError, DataError, ImageError, some
+from kseg.errors import ConfigError, DataError, some
 from kseg.images import printable
 
 __all__ = ["read"]
@@ -70,8 +70,8 @@ def read(source: Source, part: str | None) -> Listing:
     for file, document in described.items():
         size = sizes[file]
         # Turned sides are an EXIF orientation, which data.mask_orientation settles.
-        if isinstance(size, ImageError):
-            wrong.append(str(size))
+        if size is None:  # whoever reads the picture says why
+            samples.append(Sample(found.key(file), file, None))
         elif document.size and document.size not in (size, size[::-1]):
             wrong.append(
                 f"{printable(document.path.name)} is for {by_size(document.size)}, the image is {by_size(size)}"

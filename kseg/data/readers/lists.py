@@ -21,7 +21,7 @@ from typing import Final
 from kseg.data.readers import folders
 from kseg.data.readers.base import Listing, Source
 from kseg.data.readers.common import report_lonely
-from kseg.data.readers.document import read_text
+from kseg.data.readers.document import read_lines
 from kseg.data.readers.finder import Finder
 from kseg.data.readers.pairs import Row, pair_rows
 from kseg.data.samples import Sample
@@ -56,7 +56,7 @@ def read(source: Source, part: str | None) -> Listing:
     path = Path(os.path.normpath(source.root / name))
     if not path.is_file():
         raise ConfigError("no such list", where="data.split", expected="a text file", found=printable(path))
-    lines = {number: line.strip() for number, line in enumerate(read_text(path).splitlines(), 1)}
+    lines = {number: line.strip() for number, line in enumerate(read_lines(path), 1)}
     entries = {number: line for number, line in lines.items() if line and not line.startswith("#")}
     if not entries:
         raise DataError("the list is empty", where=printable(path), expected="one image a line")

@@ -11,6 +11,7 @@ Paths are relative to the root or to the table's folder, or absolute. Further co
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -94,10 +95,10 @@ def _table(path: Path) -> list[tuple[Row, str | None]]:
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, with the numbers of their lines."""
     content = read_text(path)
-    header = next((line for line in content.splitlines() if line.strip()), "")
+    header = content.lstrip().partition("\n")[0]
     # The header's own words hold none of these, so the one that is there most separates.
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-    rows = csv.reader(content.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in rows:
             if any(cell.strip() for cell in cells):

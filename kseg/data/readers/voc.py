@@ -17,7 +17,7 @@ from typing import Final
 from kseg.data.listing import list_files
 from kseg.data.readers.base import Listing, Source
 from kseg.data.readers.common import BACKGROUND, report_lonely
-from kseg.data.readers.document import read_text
+from kseg.data.readers.document import read_lines
 from kseg.data.readers.finder import Finder
 from kseg.data.samples import SPLITS, Sample, SplitName
 from kseg.errors import ConfigError, DataError, some
@@ -99,7 +99,7 @@ def _or(given: str, default: str, usual: str) -> str:
 
 def _stems(path: Path) -> list[str]:
     """The first word of each line: some of VOC's lists have a 1 or -1 behind it."""
-    return [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
+    return [line.split()[0] for line in read_lines(path) if line.strip()]
 
 
 def _listed(path: Path, samples: Mapping[str, Sample], source: Source) -> tuple[Sample, ...]:

@@ -26,9 +26,9 @@ from kseg.data.outlines import Encoded, Size, draw_polygons
 from kseg.data.parallel import parallel_map
 from kseg.data.readers.base import Listing, Source, in_split
 from kseg.data.readers.common import BACKGROUND, choose, picture_sizes, report_lonely
-from kseg.data.readers.document import LeftOut, fail, mapping, read_text, shown, text, whole
+from kseg.data.readers.document import LeftOut, fail, mapping, read_lines, read_text, shown, text, whole
 from kseg.data.samples import SPLITS, Sample, SplitName
-from kseg.errors import ConfigError, DataError, ImageError, some
+from kseg.errors import ConfigError, DataError, some
 from kseg.images import printable
 
 __all__ = ["read"]
@@ -76,22 +76,17 @@ def _read_folder(source: Source, images: str, labels: str, settings: Mapping[str
     choice = choose(named, source, path if settings else folder)
     texts = _pair(found, folder, source)
     described = _parse_all(texts, folder)
-    objects, left_out = {}, LeftOut()
+    objects: dict[Path, Objects | None] = {}
+    left_out = LeftOut()
     sizes = picture_sizes(found.files)
-    unreadable = [str(size) for size in sizes.values() if isinstance(size, ImageError)]
-    report_lonely(
-        [f"{len(unreadable)} of {len(sizes)} images cannot be read: {some(unreadable)}"] if unreadable else [],
-        where=printable(found.folder), expected="images", unpaired=source.unpaired,
-        left=len(sizes) - len(unreadable),
-    )  # fmt: skip
     total = 0
     for file, size in sizes.items():
-        if not isinstance(size, ImageError):
-            one = described.get(file, _Described(folder))
-            objects[file] = _draw(one, size, named, choice.drawn)
-            left_out.add_all(one.left_out)
-            total += one.total
-    left_out.tell(folder, sum(len(one.runs) for one in objects.values()), total)
+        one = described.get(file, _Described(folder))
+        # Whoever reads a picture that cannot be read says why.
+        objects[file] = None if size is None else _draw(one, size, named, choice.drawn)
+        left_out.add_all(one.left_out)
+        total += one.total
+    left_out.tell(folder, sum(len(one.runs) for one in objects.values() if one), total)
     return Listing(tuple(Sample(found.key(file), file, drawn) for file, drawn in objects.items()), choice.values)
 
 
@@ -219,7 +214,7 @@ def _parse_all(texts: Mapping[Path, Path], folder: Path) -> dict[Path, _Describe
 
 def _parse(path: Path) -> _Described:
     described = _Described(path)
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         words = line.split()
         if not words:
             continue

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kseg.data import Dataset, find_dataset, read_truth
+from kseg.data import Dataset, check_dataset, find_dataset, read_truth
 from kseg.errors import DataError, KsegError
 from kseg.images import write_png
 
@@ -172,5 +172,8 @@ class OutlineContract(ReaderContract):
     def test_a_picture_that_cannot_be_read(self, tmp_path: Path) -> None:
         settings = {"classes": list(CLASSES), "split": SPLIT, **self.write(tmp_path)}
         self.image(tmp_path, "train/b").write_bytes(b"no picture")
+        dataset = find_dataset(root=tmp_path, format=self.format, **settings)
+        (sample,) = [sample for sample in dataset.samples("train") if sample.key == "train/b"]
+        assert sample.mask is None
         with pytest.raises(DataError, match=r"b\.png: not an image"):
-            find_dataset(root=tmp_path, format=self.format, **settings)
+            check_dataset(dataset)

@@ -230,7 +230,6 @@ MANIFEST_ERRORS = {
     "image,mask,split\nimages/1.png,masks/1.png,train\nimages/2.png,masks/2.png,dunno\n":
         r"1 of 2 rows are in no split that is known; expected train, val or test; found 'dunno' \(row 3\)",
     "image,mask,split\nimages/1.png,masks/1.png,\n": r"no split that is known; .*found '' \(row 2\)",
-    "image,mask,split\nimages/1.png,masks/1.png,val\n": r"no sample is in the split train",
     "image,mask\nimages/1.png,../masks/1.png\n": r"manifest\.csv row 2: the path leads out of the data set",
     'image,mask\n"images/1.png,masks/1.png\n': "malformed table; found unexpected end of data",
     'image,mask\n"a"b,masks/1.png\n': "malformed table",

@@ -1,0 +1,51 @@
+"""``kseg data masks``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kseg.cli.data.target import load_target, target_options
+from kseg.errors import PartialFailure
+
+__all__ = ["command"]
+
+
+@click.command("masks")
+@target_options
+@click.option("--out", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="Where the masks go.")
+@click.option(
+    "--split", type=click.Choice(["train", "val", "test", "all"]), default="all", show_default=True,
+    help="Which of the images.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one a core]")
+def command(
+    target: Path, classes: str | None, settings: tuple[str, ...], out: Path, split: Any, workers: int | None
+) -> None:
+    """Write the masks as index PNG files, from whatever the data has: COCO, LabelMe, YOLO, colours.
+
+    FOLDER/masks holds class ids 0, 1, … in the order of the classes, and 255 where the truth is unknown;
+    FOLDER/manifest.csv names image, mask and split; FOLDER/data.yaml is the configuration that reads them. The same
+    command run again writes only what is missing or out of date.
+
+    \b
+      kseg data masks coco --out coco_masks --classes background,person
+      kseg fit coco_masks/data.yaml
+    """
+    from kseg.cli.counting import counting
+    from kseg.data import find_dataset, write_masks
+    from kseg.images import printable
+
+    config = load_target(target, classes, settings)
+    dataset = find_dataset(**config.data.model_dump())
+    with counting("writing masks") as progress:
+        report = write_masks(dataset, out, split=split, workers=workers, on_progress=progress)
+    done, total = len(report.written) + len(report.kept), len(dataset.samples(split))
+    click.echo(f"{len(report.written)} masks written, {len(report.kept)} were up to date: {printable(out / 'masks')}")
+    click.echo(f"read them with {printable(report.config)}")
+    for reason in report.failed.values():
+        click.echo(f"failed: {reason}", err=True)
+    if report.failed:
+        raise PartialFailure(f"{total - done} of {total} masks could not be made")
