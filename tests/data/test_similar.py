@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from kseg.data.parallel import parallel_map
 from kseg.data.similar import Fingerprint, fingerprint, groups
+from kseg.images import read_image
 
 Image = np.ndarray
 
@@ -120,3 +123,22 @@ def test_the_hash_is_phashs() -> None:
     grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
     low = dctn(grey.astype(float), norm="ortho")[1:9, 1:9]
     assert fingerprint(image).hash == np.packbits(low > np.median(low)).tobytes()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("folders", "found", "pictures"),
+    [
+        (("portraits/source360",), 21, 46),  # 17 groups of the same pixels, 4 of copies scaled or compressed
+        (("camvid/train", "camvid/val", "camvid/test"), 0, 0),  # frames of videos, many from a standing car
+        (("membrane/images",), 0, 0),  # slices of one stack
+        (("nuclei/images",), 0, 0),
+        (("faces/images",), 0, 0),
+        (("pets/images",), 0, 0),
+    ],
+)
+def test_real_pictures(real_data: Path, folders: tuple[str, ...], found: int, pictures: int) -> None:
+    """Every group was looked at: all are copies."""
+    files = [file for folder in folders for file in sorted((real_data / folder).iterdir())]
+    same = groups(parallel_map(lambda file: fingerprint(read_image(file)), files))
+    assert (len(same), sum(map(len, same))) == (found, pictures)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kseg.data import SPLITS, Fractions, Sample, find_dataset
+from kseg.config import load_config
+from kseg.data import SPLITS, Fractions, Sample, find_dataset, inspect_data
 from kseg.data.split import Splits, counts, cut
 from kseg.data.stratify import assign, merge
 from kseg.errors import ConfigError, DataError
@@ -190,6 +191,15 @@ def test_stratified_by_the_classes_in_the_masks(tmp_path: Path) -> None:
         assert sizes(dict(dataset.splits)) == [20, 10, 10]
         for step, expected in ((5, [4, 2, 2]), (2, [10, 5, 5])):
             assert [sum(int(s.key) % step == 0 for s in dataset.splits[name]) for name in SPLITS] == expected
+
+
+def test_the_check_looks_at_the_splits_that_a_training_has(tmp_path: Path) -> None:
+    given = {"data.root": str(make_classes(tmp_path)), "data.values": VALUES, "data.split.stratify": True}
+    config = load_config(None, given).data.model_dump()
+    report, dataset = inspect_data(config).report, find_dataset(**config)
+    assert report is not None
+    expected = [sum(int(sample.key) % 5 == 0 for sample in dataset.splits[name]) for name in SPLITS]
+    assert [int(report.class_images[name][2]) for name in SPLITS] == expected == [6, 1, 1]
 
 
 def test_stratified_with_inferred_classes_and_a_damaged_mask(tmp_path: Path) -> None:

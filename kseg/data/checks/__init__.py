@@ -127,9 +127,15 @@ def inspect_data(
     colored = _colored(settings)
     known = earlier.found if earlier is not None and earlier.colored == colored else None
     found = survey(selection.splits, colors=colored, known=known, on_progress=on_progress)
-    context = Context(selection.root, found, _labels(settings, selection), settings)
+    labels = _labels(settings, selection)
+    if labels is not None and selection.by_class is not None:
+        # Read before, since it is what the masks hold that says which split a sample is in.
+        of_sample = {one.sample: one for examined in found.values() for one in examined}
+        splits = selection.stratified(labels)
+        found = {name: tuple(of_sample[sample] for sample in samples) for name, samples in splits.items()}
+    context = Context(selection.root, found, labels, settings)
     findings = [*early, *_run(context)]
-    counts: dict[str, int] = {name: len(samples) for name, samples in selection.splits.items()}
+    counts: dict[str, int] = {name: len(examined) for name, examined in found.items()}
     return Inspection(tuple(sorted(findings, key=_rank)), context.labels, context.report, counts, colored, found)
 
 
