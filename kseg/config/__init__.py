@@ -6,19 +6,11 @@
 """
 
 from kseg.config.brief import to_brief_yaml
+from kseg.config.data import DataConfig, FoldersSplit, FractionsSplit, ListsSplit
 from kseg.config.load import json_schema, load_config, to_yaml
 from kseg.config.messages import describe
 from kseg.config.overrides import Given, parse_set
-from kseg.config.schema import (
-    Config,
-    DataConfig,
-    FoldersSplit,
-    FractionsSplit,
-    ListsSplit,
-    ModelConfig,
-    RunConfig,
-    TrainConfig,
-)
+from kseg.config.schema import Config, ModelConfig, RunConfig, TrainConfig
 
 __all__ = [
     "Config",

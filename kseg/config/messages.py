@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from kseg.config.document import KeyPath, dotted, short
-from kseg.config.schema import EXPECTED, Config
+from kseg.config.fields import EXPECTED
+from kseg.config.schema import Config
 from kseg.errors import ConfigError, some
 from kseg.registry import nearest
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
+from kseg.config.data import DataConfig
 from kseg.config.document import KeyPath, parse, short
 from kseg.config.messages import Problem
-from kseg.config.schema import DataConfig, ModelConfig, RunConfig, TrainConfig
+from kseg.config.schema import ModelConfig, RunConfig, TrainConfig
 from kseg.errors import UsageError
 
 __all__ = ["Given", "Override", "apply", "collect", "parse_set"]
