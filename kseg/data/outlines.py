@@ -22,6 +22,8 @@ Encoded = Mapping[str, Any]
 """A mask as pycocotools holds it: ``size`` and compressed ``counts``."""
 
 _FARTHEST: Final = 1e12
+_LARGEST: Final = 2.0**1023
+_MARGIN: Final = 16.0
 _MOST_STEPS: Final = 20_000_000
 """How far pycocotools may walk, in fifths of a pixel: 4 million pixels of outline, and some 400 MB."""
 
@@ -50,10 +52,10 @@ def draw_polygons(parts: Sequence[object], size: Size) -> tuple[Encoded | None, 
     usable, reasons = [], []
     for part in parts:
         try:
-            usable.append(_clip(_points(part), size).ravel().tolist())
+            usable.append(_usable(part, size))
         except Unusable as reason:
             reasons.append(str(reason))
-    usable = [points for points in usable if len(points) >= 6]  # pycocotools takes four numbers for a box
+    usable = [numbers for numbers in usable if len(numbers) >= 6]  # pycocotools takes four numbers for a box
     if not usable:
         return None, reasons or ["no pixel inside the picture"]
     drawn = coco.frPyObjects(usable, *size)
@@ -61,35 +63,39 @@ def draw_polygons(parts: Sequence[object], size: Size) -> tuple[Encoded | None, 
     return (encoded, reasons) if area(encoded) else (None, reasons or ["no pixel inside the picture"])
 
 
-def _points(part: object) -> Points:
-    """``[N, 2]`` of one polygon."""
+def _usable(part: object, size: Size) -> list[float]:
+    """One polygon, as pycocotools can draw it. Plain lists: most polygons are too short for NumPy to be faster."""
     if not isinstance(part, list) or not set(map(type, part)) <= {int, float}:
         raise Unusable("a coordinate that is no number")
     if len(part) % 2:
         raise Unusable("an odd number of coordinates")
     if len(part) < 6:
         raise Unusable("fewer than 3 points")
-    try:
-        points = np.array(part, np.float64).reshape(-1, 2)
-    except OverflowError:
-        raise Unusable("a coordinate that is not finite") from None
-    if not np.isfinite(points).all():
+    low, high = min(part), max(part)
+    if not (-_LARGEST < low and high < _LARGEST):
         raise Unusable("a coordinate that is not finite")
-    if np.abs(points).max() > _FARTHEST:
+    if max(-low, high) > _FARTHEST:
         raise Unusable(f"a coordinate beyond {_FARTHEST:g}")
-    return points
+    if math.isnan(sum(part)):
+        raise Unusable("a coordinate that is not finite")
+    numbers: list[float] = part
+    height, width = size
+    if low < -_MARGIN - min(size) or max(part[::2]) > 2 * width + _MARGIN or max(part[1::2]) > 2 * height + _MARGIN:
+        numbers = _clip(np.array(part, np.float64).reshape(-1, 2), size).ravel().tolist()
+    if 5 * (3 * max(size) + 2 * _MARGIN) * len(numbers) > 2 * _MOST_STEPS:  # otherwise no outline can be that long
+        points = np.array(numbers, np.float64).reshape(-1, 2)
+        if 5 * np.abs(np.diff(points, axis=0, append=points[:1])).max(axis=1).sum() > _MOST_STEPS:
+            raise Unusable("an outline of millions of pixels")
+    return numbers
 
 
 def _clip(points: Points, size: Size) -> Points:
     """Cut off what lies farther outside than the picture is large; what is nearer, pycocotools cuts off by itself."""
     height, width = size
-    limits = ((0, -width - 16.0, 2 * width + 16.0), (1, -height - 16.0, 2 * height + 16.0))
+    limits = ((0, -width - _MARGIN, 2 * width + _MARGIN), (1, -height - _MARGIN, 2 * height + _MARGIN))
     for axis, low, high in limits:
-        if points.size and (points[:, axis].min() < low or points[:, axis].max() > high):
+        if points.size:
             points = _half_plane(_half_plane(points, axis, low, 1.0), axis, high, -1.0)
-    steps = 5 * np.abs(np.diff(points, axis=0, append=points[:1])).max(axis=1).sum() if points.size else 0
-    if steps > _MOST_STEPS:
-        raise Unusable("an outline of millions of pixels")
     return points
 
 

@@ -198,7 +198,8 @@ def _require_single(document: _Document, files: Mapping[int, Path]) -> None:
 
 def _settle_sizes(document: _Document, files: Mapping[int, Path], source: Source) -> dict[int, Size | None]:
     """The size to draw for, of each picture that can be used; None where it cannot be read."""
-    actual = picture_sizes(list(files.values()))
+    told = {file for number, file in files.items() if document.pictures[number].size is not None}
+    actual = picture_sizes(list(files.values()), stored=told)
     sizes: dict[int, Size | None] = {}
     wrong = []
     for number, file in files.items():

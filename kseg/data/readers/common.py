@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from kseg.data.outlines import Size
 from kseg.data.parallel import parallel_map
 from kseg.data.readers.base import Source, Unpaired
 from kseg.errors import ConfigError, DataError, ImageError, some
-from kseg.images import image_size, printable
+from kseg.images import image_size, printable, stored_size
 from kseg.labels import IGNORE, OTHER
 from kseg.registry import nearest
 
@@ -90,16 +90,21 @@ def by_size(size: Size) -> str:
     return f"{size[0]}×{size[1]}"
 
 
-def picture_sizes(files: Sequence[Path]) -> dict[Path, Size | None]:
-    """Height and width of each picture from its header; None where it cannot be read, which whoever reads it tells."""
-    return dict(zip(files, parallel_map(_size, files), strict=True))
+def picture_sizes(files: Sequence[Path], *, stored: Container[Path] = ()) -> dict[Path, Size | None]:
+    """Height and width of each picture from its header; None where it cannot be read, which whoever reads it tells.
 
+    Args:
+        files: The pictures.
+        stored: Those whose size as they are stored is enough, before any EXIF orientation.
+    """
 
-def _size(path: Path) -> Size | None:
-    try:
-        return image_size(path)
-    except ImageError:
-        return None
+    def size(path: Path) -> Size | None:
+        try:
+            return stored_size(path) if path in stored else image_size(path)
+        except ImageError:
+            return None
+
+    return dict(zip(files, parallel_map(size, files), strict=True))
 
 
 def report_lonely(

@@ -64,7 +64,7 @@ def read(source: Source, part: str | None) -> Listing:
     folder = _folder(source, part, found)
     described = _pair(found, folder, source)
     choice, value_of = _choose(described.values(), source, part, folder)
-    sizes = picture_sizes(list(described))
+    sizes = picture_sizes(list(described), stored={file for file, one in described.items() if one.size is not None})
     samples, wrong = [], []
     left_out, drawn, total = LeftOut(), 0, 0
     for file, document in described.items():
