@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
 INTRODUCTION = """\
 # Configuration
 
-<!-- Written by tools/make_config_docs.py from kseg/config/schema.py: change the descriptions there. -->
+<!-- Written by tools/make_config_docs.py from kseg/config: change the descriptions there. -->
 
 A configuration is a YAML file; `data.root` is the one key without a default.
 

@@ -142,7 +142,7 @@ class DataConfig(Section):
         "error", description="What to do with a picture without a mask, or a mask without a picture."
     )
     exclude: list[SomeText] = Field(
-        default_factory=list,
+        [],
         description="Samples to leave out: paths below the image folder without suffix, or globs for them.",
     )
     mask_orientation: Literal["own", "image"] = Field(
