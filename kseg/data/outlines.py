@@ -72,7 +72,7 @@ def _usable(part: object, size: Size) -> list[float]:
     if len(part) < 6:
         raise Unusable("fewer than 3 points")
     low, high = min(part), max(part)
-    if not (-_LARGEST < low and high < _LARGEST):
+    if low <= -_LARGEST or high >= _LARGEST:
         raise Unusable("a coordinate that is not finite")
     if max(-low, high) > _FARTHEST:
         raise Unusable(f"a coordinate beyond {_FARTHEST:g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kseg.data.readers import coco, folders, labelme, lists, manifest, voc, yolo
+from kseg.data.readers import coco, folders, labelme, lists, manifest, tfds, voc, yolo
 from kseg.data.readers.base import Crowds, Listing, Reader, Source, Unpaired
 
 __all__ = ["READERS", "Crowds", "Listing", "Reader", "Source", "Unpaired"]
@@ -17,4 +17,5 @@ READERS: Final[dict[str, Reader]] = {
     "labelme": labelme.read,
     "yolo": yolo.read,
     "voc": voc.read,
+    "tfds": tfds.read,
 }
