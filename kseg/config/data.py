@@ -105,7 +105,7 @@ class DataConfig(Section):
     annotations: SomeText | None = Field(
         None,
         description="The annotation file or folder, for formats that have one, relative to root; {split} as in images. "
-        "Null: where the format's publishers put it.",
+        "For tfds the data set's name. Null: where the format's publishers put it.",
     )
     mask_suffix: MaybeText = Field(
         "", description="What a mask's name has after the picture's, e.g. _mask for cat.jpg and cat_mask.png."
