@@ -208,7 +208,7 @@ def _draw(document: _Described, size: Size, value_of: Mapping[str, int]) -> Obje
     drawn: list[tuple[int, Encoded]] = []
     for place, label, entry in document.shapes:
         if label not in value_of:
-            document.left_out.add(f"the label {label!r}, which is no class", place)
+            document.left_out.add("a label that is no class", f"{place}, {label!r}")
             continue
         try:
             drawn.append((value_of[label], _shape(entry, size)))
