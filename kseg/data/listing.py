@@ -87,7 +87,8 @@ def list_files(root: Path, spec: str, *, key: str) -> Found:
         near = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
         raise ConfigError(
             "no such folder", where=key, found=printable(path),
-            remedy=f"{printable(root)} has the folders {some(map(printable, near), 8)}" if near else None,
+            remedy=f"{printable(root)} has the folders {some(map(printable, near), 8)}; kseg data check guesses layouts"
+            if near else None,
         )  # fmt: skip
     if not found.files:
         raise DataError(
