@@ -1,171 +1,176 @@
-"""How many images/s the input pipeline alone delivers, beside how many the smallest network takes.
+"""How many images/s the input pipeline delivers, beside PyTorch's DataLoader with albumentations on the same files.
 
-    python tools/bench_input.py [--config configs/pets.yaml] [--images 256] [--size 128] [--batch 8] [--seconds 3]
+    python tools/bench_input.py --config configs/pets.yaml [--torch-python ~/torch/bin/python] [--rounds 5]
 
-The network is a plain U-Net of widths 8, 16, 32 in a compiled training step on one batch that lies in memory: nothing
-that kseg trains takes more images. Each rate is the median over several rounds, all measured in turn, so that whatever
-else the machine does hits all alike; the time of a core that an image takes hardly depends on it. Without --config the
-images are drawn at random.
+Both decode, resize, mirror, shift, scale, turn, change brightness and contrast and make float batches, in as many
+threads (kseg) or processes (PyTorch) as there are cores. The Python of --torch-python needs torch, albumentations 2 and
+opencv-python-headless; without it kseg is measured alone. All take turns, round after round, so that whatever else the
+machine does hits all alike; each number is the median over the rounds. The last row is a compiled training step of a
+plain U-Net of widths 8, 16, 32 on one batch in memory: nothing that kseg trains takes more images.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from kseg.quiet import load_tensorflow
 
 if TYPE_CHECKING:
-    from kseg.data import Dataset
+    from kseg.data import Dataset, Source
 
-ROUNDS = 5
-NEEDED = 5.0
-"""The pipeline alone must be this many times faster than the network, or it would slow the training down."""
+WORK: dict[str, Any] = {"scale": [0.8, 1.25], "shift": 0.1, "degrees": 15, "brightness": 0.2, "contrast": 0.2}
+"""The augmentation of both sides."""
+AUGMENT = [
+    "hflip",
+    {"shift": WORK["shift"]},
+    {"scale": WORK["scale"]},
+    {"rotate": WORK["degrees"]},
+    {"contrast": WORK["contrast"]},
+    {"brightness": WORK["brightness"]},
+]
 
-
-def draw_dataset(folder: Path, count: int) -> Dataset:
-    """Blobs as JPEG of 480 × 640 with their masks."""
-    import cv2
-
-    from kseg.data import find_dataset
-    from kseg.images import write_jpeg, write_png
-
-    rng = np.random.default_rng(0)
-    for kind in ("images", "masks"):
-        (folder / kind).mkdir()
-    for i in range(count):
-        soft = cv2.resize(rng.integers(0, 256, (12, 16, 3), np.uint8), (640, 480), interpolation=cv2.INTER_CUBIC)
-        write_jpeg(folder / "images" / f"{i:05}.jpg", soft)
-        write_png(folder / "masks" / f"{i:05}.png", (soft[..., 0] > 128).astype(np.uint8))
-    return find_dataset(root=folder, classes=["background", "object"])
+Rate = Callable[[float], float]
+"""Measures for so many seconds: images/s."""
 
 
-def read_dataset(config: Path) -> Dataset:
-    """The data that a configuration names."""
+def read_dataset(config: Path) -> tuple[Dataset, tuple[int, int]]:
+    """The data that a configuration names, and its network's size."""
     from kseg.config import load_config
     from kseg.data import find_dataset
 
-    return find_dataset(**load_config(config).data.model_dump())
+    settings = load_config(config, {"model.weights": None})
+    return find_dataset(**settings.data.model_dump()), settings.train.imgsz
 
 
-class Rate(NamedTuple):
-    """How fast, by the clock and by what it costs."""
+def pull(source: Iterator[Any], ahead: int = 8) -> Rate:
+    """The rate of taking batches from a pipeline."""
 
-    images: float
-    """A second."""
-    cpu: float
-    """Milliseconds of one core an image."""
+    def rate(seconds: float) -> float:
+        for _ in range(ahead):  # what was made ahead since the last time
+            next(source)
+        begin, done = time.perf_counter(), 0
+        while time.perf_counter() - begin < seconds:
+            done += len(next(source)[0])
+        return done / (time.perf_counter() - begin)
 
-
-def rate(step: Callable[[], int], seconds: float) -> Rate:
-    """The rate of a step that returns how many images it did."""
-    step()
-    begin, cpu, done = time.perf_counter(), time.process_time(), 0
-    while (spent := time.perf_counter() - begin) < seconds:
-        done += step()
-    return Rate(done / spent, 1000 * (time.process_time() - cpu) / done)
+    return rate
 
 
-def median(rates: Sequence[Rate]) -> Rate:
-    """Of each number."""
-    return Rate(*map(statistics.median, zip(*rates, strict=True)))
-
-
-def pull(batches: Any) -> Callable[[], int]:
-    """A step that takes one batch from a pipeline."""
-    source: Iterator[Any] = iter(batches)
-    return lambda: len(next(source)[0])
-
-
-def train_step(images: Any, masks: Any) -> Callable[[], int]:
-    """A step that trains the smallest network on one batch in memory."""
-    import keras
-    import tensorflow as tf
-
-    from kseg.models import NetworkSpec, build_model
-
-    spec = NetworkSpec(size=images.shape[1:3], channels=1, widths=(8, 16, 32))
-    model = build_model(spec, logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
-    truth = tf.cast(tf.equal(masks, 1), tf.float32)[..., tf.newaxis]
-
-    def step() -> int:
-        model.train_on_batch(images, truth)
-        return len(images)
-
-    step()
-    return step
-
-
-def decode(dataset: Dataset, size: tuple[int, int]) -> Callable[[], int]:
-    """A step that reads a split from its files."""
-    from kseg.data import load_arrays
-
-    samples = dataset.samples("train")[:64]
-
-    def step() -> int:
-        return len(load_arrays(samples, dataset.labels, size))
-
-    return step
-
-
-def make_steps(dataset: Dataset, size: tuple[int, int], batch: int) -> dict[str, Callable[[], int]]:
-    """All that is measured, by name."""
-    from kseg.data import Augment, Streamed, load_arrays
+def kseg_rates(dataset: Dataset, size: tuple[int, int], batch: int, cache: Path) -> dict[str, Rate]:
+    """kseg from each kind of cache."""
+    from kseg.augment import parse
+    from kseg.data import Streamed, fill_cache, load_arrays
     from kseg.data.pipeline import train_batches
 
-    samples = dataset.samples("train")
-    arrays = load_arrays(samples, dataset.labels, size)
-    streamed = Streamed(samples, dataset.labels, size)
-    flip = Augment(hflip=0.5)
-    full = Augment(0.5, 0.5, 0.5, 0.2, 0.2, 0.2, (0.75, 1.5), 20)
-
-    def pipeline(data: Any, augment: Augment) -> Callable[[], int]:
-        return pull(train_batches(data, batch=batch, seed=0, augment=augment))
-
-    plain = train_batches(arrays, batch=batch, seed=0, augment=Augment())
+    samples, labels = dataset.samples("train"), dataset.labels
+    sources: dict[str, Source] = {
+        "kseg, cache: none": Streamed(samples, labels, size),
+        "kseg, cache: disk": fill_cache(samples, labels, size, folder=cache),
+        "kseg, cache: ram": load_arrays(samples, labels, size),
+    }
+    augment = parse(AUGMENT)
     return {
-        "smallest network, compiled train step": train_step(*next(iter(plain))),
-        "pipeline from memory": pipeline(arrays, Augment()),
-        "pipeline from memory, hflip (the default)": pipeline(arrays, flip),
-        "pipeline from memory, everything varied": pipeline(arrays, full),
-        "pipeline from files (cache: none), hflip": pipeline(streamed, flip),
-        "load_arrays (once, before training)": decode(dataset, size),
+        name: pull(iter(train_batches(data, batch=batch, seed=0, augment=augment))) for name, data in sources.items()
     }
 
 
-def show(rates: dict[str, Rate]) -> None:
-    """The table: images/s, how many times the network's, and the time of a core that each image takes."""
-    network = next(iter(rates.values()))
-    click.echo(f"{'':<44}{'images/s':>10}{'ratio':>10}{'core ms/image':>16}")
-    for name, one in rates.items():
-        click.echo(f"{name:<44}{one.images:>10.0f}{one.images / network.images:>10.1f}{one.cpu:>16.2f}")
-    worst = min(one.images for name, one in rates.items() if "from memory" in name) / network.images
-    verdict = "enough" if worst >= NEEDED else "TOO SLOW"
-    click.echo(f"from memory at least {worst:.1f} times what the network takes: {verdict} (needed {NEEDED:g})")
+def torch_rates(
+    python: Path, dataset: Dataset, size: tuple[int, int], batch: int, workers: int, stack: ExitStack
+) -> dict[str, Rate]:
+    """PyTorch, decoding at each use and from decoded pictures in memory."""
+    import numpy as np
+
+    table = dataset.labels.ids(np.arange(256)) % 256
+    pairs = [[str(sample.image), str(sample.mask)] for sample in dataset.samples("train")]
+    work = {**WORK, "pairs": pairs, "table": table.tolist(), "size": size, "batch": batch, "workers": workers}
+    command = [str(python), str(Path(__file__).with_name("bench_input_torch.py"))]
+    process = stack.enter_context(
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    sending, answers = process.stdin, process.stdout
+    stack.callback(sending.close)
+    sending.write(json.dumps(work) + "\n")
+
+    def ask(name: str) -> Rate:
+        def rate(seconds: float) -> float:
+            sending.write(json.dumps([name, seconds]) + "\n")
+            return float(json.loads(answers.readline()))
+
+        return rate
+
+    return {"PyTorch + albumentations": ask("files"), "PyTorch + albumentations, decoded in memory": ask("memory")}
+
+
+def network_rate(dataset: Dataset, size: tuple[int, int], batch: int) -> Rate:
+    """The smallest network's training on one batch in memory."""
+    import keras
+    import numpy as np
+
+    from kseg.models import NetworkSpec, build_model
+
+    del dataset
+    spec = NetworkSpec(size=(size[0] // 4 * 4, size[1] // 4 * 4), channels=1, widths=(8, 16, 32))
+    model = build_model(spec, logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
+    rng = np.random.default_rng(0)
+    images = rng.random((batch, *spec.size, 3), np.float32)
+    truth = (images[..., :1] > 0.5).astype(np.float32)
+
+    def steps() -> Iterator[Any]:
+        while True:
+            model.train_on_batch(images, truth)
+            yield images, truth
+
+    return pull(steps(), ahead=2)
+
+
+def show(rates: dict[str, float], base: str) -> None:
+    """The table, with the ratio to one of its rows."""
+    click.echo(f"| pipeline | images/s | × {base} |\n|---|---|---|")
+    for name, rate in rates.items():
+        click.echo(f"| {name} | {rate:.0f} | {rate / rates[base]:.2f} |")
 
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Whose data to read.")
-@click.option("--images", default=256, show_default=True, help="How many to draw, without --config.")
-@click.option("--size", default=128, show_default=True, help="Height and width of the batches.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False, exists=True), required=True, help="The data.")
+@click.option("--torch-python", type=click.Path(path_type=Path), help="A Python with torch and albumentations.")
+@click.option("--size", type=int, nargs=2, help="Height and width of the batches [default: the configuration's].")
 @click.option("--batch", default=8, show_default=True, help="Images a batch.")
-@click.option("--seconds", default=3.0, show_default=True, help="For each rate, over all rounds.")
-def main(config: Path | None, images: int, size: int, batch: int, seconds: float) -> None:
-    """Measure the input pipeline alone, beside the smallest network."""
+@click.option("--rounds", default=5, show_default=True, help="How often each is measured.")
+@click.option("--seconds", default=2.0, show_default=True, help="How long each time.")
+def main(
+    config: Path, torch_python: Path | None, size: tuple[int, int] | None, batch: int, rounds: int, seconds: float
+) -> None:
+    """Measure the input pipeline."""
     load_tensorflow()
-    with tempfile.TemporaryDirectory() as folder:
-        dataset = read_dataset(config) if config else draw_dataset(Path(folder), images)
-        steps = make_steps(dataset, (size, size), batch)
-        rounds = [{name: rate(step, seconds / ROUNDS) for name, step in steps.items()} for _ in range(ROUNDS)]
-    show({name: median([measured[name] for measured in rounds]) for name in steps})
+    from kseg.data.parallel import cores
+
+    dataset, own = read_dataset(config)
+    size = size or own
+    with tempfile.TemporaryDirectory() as cache, ExitStack() as stack:
+        measured = kseg_rates(dataset, size, batch, Path(cache))
+        if torch_python:
+            measured |= torch_rates(torch_python, dataset, size, batch, cores(), stack)
+        measured["smallest network, training"] = network_rate(dataset, size, batch)
+        found: dict[str, list[float]] = {name: [] for name in measured}
+        for _ in range(rounds):
+            for name, rate in measured.items():
+                found[name].append(rate(seconds))
+        base = "PyTorch + albumentations" if torch_python else "smallest network, training"
+        click.echo(f"{len(dataset.samples('train'))} images to {size[0]}×{size[1]}, batch {batch}, {cores()} cores\n")
+        show({name: statistics.median(rates) for name, rates in found.items()}, base)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def fill_cache(
 
 def _file(place: Path, sample: Sample, settings: str) -> Path:
     truth = sample.mask.digest() if isinstance(sample.mask, Objects) else _stamp(sample.mask) if sample.mask else ""
-    name = hashlib.sha256("\n".join([settings, _stamp(sample.image), truth]).encode()).hexdigest()
+    name = hashlib.sha256("\n".join([settings, _stamp(sample.image), truth, str(sample.turned)]).encode()).hexdigest()
     return place / name[:2] / name[:32]
 
 

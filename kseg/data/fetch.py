@@ -5,39 +5,53 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from kseg.data.arrays import Arrays, Streamed, load_packed
+from kseg.data.arrays import Arrays
 from kseg.data.cache import Cached, Source
+from kseg.data.decode import Decoder
 from kseg.data.graph import plain
 
 __all__ = ["Fetch", "fetcher"]
 
-Fetch: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
-"""From a sample's index, an int64 scalar, to the sample, uint8 ``[H, W, 4]``."""
+
+@dataclass(frozen=True)
+class Fetch:
+    """How to get a sample.
+
+    Args:
+        whole: From its index, an int64 scalar, to the sample, uint8 ``[H, W, 4]``.
+        part: From its index, and a function from class ids uint8 ``[h, w]`` to the part that is wanted (top, left,
+            height, width as shares, float32 ``[4]``), to that part, uint8 ``[H, W, 4]``. None where only the whole is
+            at hand.
+    """
+
+    whole: Callable[[tf.Tensor], tf.Tensor]
+    part: Callable[[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]], tf.Tensor] | None = None
 
 
 def fetcher(data: Source) -> Fetch:
-    """The operation that gets a sample."""
+    """The operations that get a sample."""
     if isinstance(data, Arrays):
         return _from_memory(data)
     if isinstance(data, Cached):
         return _from_cache(data)
-    return _from_files(data)
+    decoder = Decoder(data)
+    return Fetch(plain(decoder.whole), plain(decoder.part))
 
 
 def _from_memory(data: Arrays) -> Fetch:
     held = _tensor(data.packed)
 
     @plain
-    def fetch(index: tf.Tensor) -> tf.Tensor:
+    def whole(index: tf.Tensor) -> tf.Tensor:
         return tf.gather(held, index)
 
-    return fetch
+    return Fetch(whole)
 
 
 def _tensor(array: npt.NDArray[np.uint8]) -> tf.Tensor:
@@ -53,21 +67,8 @@ def _from_cache(data: Cached) -> Fetch:
     shape = (*data.size, 4)
 
     @plain
-    def fetch(index: tf.Tensor) -> tf.Tensor:
+    def whole(index: tf.Tensor) -> tf.Tensor:
         content = tf.io.decode_raw(tf.io.read_file(files[index]), tf.uint8)
         return tf.reshape(content[: math.prod(shape)], shape)
 
-    return fetch
-
-
-def _from_files(data: Streamed) -> Fetch:
-    shape = (*data.size, 4)
-
-    def load(index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        return load_packed(data.samples[int(index)], data.labels, data.size)
-
-    @plain
-    def fetch(index: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(tf.numpy_function(load, [index], tf.uint8), shape)
-
-    return fetch
+    return Fetch(whole)

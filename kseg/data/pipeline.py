@@ -80,7 +80,7 @@ def eval_batches(data: Source, *, batch: int) -> tf.data.Dataset:
         Pairs as `train_batches` gives them.
     """
     total = len(data)
-    fetched = tf.data.Dataset.range(total).map(fetcher(data), num_parallel_calls=cores(), deterministic=True)
+    fetched = tf.data.Dataset.range(total).map(fetcher(data).whole, num_parallel_calls=cores(), deterministic=True)
     # Where the last batch is not partial, the graph may know the size of all.
     return _finished(fetched.batch(batch, drop_remainder=total % batch == 0).repeat())
 
@@ -107,11 +107,21 @@ def data_errors() -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        told = re.search(r"\b(?:DataError|ImageError|ConfigError): (.+)", str(error))
-        gone = re.search(r"(\S[^\n]*?); No such file or directory", str(error))
-        if told is None and gone is None:
+        told = _told(str(error))
+        if told is None:
             raise
-        raise DataError(told[1] if told else f"{gone[1]}: no such file" if gone else "") from error
+        raise DataError(told) from error
+
+
+def _told(message: str) -> str | None:
+    """What an error of TensorFlow says about a file, if that is what it is about."""
+    if found := re.search(r"\b(?:DataError|ImageError|ConfigError): (.+)", message):
+        return found[1]
+    if found := re.search(r"(/[^\n]*); No such file or directory", message):
+        return f"{found[1]}: no such file"
+    if re.search(r"Decode(?:AndCrop)?(?:Jpeg|Png|Raw)|ExtractJpegShape", message):
+        return "a file can no longer be decoded: it was changed after it was checked"
+    return None
 
 
 def _finished(packed: tf.data.Dataset) -> tf.data.Dataset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from itertools import groupby
 
 import tensorflow as tf
@@ -18,14 +17,16 @@ from kseg.augment.settings import (
     Jpeg,
     Mosaic,
     Noise,
+    RandomResizedCrop,
     Transform,
 )
+from kseg.data.fetch import Fetch
 from kseg.data.graph import plain
 from kseg.data.transforms.color import gamma_step, linear_step
 from kseg.data.transforms.degrade import blur_step, jpeg_step, noise_step
 from kseg.data.transforms.draws import Draws
 from kseg.data.transforms.erase import cutout_step
-from kseg.data.transforms.geometry import geometric_step
+from kseg.data.transforms.geometry import crop_window, geometric_step, pick_foreground
 from kseg.data.transforms.hook import vary_by_albumentations
 from kseg.data.transforms.mosaic import join_four
 
@@ -62,13 +63,14 @@ def vary(
         Tensors of the same shapes and types; where nothing of the sample is, the image is black and the mask 255.
     """
     packed = pack(tf.convert_to_tensor(image), tf.convert_to_tensor(mask))
-    varied = vary_packed(lambda _: packed, 0, 1, augment, seed=seed, number=number, background=background)
+    fetch = Fetch(lambda _: packed)
+    varied = vary_packed(fetch, 0, 1, augment, seed=seed, number=number, background=background)
     return unpack(varied)
 
 
 @plain
 def vary_packed(
-    fetch: Callable[[tf.Tensor], tf.Tensor],
+    fetch: Fetch,
     index: tf.Tensor | int,
     total: int,
     augment: Augment,
@@ -80,7 +82,7 @@ def vary_packed(
     """Fetch and vary one sample of a data set.
 
     Args:
-        fetch: Gives the packed sample uint8 ``[H, W, 4]`` of an index.
+        fetch: How to get a sample, or a part of it.
         index: Which sample.
         total: How many samples there are.
         augment: What is done.
@@ -89,12 +91,16 @@ def vary_packed(
         background: The class that is no object.
     """
     if augment.albumentations is not None:
-        return vary_by_albumentations(fetch(index), augment.albumentations, seed=seed, number=number)
+        return vary_by_albumentations(fetch.whole(index), augment.albumentations, seed=seed, number=number)
     used = [one for one in augment.transforms if one.chance > 0]
     draws = Draws(seed, number, max([1, *Counter(one.name for one in used).values()]))
     drawn = [(one, draws.row(one.name, _earlier(used, i))) for i, one in enumerate(used)]
-    mosaic = drawn.pop(0) if used and isinstance(used[0], Mosaic) else None
-    packed = _mosaic(fetch, index, total, mosaic) if mosaic else fetch(index)
+    if used and isinstance(used[0], Mosaic):
+        packed = _mosaic(fetch, index, total, drawn.pop(0))
+    elif used and isinstance(used[0], RandomResizedCrop) and fetch.part is not None:
+        packed = _crop(fetch, index, drawn.pop(0), background)
+    else:
+        packed = fetch.whole(index)
     for kind, run in groupby(drawn, key=lambda one: _kind(one[0])):
         packed = _step(kind, list(run), packed, draws, background)
     return packed
@@ -135,13 +141,31 @@ def _single(transform: Transform, row: tf.Tensor, packed: tf.Tensor, draws: Draw
     raise TypeError(f"no operation for {transform.name}")
 
 
-def _mosaic(fetch: Callable[[tf.Tensor], tf.Tensor], index: tf.Tensor | int, total: int, drawn: Drawn) -> tf.Tensor:
+def _mosaic(fetch: Fetch, index: tf.Tensor | int, total: int, drawn: Drawn) -> tf.Tensor:
     """The sample and three others, drawn with replacement; or the sample alone."""
     transform, row = drawn
 
     def join() -> tf.Tensor:
         others = tf.minimum(tf.cast(row[3:6] * total, tf.int32), total - 1)
-        four = [fetch(index), *(fetch(others[i]) for i in range(3))]
+        four = [fetch.whole(index), *(fetch.whole(others[i]) for i in range(3))]
         return join_four(tf.stack(four), row[1:3])
 
-    return tf.cond(row[0] < transform.chance, join, lambda: fetch(index))
+    return tf.cond(row[0] < transform.chance, join, lambda: fetch.whole(index))
+
+
+def _crop(fetch: Fetch, index: tf.Tensor | int, drawn: Drawn, background: int | None) -> tf.Tensor:
+    """A part of the picture as large as it lies in its file; or the whole of it, resized."""
+    transform, row = drawn
+    assert isinstance(transform, RandomResizedCrop)
+    assert fetch.part is not None
+    part, crop = fetch.part, transform
+
+    def choose(ids: tf.Tensor) -> tf.Tensor:
+        focus = None
+        if crop.foreground > 0:
+            wanted = row[5] < crop.foreground
+            at = tf.cond(wanted, lambda: pick_foreground(ids, row[6:8], background), lambda: tf.constant([0.5, 0.5]))
+            focus = (at[0], at[1])
+        return crop_window(crop, row, focus)
+
+    return tf.cond(row[0] < crop.chance, lambda: part(index, choose), lambda: fetch.whole(index))
