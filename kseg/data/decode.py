@@ -1,8 +1,9 @@
 """Decode samples inside TensorFlow's graph, without Python, where their files are plain ones.
 
-Plain are a JPEG in RGB that stands upright, and a mask in a grey PNG of 8 bits. All other files go through `kseg.images`
-and `kseg.data.truth`, one call of Python each. JPEGs are decoded at a half, a quarter or an eighth of their size, which costs less, where that is still twice as
-large as the result: the picture then differs from what `resize_image` makes of it by less than 1 of 255 on average.
+Plain are a JPEG in RGB that stands upright, and a mask in a grey PNG of 8 bits. All other files go through
+`kseg.images` and `kseg.data.truth`, one call of Python each. JPEGs are decoded at a half, a quarter or an eighth of
+their size, which costs less, where that is still twice as large as the result: the picture then differs from what
+`resize_image` makes of it by less than 1 of 255 on average.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Decoder:
         self._known, self._ids = tf.constant(ids >= 0), tf.constant(ids.astype(np.uint8))
 
     def _ways(self, sample: Sample) -> tuple[int, tuple[int, int] | None]:
-        """Where the picture's ratio stands in `_RATIOS`, from 1, or 0 for Python; and the mask's size if it is plain."""
+        """Where the picture's ratio stands in `_RATIOS`, from 1, or 0 for Python; the mask's size if it is plain."""
         try:
             header = image_header(sample.image)
         except DataError:
