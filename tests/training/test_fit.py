@@ -122,13 +122,22 @@ def test_the_same_seed_gives_the_same_training(discs: Path, tmp_path: Path) -> N
     assert other != pytest.approx(losses[0], rel=1e-4)
 
 
-def test_decoding_at_each_use_trains_the_same(discs: Path, tmp_path: Path) -> None:
-    ram, none = (
+def test_every_cache_trains_the_same(discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSEG_CACHE", str(tmp_path / "cache"))
+    ram, *others = (
         fit(config_for(discs, tmp_path / cache, train__epochs=1, train__cache=cache)).rows[0]
-        for cache in ("ram", "none")
+        for cache in ("ram", "disk", "none")
     )
-    assert none["loss"] == pytest.approx(ram["loss"], rel=1e-3)
-    assert none["val_iou"] == pytest.approx(ram["val_iou"], abs=2e-3)
+    assert list((tmp_path / "cache").rglob("*"))
+    for row in others:
+        assert row["loss"] == pytest.approx(ram["loss"], rel=1e-3)
+        assert row["val_iou"] == pytest.approx(ram["val_iou"], abs=2e-3)
+
+
+def test_a_preset_varies_the_training(discs: Path, tmp_path: Path) -> None:
+    result = fit(config_for(discs, tmp_path, train__epochs=1, augment="heavy"))
+    args = yaml.safe_load((result.folder / "args.yaml").read_text())
+    assert args["augment"][1] == {"rotate": {"degrees": 20, "p": 1.0}}
 
 
 def test_patience_ends_a_training_that_gains_nothing(discs: Path, tmp_path: Path) -> None:
@@ -171,8 +180,19 @@ class TestMistakes:
             fit(config_for(discs, tmp_path, train__loss="dise"))
 
     def test_a_quarter_turn_of_a_picture_that_is_not_square(self, discs: Path, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"augment\.rot90: a quarter turn changes the shape"):
-            fit(config_for(discs, tmp_path, train__imgsz=[32, 64], augment__rot90=0.5))
+        with pytest.raises(
+            ConfigError, match=r"augment\.1\.rot90: a quarter turn changes the shape .*use vflip and hflip"
+        ):
+            fit(config_for(discs, tmp_path, train__imgsz=[32, 64], augment=["hflip", "rot90"]))
+
+    def test_albumentations_that_is_not_installed(
+        self, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "albumentations", None)
+        (tmp_path / "a.yaml").touch()
+        with pytest.raises(ConfigError, match=r"augment\.albumentations: albumentations is not installed; pip install"):
+            fit(config_for(discs, tmp_path, augment={"albumentations": str(tmp_path / "a.yaml")}))
+        assert not (tmp_path / "fit").exists()
 
     def test_no_gpu(self, discs: Path, tmp_path: Path) -> None:
         if choose_device("auto").kind == "gpu":
