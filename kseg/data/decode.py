@@ -53,7 +53,7 @@ class Decoder:
         masks = [sample.mask if isinstance(sample.mask, Path) else Path() for sample in data.samples]
         self._masks = tf.constant([bytes(mask) for mask in masks])
         ids = np.full(256, -1, np.int16) if data.labels.is_colored else data.labels.ids(np.arange(256))
-        self._known, self._ids = tf.constant(ids >= 0), tf.constant(ids.astype(np.uint8))
+        self._ids = tf.constant(ids)
 
     def _ways(self, sample: Sample) -> tuple[int, tuple[int, int] | None]:
         """Where the picture's ratio stands in `_RATIOS`, from 1, or 0 for Python; the mask's size if it is plain."""
@@ -129,9 +129,9 @@ class Decoder:
         def decoded() -> tf.Tensor:
             values = tf.io.decode_png(tf.io.read_file(self._masks[index]), channels=1)[..., 0]
             values = tf.cast(values if size is None else self._nearest(values, index), tf.int32)
-            known = tf.reduce_all(tf.gather(self._known, values))
-            # What is wrong with it Python can tell.
-            return tf.cond(known, lambda: tf.gather(self._ids, values), python)
+            ids = tf.gather(self._ids, values)
+            # What is wrong with a value that the labels do not name Python can tell.
+            return tf.cond(tf.reduce_min(ids) >= 0, lambda: tf.cast(ids, tf.uint8), python)
 
         def python() -> tf.Tensor:
             def read(number: npt.NDArray[np.int64]) -> Pixels:

@@ -30,8 +30,10 @@ VOID: Final = (0, 0, 0, IGNORE_INDEX)
 _ONE: Final = 256
 _HALF: Final = 0x0080008000800080
 """Half a unit in each lane, to round."""
-_TOP: Final = -(1 << 24)
-"""The id's byte; the number is signed."""
+_COLORS: Final = 0x0000FFFFFFFFFFFF
+"""All lanes but the id's."""
+_VOID_BYTES: Final = -(1 << 24)
+"""`VOID`, lowest byte first, as a signed number."""
 
 
 def _matrix(rows: Sequence[Any]) -> tf.Tensor:
@@ -228,12 +230,8 @@ def warp(packed: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     x, y = _source(matrix, height, width)
     inner_x, inner_y = tf.clip_by_value(x, 0.0, width - 1.0), tf.clip_by_value(y, 0.0, height - 1.0)
     outside = tf.maximum(tf.abs(x - inner_x), tf.abs(y - inner_y)) > 0.5
-    flat = tf.reshape(tf.bitcast(packed, tf.int32), [-1])
-    nearest = tf.gather(flat, _place(tf.floor(inner_x + 0.5), tf.floor(inner_y + 0.5), width))
     mixed = tf.bitcast(_mix(packed, inner_x, inner_y), tf.int32)
-    both = tf.bitwise.bitwise_or(tf.bitwise.bitwise_and(mixed, ~_TOP), tf.bitwise.bitwise_and(nearest, _TOP))
-    # The bytes of VOID, lowest first.
-    return tf.bitcast(tf.where(outside, tf.constant(_TOP), both), tf.uint8)
+    return tf.bitcast(tf.where(outside, tf.constant(_VOID_BYTES), mixed), tf.uint8)
 
 
 def _source(matrix: tf.Tensor, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -250,12 +248,8 @@ def _source(matrix: tf.Tensor, height: int, width: int) -> tuple[tf.Tensor, tf.T
     return line(matrix[0]), line(matrix[1])
 
 
-def _place(x: tf.Tensor, y: tf.Tensor, width: int) -> tf.Tensor:
-    return tf.cast(y, tf.int32) * width + tf.cast(x, tf.int32)
-
-
 def _mix(packed: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """The weighted mean of four pixels each, for all four bytes at once: uint8 ``[H, W, 4]``."""
+    """The weighted mean of four pixels, with the id of the nearest: uint8 ``[H, W, 4]``."""
     width = int(packed.shape[1])
     # Four lanes of 16 bits in one number: a weighted sum of bytes stays below 256 × 256. A row and a pixel more, since
     # the last pixel's neighbours, whose weight is 0, have to be somewhere.
@@ -263,9 +257,13 @@ def _mix(packed: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     left, top = tf.floor(x), tf.floor(y)
     across, down = (x - left) * _ONE, (y - top) * _ONE
     both = tf.floor(across * down / _ONE)
-    at = _place(left, top, width)
-    total = tf.constant(_HALF, tf.int64)
-    weights = ((0, _ONE - across - down + both), (1, across - both), (width, down - both), (width + 1, both))
-    for offset, weight in weights:
-        total += tf.gather(lanes, at + offset) * tf.cast(weight, tf.int64)
-    return tf.cast(tf.bitwise.right_shift(tf.bitcast(total, tf.uint16), 8), tf.uint8)
+    at = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    corners = [tf.gather(lanes, at + offset) for offset in (0, 1, width, width + 1)]
+    weights = (_ONE - across - down + both, across - both, down - both, both)
+    total = tf.add_n([corner * tf.cast(weight, tf.int64) for corner, weight in zip(corners, weights, strict=True)])
+    right, lower = across >= _ONE / 2, down >= _ONE / 2
+    nearest = tf.where(lower, tf.where(right, corners[3], corners[2]), tf.where(right, corners[1], corners[0]))
+    joined = tf.bitwise.bitwise_or(
+        tf.bitwise.bitwise_and(total + _HALF, _COLORS), tf.bitwise.bitwise_and(nearest, ~_COLORS) * _ONE
+    )
+    return tf.cast(tf.bitwise.right_shift(tf.bitcast(joined, tf.uint16), 8), tf.uint8)
