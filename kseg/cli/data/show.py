@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -26,7 +27,8 @@ __all__ = ["command"]
     help="Show each sample as it is and N times as training varies it, at the network's size.",
 )  # fmt: skip
 def command(
-    target: Path, classes: str | None, settings: tuple[str, ...], out: Path, split: str, count: int,
+    target: Path, classes: str | None, settings: tuple[str, ...], out: Path,
+    split: Literal["train", "val", "test", "all"], count: int,
     shows: str | None, seed: int, augmented: int | None,
 ) -> None:  # fmt: skip
     """Draw a contact sheet: images with their masks over them, and a legend.

@@ -42,7 +42,9 @@ def pack(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 
 def unpack(packed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """What `pack` took."""
-    return packed[..., :3], packed[..., 3]
+    # The id is the highest byte of a pixel's four.
+    ids = tf.bitwise.right_shift(tf.bitcast(packed, tf.uint32), 24)
+    return packed[..., :3], tf.cast(ids, tf.uint8)
 
 
 @plain
