@@ -3,7 +3,7 @@
 Plain are a JPEG in RGB that stands upright, and a mask in a grey PNG of 8 bits. All other files go through
 `kseg.images` and `kseg.data.truth`, one call of Python each. JPEGs are decoded at a half, a quarter or an eighth of
 their size, which costs less, where that is still twice as large as the result: the picture then differs from what
-`resize_image` makes of it by less than 1 of 255 on average.
+`resize_image` makes of it, on pets at 80×80 by 0.8 of 255 on average and by 2.6 at most on a picture's average.
 """
 
 from __future__ import annotations
