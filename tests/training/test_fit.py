@@ -284,6 +284,7 @@ def test_too_little_memory_names_what_would_need_less(
 
 def test_a_stop_between_steps_saves_the_moment(discs: Path, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
+
     class Impatient(Listener):
         def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
             if (epoch, step) == (2, 2):
