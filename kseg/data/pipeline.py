@@ -19,7 +19,7 @@ import tensorflow as tf
 from kseg.augment import Augment
 from kseg.data.cache import Source
 from kseg.data.fetch import fetcher
-from kseg.data.graph import plain
+from kseg.data.graph import compiled, plain
 from kseg.data.order import batch_samples, numbered_samples, shares
 from kseg.data.parallel import cores
 from kseg.data.transforms import unpack, vary_packed
@@ -125,7 +125,7 @@ def _told(message: str) -> str | None:
 
 
 def _finished(packed: tf.data.Dataset) -> tf.data.Dataset:
-    @plain
+    @compiled
     def as_float(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images, masks = unpack(batch)
         return tf.cast(images, tf.float32), masks

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import log, pi
 from typing import Final
 
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kseg.augment.settings import Brightness, Contrast, Gamma, Hue, Saturation, Transform
+from kseg.data.graph import compiled
 
 __all__ = ["gamma_step", "linear_step"]
 
@@ -30,18 +32,32 @@ def linear_step(group: Sequence[tuple[Transform, tf.Tensor]], packed: tf.Tensor)
         packed: uint8 ``[H, W, 4]``.
     """
 
-    def recolor() -> tf.Tensor:
-        pixels = tf.reshape(tf.cast(packed, tf.float32), (-1, 4))
-        needed = any(isinstance(one, Contrast) for one, _ in group)
-        mean = tf.reduce_mean(pixels, axis=0)[:3] if needed else tf.zeros(3)
-        matrix, offset = _compose(group, mean)
-        # The id is a fourth colour that stays: products with 0 and 1 are exact.
-        whole = tf.pad(matrix, [[0, 1], [0, 1]]) + tf.constant(np.diag([0, 0, 0, 1]), tf.float32)
-        mixed = tf.matmul(pixels, whole, transpose_b=True) + tf.pad(offset, [[0, 1]])
-        return tf.reshape(_bytes(mixed), tf.shape(packed))
+    transforms = tuple(transform for transform, _ in group)
+    rows = tf.stack([draws for _, draws in group])
+    done = tf.reduce_any(rows[:, 0] < tf.constant([one.chance for one in transforms]))
+    return tf.cond(done, lambda: _recolor(transforms)(packed, rows), lambda: packed)
 
-    done = tf.reduce_any(tf.stack([draws[0] < one.chance for one, draws in group]))
-    return tf.ensure_shape(tf.cond(done, recolor, lambda: packed), packed.shape)
+
+@lru_cache(maxsize=32)
+def _recolor(transforms: tuple[Transform, ...]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A run of linear transforms as one function of a packed sample and their random numbers."""
+
+    @compiled
+    def recolor(packed: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        pixels = tf.bitcast(packed, tf.int32)
+        # Through int32, since XLA turns no unsigned numbers into floats at speed.
+        colors = [tf.cast(tf.bitwise.bitwise_and(tf.bitwise.right_shift(pixels, 8 * i), 255), tf.float32) for i in range(3)]
+        needed = any(isinstance(one, Contrast) for one in transforms)
+        mean = tf.stack([tf.reduce_mean(color) for color in colors]) if needed else tf.zeros(3)
+        matrix, offset = _compose([(one, rows[i]) for i, one in enumerate(transforms)], mean)
+        joined = tf.bitwise.bitwise_and(pixels, -1 << 24)
+        for i in range(3):
+            mixed = matrix[i, 0] * colors[0] + matrix[i, 1] * colors[1] + matrix[i, 2] * colors[2] + offset[i]
+            level = tf.cast(tf.clip_by_value(mixed + 0.5, 0.0, 255.0), tf.int32)
+            joined = tf.bitwise.bitwise_or(joined, tf.bitwise.left_shift(level, 8 * i))
+        return tf.bitcast(joined, tf.uint8)
+
+    return recolor
 
 
 def _bytes(values: tf.Tensor) -> tf.Tensor:

@@ -10,6 +10,7 @@ travel as one number, which is faster than ImageProjectiveTransformV3, and the s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import log, pi
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import tensorflow as tf
 
 from kseg.augment import settings
 from kseg.augment.settings import Transform
+from kseg.data.graph import compiled
 from kseg.labels import IGNORE_INDEX
 
 __all__ = ["VOID", "crop_window", "geometric_step", "pick_foreground", "warp"]
@@ -118,7 +120,7 @@ def crop_window(transform: settings.RandomResizedCrop, draws: tf.Tensor, focus: 
     return tf.stack([top, left, height, width])
 
 
-def window_matrix(window: tf.Tensor, size: Size) -> tf.Tensor:
+def _window_matrix(window: tf.Tensor, size: Size) -> tf.Tensor:
     """The matrix that fills the result with a window of the sample."""
     top, left, height, width = tf.unstack(window)
     x, y = left * size[1] + 0.5 * width - 0.5, top * size[0] + 0.5 * height - 0.5
@@ -166,19 +168,49 @@ def geometric_step(
         packed: uint8 ``[H, W, 4]``.
         background: For crops about objects.
     """
-    if all(isinstance(one, (settings.Hflip, settings.Vflip)) for one, _ in group):
+    transforms = tuple(transform for transform, _ in group)
+    if all(isinstance(one, (settings.Hflip, settings.Vflip)) for one in transforms):
         return _flip(group, packed)
-    total, done = tf.eye(3), tf.constant(False)
-    size = _size(packed)
-    for transform, draws in group:
-        on = draws[0] < transform.chance
-        if isinstance(transform, settings.RandomResizedCrop):
-            matrix = _crop(transform, draws, packed, total, on, background)
-        else:
-            matrix = _MATRICES[type(transform)](transform, draws, size)
-        total = tf.where(on, tf.matmul(total, matrix), total)
-        done |= on
-    return tf.cond(done, lambda: warp(packed, total), lambda: packed)
+    rows = tf.stack([draws for _, draws in group])
+    done = tf.reduce_any(rows[:, 0] < tf.constant([one.chance for one in transforms]))
+    points = tf.stack([_point(one, draws, packed, background) for one, draws in group])
+    return tf.cond(done, lambda: _resample(transforms)(packed, rows, points), lambda: packed)
+
+
+def _point(transform: Transform, draws: tf.Tensor, packed: tf.Tensor, background: int | None) -> tf.Tensor:
+    """What a crop should show, ``(x, y)`` as shares; the middle where it does not matter."""
+    middle = tf.constant([0.5, 0.5])
+    if not isinstance(transform, settings.RandomResizedCrop) or transform.foreground == 0:
+        return middle
+    wanted = (draws[0] < transform.chance) & (draws[5] < transform.foreground)
+    return tf.cond(wanted, lambda: pick_foreground(_ids(packed), draws[6:8], background), lambda: middle)
+
+
+@lru_cache(maxsize=32)
+def _resample(transforms: tuple[Transform, ...]) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A run of transforms as one function of a packed sample, their random numbers and the crops' points."""
+
+    @compiled
+    def resample(packed: tf.Tensor, rows: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
+        total, size = tf.eye(3), _size(packed)
+        for i, transform in enumerate(transforms):
+            if isinstance(transform, settings.RandomResizedCrop):
+                focus = _moved(points[i], total, size) if transform.foreground > 0 else None
+                matrix = _window_matrix(crop_window(transform, rows[i], focus), size)
+            else:
+                matrix = _MATRICES[type(transform)](transform, rows[i], size)
+            total = tf.where(rows[i, 0] < transform.chance, tf.matmul(total, matrix), total)
+        return warp(packed, total)
+
+    return resample
+
+
+def _moved(point: tf.Tensor, before: tf.Tensor, size: Size) -> Point:
+    """Where a point of the sample, as shares, lies after the transforms before."""
+    x, y = point[0] * size[1] - 0.5 - before[0, 2], point[1] * size[0] - 0.5 - before[1, 2]
+    (a, b), (c, d) = (tf.unstack(row) for row in tf.unstack(before[:2, :2]))
+    scale = a * d - b * c
+    return ((d * x - b * y) / scale + 0.5) / size[1], ((a * y - c * x) / scale + 0.5) / size[0]
 
 
 def _flip(group: Sequence[tuple[Transform, tf.Tensor]], packed: tf.Tensor) -> tf.Tensor:
@@ -186,30 +218,6 @@ def _flip(group: Sequence[tuple[Transform, tf.Tensor]], packed: tf.Tensor) -> tf
         axis = 1 if isinstance(transform, settings.Hflip) else 0
         packed = tf.cond(draws[0] < transform.chance, lambda p=packed, a=axis: tf.reverse(p, [a]), lambda p=packed: p)
     return packed
-
-
-def _crop(
-    transform: settings.RandomResizedCrop,
-    draws: tf.Tensor,
-    packed: tf.Tensor,
-    before: tf.Tensor,
-    on: tf.Tensor,
-    background: int | None,
-) -> tf.Tensor:
-    size = _size(packed)
-    focus = None
-    if transform.foreground > 0:
-
-        def look() -> tf.Tensor:
-            """The pixel stands in the sample, the crop in what the transforms before make of it."""
-            x, y = tf.unstack(pick_foreground(packed[..., 3], draws[6:8], background))
-            at = tf.stack([x * size[1] - 0.5, y * size[0] - 0.5, 1.0])
-            moved = tf.linalg.matvec(tf.linalg.inv(before), at)
-            return (moved[:2] + 0.5) / tf.constant([size[1], size[0]], tf.float32)
-
-        wanted = on & (draws[5] < transform.foreground)
-        focus = tuple(tf.unstack(tf.cond(wanted, look, lambda: tf.constant([0.5, 0.5]))))
-    return window_matrix(crop_window(transform, draws, focus), size)
 
 
 def _size(packed: tf.Tensor) -> Size:
@@ -226,58 +234,17 @@ def warp(packed: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     Returns:
         The same shape. A pixel farther than half a pixel from the sample's outermost centres is `VOID`.
     """
-    upright = (matrix[0, 1] == 0.0) & (matrix[1, 0] == 0.0)
-    return tf.cond(upright, lambda: _along_axes(packed, matrix), lambda: _anywhere(packed, matrix))
-
-
-def _along_axes(packed: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
-    """Where rows stay rows: first rows, then columns are mixed, at a third of the cost."""
-    height, width = _size(packed)
-    lines = _source(matrix, height, width)
-    columns, rows = _Line(lines[0][0, :], width), _Line(lines[1][:, 0], height)
-    pixels = tf.cast(packed, tf.float32)
-    mixed = columns.mix(rows.mix(pixels, axis=0), axis=1)
-    ids = columns.nearest(rows.nearest(_ids(packed), axis=0), axis=1)
-    # As rounded as the weighted sum of four is: a half goes up.
-    colors = tf.bitwise.bitwise_and(tf.bitcast(tf.cast(mixed + 0.5, tf.uint8), tf.int32), ~_VOID_BYTES)
-    joined = tf.bitwise.bitwise_or(colors, tf.bitwise.left_shift(tf.cast(ids, tf.int32), 24))
-    outside = rows.outside[:, tf.newaxis] | columns.outside
-    return tf.bitcast(tf.where(outside, tf.constant(_VOID_BYTES), joined), tf.uint8)
-
-
-def _ids(packed: tf.Tensor) -> tf.Tensor:
-    """The highest byte of each pixel: uint8 ``[H, W]``."""
-    return tf.cast(tf.bitwise.right_shift(tf.bitcast(packed, tf.uint32), 24), tf.uint8)
-
-
-class _Line:
-    """Positions along one axis, in whole 1/256 pixels: float32 ``[N]``; and how many pixels the sample has there."""
-
-    def __init__(self, places: tf.Tensor, length: int) -> None:
-        inner = tf.clip_by_value(places, 0.0, length - 1.0)
-        self.outside = tf.abs(places - inner) > 0.5
-        first = tf.floor(inner)
-        self._share = inner - first
-        self._first = tf.cast(first, tf.int32)
-        self._second = tf.minimum(self._first + 1, length - 1)
-        self._nearest = tf.where(self._share >= 0.5, self._second, self._first)
-
-    def mix(self, pixels: tf.Tensor, *, axis: int) -> tf.Tensor:
-        share = tf.reshape(self._share, (-1, 1, 1) if axis == 0 else (1, -1, 1))
-        first, second = (tf.gather(pixels, places, axis=axis) for places in (self._first, self._second))
-        return first + (second - first) * share
-
-    def nearest(self, ids: tf.Tensor, *, axis: int) -> tf.Tensor:
-        return tf.gather(ids, self._nearest, axis=axis)
-
-
-def _anywhere(packed: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     height, width = _size(packed)
     x, y = _source(matrix, height, width)
     inner_x, inner_y = tf.clip_by_value(x, 0.0, width - 1.0), tf.clip_by_value(y, 0.0, height - 1.0)
     outside = tf.maximum(tf.abs(x - inner_x), tf.abs(y - inner_y)) > 0.5
     mixed = tf.bitcast(_mix(packed, inner_x, inner_y), tf.int32)
     return tf.bitcast(tf.where(outside, tf.constant(_VOID_BYTES), mixed), tf.uint8)
+
+
+def _ids(packed: tf.Tensor) -> tf.Tensor:
+    """The highest byte of each pixel: uint8 ``[H, W]``."""
+    return tf.cast(tf.bitwise.right_shift(tf.bitcast(packed, tf.uint32), 24), tf.uint8)
 
 
 def _source(matrix: tf.Tensor, height: int, width: int) -> tuple[tf.Tensor, tf.Tensor]:
