@@ -17,7 +17,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kseg.data.arrays import Streamed
-from kseg.data.graph import plain
+from kseg.data.graph import compiled, plain
+from kseg.data.packed import join
 from kseg.data.parallel import parallel_map
 from kseg.data.samples import Sample
 from kseg.data.truth import read_truth
@@ -31,6 +32,8 @@ Window: TypeAlias = tf.Tensor
 """Top, left, height and width as shares of the picture, float32 ``[4]``."""
 
 _RATIOS: Final = (1, 2, 4, 8)
+_SAME: Final = np.arange(256, dtype=np.int16)
+"""The class ids of a mask that holds class ids."""
 _GRAY_PNG: Final = (8, 0)
 """Bit depth and colour type in a PNG's header."""
 
@@ -76,8 +79,16 @@ class Decoder:
 
     def whole(self, index: tf.Tensor) -> tf.Tensor:
         """A sample: uint8 ``[H, W, 4]``."""
+        size = self._data.size
         image = tf.switch_case(self._ratios[index], self._branches(index))
-        return self._joined(image, self._truth(index, self._data.size))
+        values, table = tf.cond(
+            self._gray[index],
+            lambda: (self._nearest(self._values(index), index), self._ids),
+            lambda: (self._truth_by_python(index, size), _SAME),
+        )
+        packed, known = _joined(image, tf.ensure_shape(values, size), table)
+        # What is wrong with a value that the labels do not name Python can tell.
+        return tf.cond(known, lambda: packed, lambda: _joined(image, self._truth_by_python(index, size), _SAME)[0])
 
     def part(self, index: tf.Tensor, choose: Callable[[tf.Tensor], Window]) -> tf.Tensor:
         """A part of a sample, cut out of the picture at its full size: uint8 ``[H, W, 4]``.
@@ -86,7 +97,7 @@ class Decoder:
             index: Which sample.
             choose: Says which part, from the mask's class ids uint8 ``[h, w]``.
         """
-        ids = self._truth(index, None)
+        ids = self._truth(index)
         window = choose(ids)
 
         def cut() -> tuple[tf.Tensor, Window]:
@@ -101,19 +112,17 @@ class Decoder:
             shape = tf.shape(image)[:2]
             box = _box(window, shape)
             image = tf.ensure_shape(tf.numpy_function(self._cut, [image, box], tf.uint8), (*self._data.size, 3))
-            return image, _shares(box, shape)
+            return tf.cast(image, tf.float32), _shares(box, shape)
 
         image, exact = tf.cond(self._ratios[index] > 0, cut, read)
-        return self._joined(image, _sampled(ids, exact, self._data.size))
-
-    def _joined(self, image: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(tf.concat([image, ids[..., tf.newaxis]], axis=-1), (*self._data.size, 4))
+        return _joined(image, _sampled(ids, exact, self._data.size), _SAME)[0]
 
     def _branches(self, index: tf.Tensor) -> list[Callable[[], tf.Tensor]]:
         size = self._data.size
 
         def python() -> tf.Tensor:
-            return tf.ensure_shape(tf.numpy_function(self._resized_by_python, [index], tf.uint8), (*size, 3))
+            image = tf.numpy_function(self._resized_by_python, [index], tf.uint8)
+            return tf.cast(tf.ensure_shape(image, (*size, 3)), tf.float32)
 
         @plain
         def at(ratio: int) -> tf.Tensor:
@@ -123,23 +132,27 @@ class Decoder:
 
         return [python, *(lambda by=by: at(by) for by in _RATIOS)]
 
-    def _truth(self, index: tf.Tensor, size: tuple[int, int] | None) -> tf.Tensor:
-        """Class ids uint8 ``[h, w]``, resized to ``size`` if any is given."""
+    def _truth(self, index: tf.Tensor) -> tf.Tensor:
+        """Class ids at the mask's own size, uint8 ``[h, w]``."""
 
         def decoded() -> tf.Tensor:
-            values = tf.io.decode_png(tf.io.read_file(self._masks[index]), channels=1)[..., 0]
-            values = tf.cast(values if size is None else self._nearest(values, index), tf.int32)
-            ids = tf.gather(self._ids, values)
-            # What is wrong with a value that the labels do not name Python can tell.
-            return tf.cond(tf.reduce_min(ids) >= 0, lambda: tf.cast(ids, tf.uint8), python)
+            ids = tf.gather(self._ids, tf.cast(self._values(index), tf.int32))
+            known = tf.reduce_min(ids) >= 0
+            return tf.cond(known, lambda: tf.cast(ids, tf.uint8), lambda: self._truth_by_python(index, None))
 
-        def python() -> tf.Tensor:
-            def read(number: npt.NDArray[np.int64]) -> Pixels:
-                return read_truth(self._data.samples[int(number)], self._data.labels, size)
+        return tf.cond(self._gray[index], decoded, lambda: self._truth_by_python(index, None))
 
-            return tf.ensure_shape(tf.numpy_function(read, [index], tf.uint8), (None, None))
+    def _values(self, index: tf.Tensor) -> tf.Tensor:
+        """A plain mask's own values, uint8 ``[h, w]``."""
+        return tf.io.decode_png(tf.io.read_file(self._masks[index]), channels=1)[..., 0]
 
-        return tf.cond(self._gray[index], decoded, python)
+    def _truth_by_python(self, index: tf.Tensor, size: tuple[int, int] | None) -> tf.Tensor:
+        """Class ids uint8 ``[h, w]``, resized to ``size`` if any is given."""
+
+        def read(number: npt.NDArray[np.int64]) -> Pixels:
+            return read_truth(self._data.samples[int(number)], self._data.labels, size)
+
+        return tf.ensure_shape(tf.numpy_function(read, [index], tf.uint8), size or (None, None))
 
     def _nearest(self, values: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
         return tf.gather(tf.gather(values, self._rows.of(index)), self._columns.of(index), axis=1)
@@ -201,7 +214,7 @@ def _shares(box: tf.Tensor, shape: tf.Tensor) -> Window:
 
 
 def _resized(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """As `kseg.images.resize_image`: averaging where it shrinks, bilinear where it grows."""
+    """As `kseg.images.resize_image`, but for its rounding: averaging where it shrinks, bilinear where it grows."""
     smaller = tf.minimum(tf.shape(image)[:2], size)
     mean = tf.raw_ops.ResizeArea(images=image[tf.newaxis], size=smaller)
     grown = tf.cond(
@@ -209,7 +222,23 @@ def _resized(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
         lambda: mean,
         lambda: tf.raw_ops.ResizeBilinear(images=mean, size=size, half_pixel_centers=True),
     )
-    return tf.ensure_shape(tf.cast(grown[0] + 0.5, tf.uint8), (*size, 3))
+    return tf.ensure_shape(grown[0], (*size, 3))
+
+
+@compiled
+def _joined(image: tf.Tensor, values: tf.Tensor, table: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pack a sample.
+
+    Args:
+        image: RGB float32 ``[H, W, 3]`` in 0..255.
+        values: A mask's values uint8 ``[H, W]``.
+        table: The class id of each value, int16 ``[256]``; -1 for values without one.
+
+    Returns:
+        The sample uint8 ``[H, W, 4]``, and whether all values had a class.
+    """
+    ids = tf.cast(tf.gather(table, tf.cast(values, tf.int32)), tf.int32)
+    return join(*tf.unstack(tf.cast(image + 0.5, tf.int32), axis=-1), ids), tf.reduce_min(ids) >= 0
 
 
 def _sampled(ids: tf.Tensor, window: Window, size: tuple[int, int]) -> tf.Tensor:

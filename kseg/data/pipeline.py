@@ -21,8 +21,9 @@ from kseg.data.cache import Source
 from kseg.data.fetch import fetcher
 from kseg.data.graph import compiled, plain
 from kseg.data.order import batch_samples, numbered_samples, shares
+from kseg.data.packed import unpack
 from kseg.data.parallel import cores
-from kseg.data.transforms import unpack, vary_packed
+from kseg.data.transforms import vary_packed
 from kseg.errors import DataError
 
 __all__ = ["batch_samples", "collect_apart", "data_errors", "eval_batches", "train_batches"]

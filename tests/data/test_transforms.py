@@ -11,8 +11,7 @@ import pytest
 import tensorflow as tf
 
 from kseg.augment import TRANSFORMS, parse
-from kseg.data.transforms import pack, vary
-from kseg.data.transforms.geometry import warp
+from kseg.data.transforms import vary
 from kseg.labels import IGNORE_INDEX
 
 Sample = tuple[np.ndarray, np.ndarray]
@@ -345,14 +344,3 @@ class TestMosaic:
             assert 9 <= down[0] <= 30
             assert 14 <= across[0] <= 45
         assert len(centres) > 5
-
-
-def test_both_ways_to_resample_agree(noise: Sample) -> None:
-    """Rows that stay rows are resampled along the axes, all others pixel by pixel: a tiny turn tells them apart."""
-    packed = pack(*noise)
-    for step, x, y in ((0.8, 2.3, -1.7), (1.3, -4.0, 3.5), (-1.0, 39.0, 0.0)):
-        upright = tf.constant([[step, 0, x], [0, abs(step), y], [0, 0, 1]], tf.float32)
-        turned = upright + tf.constant([[0, 1e-6, 0], [0, 0, 0], [0, 0, 0]], tf.float32)
-        one, other = (warp(packed, matrix).numpy().astype(int) for matrix in (upright, turned))
-        np.testing.assert_array_equal(one[..., 3], other[..., 3])
-        assert np.abs(one - other).max() <= 2  # of 255: the one rounds its weights to 1/256

@@ -9,6 +9,6 @@
 What happens to a sample depends on the seed and on the sample's number in the training alone.
 """
 
-from kseg.data.transforms.apply import pack, unpack, vary, vary_packed
+from kseg.data.transforms.apply import vary, vary_packed
 
-__all__ = ["pack", "unpack", "vary", "vary_packed"]
+__all__ = ["vary", "vary_packed"]

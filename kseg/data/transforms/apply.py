@@ -22,6 +22,7 @@ from kseg.augment.settings import (
 )
 from kseg.data.fetch import Fetch
 from kseg.data.graph import plain
+from kseg.data.packed import pack, unpack
 from kseg.data.transforms.color import gamma_step, linear_step
 from kseg.data.transforms.degrade import blur_step, jpeg_step, noise_step
 from kseg.data.transforms.draws import Draws
@@ -30,21 +31,9 @@ from kseg.data.transforms.geometry import crop_window, geometric_step, pick_fore
 from kseg.data.transforms.hook import vary_by_albumentations
 from kseg.data.transforms.mosaic import join_four
 
-__all__ = ["pack", "unpack", "vary", "vary_packed"]
+__all__ = ["vary", "vary_packed"]
 
 Drawn = tuple[Transform, tf.Tensor]
-
-
-def pack(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """A picture uint8 ``[..., H, W, 3]`` and its class ids uint8 ``[..., H, W]`` as one uint8 ``[..., H, W, 4]``."""
-    return tf.concat([image, mask[..., tf.newaxis]], axis=-1)
-
-
-def unpack(packed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """What `pack` took."""
-    # The id is the highest byte of a pixel's four.
-    ids = tf.bitwise.right_shift(tf.bitcast(packed, tf.uint32), 24)
-    return packed[..., :3], tf.cast(ids, tf.uint8)
 
 
 @plain

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kseg.augment.settings import Brightness, Contrast, Gamma, Hue, Saturation, Transform
 from kseg.data.graph import compiled
+from kseg.data.packed import join, masked, shifted
 
 __all__ = ["gamma_step", "linear_step"]
 
@@ -45,17 +46,13 @@ def _recolor(transforms: tuple[Transform, ...]) -> Callable[[tf.Tensor, tf.Tenso
     @compiled
     def recolor(packed: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         pixels = tf.bitcast(packed, tf.int32)
-        # Through int32, since XLA turns no unsigned numbers into floats at speed.
-        colors = [tf.cast(tf.bitwise.bitwise_and(tf.bitwise.right_shift(pixels, 8 * i), 255), tf.float32) for i in range(3)]
+        colors = [tf.cast(masked(shifted(pixels, 8 * i), 255), tf.float32) for i in range(3)]
         needed = any(isinstance(one, Contrast) for one in transforms)
         mean = tf.stack([tf.reduce_mean(color) for color in colors]) if needed else tf.zeros(3)
         matrix, offset = _compose([(one, rows[i]) for i, one in enumerate(transforms)], mean)
-        joined = tf.bitwise.bitwise_and(pixels, -1 << 24)
-        for i in range(3):
-            mixed = matrix[i, 0] * colors[0] + matrix[i, 1] * colors[1] + matrix[i, 2] * colors[2] + offset[i]
-            level = tf.cast(tf.clip_by_value(mixed + 0.5, 0.0, 255.0), tf.int32)
-            joined = tf.bitwise.bitwise_or(joined, tf.bitwise.left_shift(level, 8 * i))
-        return tf.bitcast(joined, tf.uint8)
+        mixed = [tf.reduce_sum([matrix[i, k] * colors[k] for k in range(3)], 0) + offset[i] for i in range(3)]
+        levels = [tf.cast(tf.clip_by_value(one + 0.5, 0.0, 255.0), tf.int32) for one in mixed]
+        return join(*levels, shifted(pixels, 24))
 
     return recolor
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from kseg.augment.settings import Cutout
+from kseg.data.packed import VOID
 from kseg.data.transforms.draws import NOISE, Draws, stateless_key
-from kseg.data.transforms.geometry import VOID
 
 __all__ = ["cutout_step"]
 
