@@ -14,6 +14,7 @@ from typing import Any
 from kseg.errors import OutputError
 
 __all__ = [
+    "cache_folder",
     "make_folder",
     "new_folder",
     "require_new",
@@ -24,6 +25,13 @@ __all__ = [
     "write_json",
     "write_text",
 ]
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: ``$KSEG_CACHE``, else ``$XDG_CACHE_HOME/kseg``, else ``~/.cache/kseg``."""
+    if named := os.environ.get("KSEG_CACHE"):
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kseg"
 
 
 @contextmanager

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from kseg.errors import OutputError
-from kseg.files import make_folder, new_folder, safe_child, same_file, write_aside, write_bytes, write_json
+from kseg.files import (
+    cache_folder,
+    make_folder,
+    new_folder,
+    safe_child,
+    same_file,
+    write_aside,
+    write_bytes,
+    write_json,
+)
 from tests.limits import files_up_to
 
 
@@ -84,3 +93,14 @@ def test_a_read_only_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "touch", refuse)
     with pytest.raises(OutputError, match="cannot be written; found Permission denied; choose another folder"):
         make_folder(tmp_path)
+
+
+def test_where_caches_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("KSEG_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache_folder() == Path("/home/me/.cache/kseg")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert cache_folder() == Path("/x/kseg")
+    monkeypatch.setenv("KSEG_CACHE", "~/there")
+    assert cache_folder() == Path("/home/me/there")

@@ -17,7 +17,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 import uuid
 import zlib
@@ -31,11 +30,11 @@ from kseg.data.objects import Objects
 from kseg.data.parallel import Progress, parallel_map
 from kseg.data.samples import Sample
 from kseg.errors import DataError, OutputError
-from kseg.files import make_folder
+from kseg.files import cache_folder, make_folder
 from kseg.images import printable
 from kseg.labels import LabelMap
 
-__all__ = ["Cached", "Source", "cache_folder", "fill_cache"]
+__all__ = ["Cached", "Source", "fill_cache"]
 
 _FORMAT: Final = 1
 """To be raised when decoding or resizing changes."""
@@ -60,13 +59,6 @@ class Cached:
 
 Source: TypeAlias = Arrays | Cached | Streamed
 """Where training samples come from."""
-
-
-def cache_folder() -> Path:
-    """Where samples are cached unless told otherwise."""
-    if named := os.environ.get("KSEG_CACHE"):
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kseg"
 
 
 def fill_cache(

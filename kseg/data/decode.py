@@ -238,7 +238,7 @@ def _joined(image: tf.Tensor, values: tf.Tensor, table: tf.Tensor) -> tuple[tf.T
         The sample uint8 ``[H, W, 4]``, and whether all values had a class.
     """
     ids = tf.cast(tf.gather(table, tf.cast(values, tf.int32)), tf.int32)
-    return join(*tf.unstack(tf.cast(image + 0.5, tf.int32), axis=-1), ids), tf.reduce_min(ids) >= 0
+    return join(tf.unstack(tf.cast(image + 0.5, tf.int32), axis=-1), ids), tf.reduce_min(ids) >= 0
 
 
 def _sampled(ids: tf.Tensor, window: Window, size: tuple[int, int]) -> tf.Tensor:

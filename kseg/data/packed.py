@@ -5,6 +5,7 @@ A pixel's four bytes are also one int32, lowest byte first, which is how its par
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import tensorflow as tf
@@ -35,8 +36,9 @@ def ids_of(packed: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.bitwise.right_shift(tf.bitcast(packed, tf.uint32), 24), tf.uint8)
 
 
-def join(red: tf.Tensor, green: tf.Tensor, blue: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """Four int32 ``[..., H, W]`` in 0..255 as packed samples."""
+def join(colors: Sequence[tf.Tensor], ids: tf.Tensor) -> tf.Tensor:
+    """Red, green, blue and the class ids, each int32 ``[..., H, W]`` in 0..255, as packed samples."""
+    red, green, blue = colors
     low = tf.bitwise.bitwise_or(red, tf.bitwise.left_shift(green, 8))
     high = tf.bitwise.bitwise_or(tf.bitwise.left_shift(blue, 16), tf.bitwise.left_shift(ids, 24))
     return tf.bitcast(tf.bitwise.bitwise_or(low, high), tf.uint8)

@@ -106,17 +106,6 @@ def test_a_full_disk_is_told_with_a_way_out(dataset: Dataset, tmp_path: Path, mo
         fill(dataset, tmp_path / "d")
 
 
-def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    monkeypatch.delenv("KSEG_CACHE", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert cache.cache_folder() == Path("/home/me/.cache/kseg")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert cache.cache_folder() == Path("/x/kseg")
-    monkeypatch.setenv("KSEG_CACHE", "~/there")
-    assert cache.cache_folder() == Path("/home/me/there")
-
-
 SLOWLY = """
 import sys, time
 from pathlib import Path

@@ -20,7 +20,7 @@ from typing import Any, Final
 from kseg.data.readers.base import Listing, Source
 from kseg.data.samples import Sample, SplitName
 from kseg.errors import ConfigError, DataError, some
-from kseg.files import make_folder, write_bytes
+from kseg.files import cache_folder, make_folder, write_bytes
 
 __all__ = ["read"]
 
@@ -143,14 +143,9 @@ def _slice(builder: Any, part: str) -> tuple[str, int, int]:
 # --- the cache --------------------------------------------------------------------------------------------------------
 
 
-def _cache() -> Path:
-    own, shared = os.environ.get("KSEG_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else (Path(shared) if shared else Path.home() / ".cache") / "kseg"
-
-
 def _cached(builder: Any, split: str, features: list[str]) -> list[Sample]:
     """The examples of a split, written where they are not yet."""
-    folder = _cache() / "tfds" / builder.info.full_name.replace("/", "-") / "-".join(features) / split
+    folder = cache_folder() / "tfds" / builder.info.full_name.replace("/", "-") / "-".join(features) / split
     count = builder.info.splits[split].num_examples
     pairs = _files(folder, count)
     if len(pairs) < count:

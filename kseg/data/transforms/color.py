@@ -52,7 +52,7 @@ def _recolor(transforms: tuple[Transform, ...]) -> Callable[[tf.Tensor, tf.Tenso
         matrix, offset = _compose([(one, rows[i]) for i, one in enumerate(transforms)], mean)
         mixed = [tf.reduce_sum([matrix[i, k] * colors[k] for k in range(3)], 0) + offset[i] for i in range(3)]
         levels = [tf.cast(tf.clip_by_value(one + 0.5, 0.0, 255.0), tf.int32) for one in mixed]
-        return join(*levels, shifted(pixels, 24))
+        return join(levels, shifted(pixels, 24))
 
     return recolor
 
