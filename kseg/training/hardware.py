@@ -23,6 +23,9 @@ PACKAGES: Final = ("kseg", "tensorflow", "keras", "jax", "numpy", "opencv-python
 _TENSOR_CORES: Final = (7, 0)
 """Compute capability from which on float16 matrix units exist (Volta); bfloat16 came with 8.0 (Ampere)."""
 
+_BFLOAT16_FLAGS: Final = frozenset({"amx_bf16", "avx512_bf16"})
+"""What Linux calls the units: of matrices (Intel from Sapphire Rapids on), of vectors (AMD from Zen 4 on)."""
+
 
 @dataclass(frozen=True)
 class Device:
@@ -86,7 +89,7 @@ def _no_gpu(device: DeviceName) -> Device:
 def choose_precision(precision: str, device: Device) -> str:
     """Keras' dtype policy: mixed where the hardware gains by it, if ``precision`` is ``auto``.
 
-    A CPU gains only with bfloat16 matrix units (AMX): elsewhere bfloat16 is emulated and slower.
+    A CPU gains only where it multiplies bfloat16 itself: elsewhere bfloat16 is emulated and slower.
     """
     if precision != "auto":
         return precision
@@ -95,7 +98,7 @@ def choose_precision(precision: str, device: Device) -> str:
         if capability >= (8, 0):
             return "mixed_bfloat16"
         return "mixed_float16" if capability >= _TENSOR_CORES else "float32"
-    return "mixed_bfloat16" if "amx_bf16" in _cpu_flags() else "float32"
+    return "mixed_bfloat16" if _BFLOAT16_FLAGS & _cpu_flags() else "float32"
 
 
 def _cpuinfo(key: str) -> str:

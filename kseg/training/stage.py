@@ -26,6 +26,7 @@ from kseg.files import write_json, write_text
 from kseg.losses.functions import SegmentationLoss
 from kseg.metrics.training import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model, load_model
+from kseg.models.fused import fuse_batch_norm
 from kseg.training.balance import describe_weights
 from kseg.training.callbacks import (
     Checkpoints,
@@ -100,7 +101,8 @@ def _train_data(config: Config, prepared: Prepared) -> Any:
 def compile_network(config: Config, prepared: Prepared, precision: str) -> keras.Model:
     """The network as it is trained: ending in logits, with loss, metrics and optimiser."""
     labels = prepared.dataset.labels
-    model = build_model(prepared.spec, logits=True, weights=config.model.weights, precision=precision)
+    plain = build_model(prepared.spec, logits=True, weights=config.model.weights, precision=precision)
+    model = fuse_batch_norm(plain)
     optimizer = keras.optimizers.AdamW(_schedule(config, prepared.steps), weight_decay=config.train.weight_decay)
     # A decayed shift or scale only biases the output (Loshchilov & Hutter leave them out in their code too).
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
