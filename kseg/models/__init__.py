@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kseg.models.specs import ENCODERS, NetworkSpec
+from kseg.models.specs import NetworkSpec
+from kseg.models.tables import ENCODERS
 
 if TYPE_CHECKING:
     from kseg.models.build import build_model

@@ -1,17 +1,84 @@
-"""The pieces that networks are built from."""
+"""The pieces that networks are built from. Each takes a tensor and a name, and gives a tensor."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import keras
 
-from kseg.models.specs import Norm, Upsampling
+from kseg.models.specs import NetworkSpec
+from kseg.models.tables import Activation, Block, Norm, Upsampling
 
-__all__ = ["BATCH_NORM_MOMENTUM", "conv_block", "conv_norm_relu", "upsample"]
+__all__ = ["BATCH_NORM_MOMENTUM", "Style", "attention_gate", "block", "conv", "upsample"]
 
 BATCH_NORM_MOMENTUM = 0.9
 """Keras' default of 0.99 needs hundreds of steps: a short training would be scored with stale statistics."""
 
 GROUPS = 8
+
+
+@dataclass(frozen=True)
+class Style:
+    """What all blocks of a network have in common."""
+
+    norm: Norm
+    block: Block
+    activation: Activation
+    upsampling: Upsampling = "transpose"
+
+    @classmethod
+    def of(cls, spec: NetworkSpec) -> Style:
+        """A network's."""
+        return cls(spec.parts_norm, spec.parts_block, spec.activation, spec.upsampling)
+
+
+def conv(
+    x: keras.KerasTensor,
+    width: int,
+    style: Style,
+    name: str,
+    *,
+    size: int = 3,
+    rate: int = 1,
+    separable: bool = False,
+    active: bool = True,
+) -> keras.KerasTensor:
+    """A convolution that keeps the size, its normalisation and, unless it is not ``active``, its activation.
+
+    Args:
+        x: ``[B, H, W, C]``.
+        width: Channels of the result.
+        style: The network's.
+        name: Of the layers.
+        size: Side of the kernel.
+        rate: Distance of the kernel's taps (atrous convolution).
+        separable: Depthwise, then pointwise.
+        active: With the activation.
+    """
+    if separable:
+        x = keras.layers.DepthwiseConv2D(
+            size, padding="same", dilation_rate=rate, use_bias=False, depthwise_initializer="he_normal",
+            name=f"{name}_depthwise",
+        )(x)  # fmt: skip
+        size, rate = 1, 1
+    x = keras.layers.Conv2D(
+        width,
+        size,
+        padding="same",
+        dilation_rate=rate,
+        use_bias=style.norm == "none",  # the normalisation has a shift of its own
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    x = _normalise(x, style.norm, name)
+    return activate(x, style, name) if active else x
+
+
+def activate(x: keras.KerasTensor, style: Style, name: str) -> keras.KerasTensor:
+    """The network's activation."""
+    if style.activation == "relu":
+        return keras.layers.ReLU(name=f"{name}_relu")(x)
+    return keras.layers.Activation(style.activation, name=f"{name}_{style.activation}")(x)
 
 
 def _normalise(x: keras.KerasTensor, norm: Norm, name: str) -> keras.KerasTensor:
@@ -26,29 +93,41 @@ def _normalise(x: keras.KerasTensor, norm: Norm, name: str) -> keras.KerasTensor
     return x
 
 
-def conv_norm_relu(x: keras.KerasTensor, width: int, *, norm: Norm, name: str) -> keras.KerasTensor:
-    """3×3 convolution, normalisation, ReLU; keeps the size."""
-    x = keras.layers.Conv2D(
-        width,
-        3,
-        padding="same",
-        use_bias=norm == "none",  # the normalisation has a shift of its own
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(_normalise(x, norm, name))
+def block(x: keras.KerasTensor, width: int, style: Style, name: str) -> keras.KerasTensor:
+    """The U-Net's block, two 3×3 convolutions; around a shortcut, or depthwise-separable, if that is the style."""
+    separable = style.block == "separable"
+    if style.block != "residual":
+        x = conv(x, width, style, f"{name}_1", separable=separable)
+        return conv(x, width, style, f"{name}_2", separable=separable)
+    inner = conv(x, width, style, f"{name}_1")
+    inner = conv(inner, width, style, f"{name}_2", active=False)
+    shortcut = x if x.shape[-1] == width else conv(x, width, style, f"{name}_shortcut", size=1, active=False)
+    return activate(keras.layers.Add(name=f"{name}_add")([shortcut, inner]), style, name)
 
 
-def conv_block(x: keras.KerasTensor, width: int, *, norm: Norm, name: str) -> keras.KerasTensor:
-    """The U-Net's block: two 3×3 convolutions, each with normalisation and ReLU."""
-    x = conv_norm_relu(x, width, norm=norm, name=f"{name}_1")
-    return conv_norm_relu(x, width, norm=norm, name=f"{name}_2")
-
-
-def upsample(x: keras.KerasTensor, width: int, *, how: Upsampling, name: str) -> keras.KerasTensor:
+def upsample(x: keras.KerasTensor, width: int, style: Style, name: str) -> keras.KerasTensor:
     """Twice the height and width, ``width`` channels."""
-    if how == "transpose":
+    if style.upsampling == "transpose":
         return keras.layers.Conv2DTranspose(width, 2, strides=2, kernel_initializer="he_normal", name=f"{name}_up")(x)
-    x = keras.layers.UpSampling2D(2, interpolation=how, name=f"{name}_up")(x)
+    x = keras.layers.UpSampling2D(2, interpolation=style.upsampling, name=f"{name}_up")(x)
     # A 1×1 convolution before the block would blur nothing and cost less, but 2×2 mirrors the transposed one.
     return keras.layers.Conv2D(width, 2, padding="same", kernel_initializer="he_normal", name=f"{name}_up_conv")(x)
+
+
+def attention_gate(skip: keras.KerasTensor, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """The skip, each position weighted in 0..1 by what skip and decoder say of it (Oktay et al. 2018).
+
+    ``skip · σ(ψ(relu(θ skip + φ x)))`` with 1×1 convolutions, https://arxiv.org/abs/1804.03999; here both have the same
+    size, since ``x`` is what was scaled up.
+
+    Args:
+        skip: ``[B, H, W, C]``.
+        x: ``[B, H, W, D]``.
+        name: Of the layers.
+    """
+    inner = max(1, skip.shape[-1] // 2)
+    theta = keras.layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_theta")(skip)
+    phi = keras.layers.Conv2D(inner, 1, name=f"{name}_phi")(x)
+    both = keras.layers.ReLU(name=f"{name}_gate_relu")(keras.layers.Add(name=f"{name}_gate_add")([theta, phi]))
+    weight = keras.layers.Conv2D(1, 1, activation="sigmoid", name=f"{name}_psi")(both)
+    return keras.layers.Multiply(name=f"{name}_gated")([skip, weight])

@@ -29,7 +29,7 @@ from kseg.data.albumentations import load_pipeline
 from kseg.errors import ConfigError, DataError
 from kseg.losses import parse_loss
 from kseg.models import ENCODERS, NetworkSpec
-from kseg.models.specs import PerChannel
+from kseg.models.tables import PerChannel
 from kseg.training.balance import draw_weights, loss_weights
 from kseg.training.reporter import Reporter
 

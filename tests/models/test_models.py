@@ -15,7 +15,7 @@ import tensorflow as tf
 from kseg.card import ModelCard, append_card
 from kseg.errors import ArtifactError, ConfigError, OutputError, UnknownNameError, UsageError
 from kseg.labels import LabelMap
-from kseg.models import NetworkSpec, build_model, load_model, save_model
+from kseg.models import ENCODERS, NetworkSpec, build_model, load_model, save_model
 from tests.limits import files_up_to
 
 SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 8), "channels": 1}
@@ -32,8 +32,32 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "softmax": {"channels": 3, "decoder_widths": (8, 4)},
     "unit": {"normalization": "unit"},
     "dataset": {"normalization": "dataset", **PIXELS},
-    "mobilenetv2": {"encoder": "mobilenetv2", "widths": None, "size": (32, 64), "decoder_widths": (8, 8, 4, 4, 4)},
-}
+    "sigmoid": {"channels": 3, "head": "sigmoid"},
+    "residual": {"encoder": "residual"},
+    "residual decoder": {"block": "residual", "norm": "batch"},
+    "separable": {"block": "separable", "norm": "batch"},
+    "no bottleneck": {"bottleneck": "none"},
+    "attention": {"bottleneck": "attention", "heads": 2},
+    "aspp": {"bottleneck": "aspp", "norm": "batch"},
+    "gates": {"attention_gates": True},
+    "u-net++": {"arch": "unetplusplus"},
+    "u-net++ with gates": {"arch": "unetplusplus", "attention_gates": True, "widths": (4, 4, 8)},
+    "deeplabv3+": {"arch": "deeplabv3plus", "widths": (4, 4, 8), "decoder_widths": (8,), "block": "separable"},
+    **{
+        name: {"encoder": name, "widths": None, "size": (32, 64), "decoder_widths": (8, 8, 4, 4, 4)}
+        for name, encoder in ENCODERS.items()
+        if encoder.fixed
+    },
+    "mobilenetv2 u-net++": {
+        "encoder": "mobilenetv2", "widths": None, "size": (64, 32), "arch": "unetplusplus", "decoder_widths": (4,) * 5,
+    },
+    "mit_b0 u-net++": {
+        "encoder": "mit_b0", "widths": None, "size": (32, 32), "arch": "unetplusplus", "decoder_widths": (4,) * 5,
+    },
+    "mobilenetv2 deeplabv3+": {
+        "encoder": "mobilenetv2", "widths": None, "size": (64, 32), "arch": "deeplabv3plus", "decoder_widths": (8,),
+    },
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +83,7 @@ class TestEveryNetwork:
         assert scores.min() >= 0
         assert scores.max() <= 1
         if spec.channels > 1:
-            np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)
+            assert np.allclose(scores.sum(-1), 1, rtol=1e-5) == (spec.head == "softmax")
 
     def test_the_saved_network_is_the_trained_one(self, name: str, tmp_path: Path) -> None:
         """Trained in mixed precision on logits; saved in float32, ending in the activation; loaded elsewhere."""
@@ -212,7 +236,7 @@ def test_real_imagenet_weights_are_taken() -> None:
         pytest.skip("needs real weights: set KSEG_WEIGHTS")
     path = next(Path(folder).glob("mobilenet_v2*no_top.h5"))
     spec = NetworkSpec(size=(64, 64), channels=1, encoder="mobilenetv2")
-    kernel = build_model(spec, weights=path).get_layer("Conv1").kernel
+    kernel = build_model(spec, weights=path).get_layer("encoder_Conv1").kernel
     reference = keras.applications.MobileNetV2(input_shape=(96, 96, 3), include_top=False, weights=str(path))
     np.testing.assert_array_equal(kernel, reference.get_layer("Conv1").kernel)
 

@@ -1,0 +1,81 @@
+"""Decoders: features by stride → features at the image's size, or at a stride from which scores are scaled up.
+
+Contract: ``decode(x, features, spec)`` takes the bottleneck's result at ``spec.stride`` and the encoder's features,
+stride → ``[B, H / stride, W / stride, C]``; a stride that the encoder does not have is a step without a skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import keras
+
+from kseg.models.blocks import Style, attention_gate, block, conv, upsample
+from kseg.models.specs import NetworkSpec
+
+__all__ = ["DECODERS"]
+
+Features = Mapping[int, keras.KerasTensor]
+_DETAIL_WIDTH: Final = 48
+
+
+def _joined(x: keras.KerasTensor, skips: list[keras.KerasTensor], spec: NetworkSpec, name: str) -> keras.KerasTensor:
+    """Skips and what was scaled up, side by side."""
+    if not skips:
+        return x
+    if spec.attention_gates:
+        skips = [attention_gate(skip, x, f"{name}_{i}") for i, skip in enumerate(skips)]
+    return keras.layers.Concatenate(name=f"{name}_skip")([*skips, x])
+
+
+def unet(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> keras.KerasTensor:
+    """Step up to the image's size, joining the skip of each stride (Ronneberger et al. 2015)."""
+    style, stride = Style.of(spec), spec.stride
+    for level, width in enumerate(spec.up_widths):
+        stride //= 2
+        name = f"decoder{level}"
+        x = upsample(x, width, style, name)
+        skips = [features[stride]] if stride in features else []
+        x = block(_joined(x, skips, spec, name), width, style, name)
+    return x
+
+
+def unetplusplus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> keras.KerasTensor:
+    """U-Net++ (Zhou et al. 2018): between encoder and decoder every stride has nodes that refine its features.
+
+    Node ``(stride, j)`` joins all earlier nodes of its stride with the node ``(2 · stride, j - 1)`` scaled up.
+    """
+    style = Style.of(spec)
+    strides = [spec.stride >> step for step in range(1, len(spec.up_widths) + 1)]
+    widths = dict(zip(strides, spec.up_widths, strict=True))
+    nodes = {stride: [features[stride]] if stride in features else [] for stride in strides}
+    nodes[spec.stride] = [x]
+    for rank in range(1, len(strides) + 1):
+        # The coarsest stride is complete after one node, the finest after as many as there are steps.
+        for stride in strides[rank - 1 :]:
+            below = nodes[2 * stride]
+            if len(below) < rank:
+                continue  # the stride below has no features of its own yet
+            name = f"node{stride}_{rank}"
+            up = upsample(below[rank - 1], widths[stride], style, name)
+            nodes[stride].append(block(_joined(up, list(nodes[stride]), spec, name), widths[stride], style, name))
+    return nodes[strides[-1]][-1]
+
+
+def deeplabv3plus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> keras.KerasTensor:
+    """DeepLabV3+ (Chen et al. 2018): scale up to stride 4 at once, join its features there, refine.
+
+    The encoder keeps its strides; the paper spreads its last convolutions instead, which costs four times the work.
+    """
+    style, (width,) = Style.of(spec), spec.up_widths
+    x = keras.layers.UpSampling2D(spec.stride // 4, interpolation="bilinear", name="decoder_up")(x)
+    detail = conv(features[4], _DETAIL_WIDTH, style, "decoder_detail", size=1)
+    return block(keras.layers.Concatenate(name="decoder_skip")([detail, x]), width, style, "decoder")
+
+
+DECODERS: Final[dict[str, Callable[[keras.KerasTensor, Features, NetworkSpec], keras.KerasTensor]]] = {
+    "unet": unet,
+    "unetplusplus": unetplusplus,
+    "deeplabv3plus": deeplabv3plus,
+}

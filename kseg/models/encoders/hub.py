@@ -1,0 +1,118 @@
+"""KerasHub's backbones (https://github.com/keras-team/keras-hub), as timm has the same networks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import keras
+
+from kseg.errors import ArtifactError, ConfigError
+from kseg.models.encoders.contract import Encoded
+
+__all__ = ["NAMES", "backbone", "features"]
+
+
+def _resnet(blocks: list[int], kind: str) -> dict[str, Any]:
+    return {
+        "input_conv_filters": [64], "input_conv_kernel_sizes": [7], "stackwise_num_filters": [64, 128, 256, 512],
+        "stackwise_num_blocks": blocks, "stackwise_num_strides": [1, 2, 2, 2], "block_type": kind,
+    }  # fmt: skip
+
+
+def _vgg(convolutions: list[int]) -> dict[str, Any]:
+    return {"stackwise_num_repeats": convolutions, "stackwise_num_filters": [64, 128, 256, 512, 512]}
+
+
+def _efficientnet(squeeze: float, activation: str) -> dict[str, Any]:
+    return {
+        "stackwise_width_coefficients": [1.0] * 7, "stackwise_depth_coefficients": [1.0] * 7,
+        "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3], "stackwise_num_repeats": [1, 2, 2, 3, 3, 4, 1],
+        "stackwise_input_filters": [32, 16, 24, 40, 80, 112, 192],
+        "stackwise_output_filters": [16, 24, 40, 80, 112, 192, 320],
+        "stackwise_expansion_ratios": [1, 6, 6, 6, 6, 6, 6], "stackwise_strides": [1, 2, 2, 2, 1, 2, 1],
+        "stackwise_squeeze_and_excite_ratios": [squeeze] * 7, "stackwise_block_types": ["v1"] * 7,
+        "activation": activation, "min_depth": None, "use_depth_divisor_as_min_depth": True,
+        "cap_round_filter_decrease": True, "dropout": 0,
+    }  # fmt: skip
+
+
+_BACKBONES: Final[dict[str, tuple[str, dict[str, Any], str]]] = {
+    # Class, structure, and the preset that holds ImageNet weights
+    "resnet18": ("ResNetBackbone", _resnet([2, 2, 2, 2], "basic_block"), "resnet_18_imagenet"),
+    "resnet34": ("ResNetBackbone", _resnet([3, 4, 6, 3], "basic_block"), "hf://timm/resnet34.a1_in1k"),
+    "resnet50": ("ResNetBackbone", _resnet([3, 4, 6, 3], "bottleneck_block"), "resnet_50_imagenet"),
+    "vgg11": ("VGGBackbone", _vgg([1, 1, 2, 2, 2]), "vgg_11_imagenet"),
+    "vgg16": ("VGGBackbone", _vgg([2, 2, 3, 3, 3]), "vgg_16_imagenet"),
+    "efficientnet_lite0": ("EfficientNetBackbone", _efficientnet(0, "relu6"), "efficientnet_lite0_ra_imagenet"),
+    "efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish"), "efficientnet_b0_ra_imagenet"),
+}
+NAMES: Final = tuple(_BACKBONES)
+
+
+def _library() -> Any:
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise ConfigError(
+            "this encoder is KerasHub's, which is not installed", where="model.encoder",
+            remedy="pip install 'kseg[hub]', or choose --encoder mobilenetv2",
+        ) from error  # fmt: skip
+    return keras_hub
+
+
+def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> keras.Model:
+    """Build a backbone for images of a shape, with weights if any are named.
+
+    Args:
+        name: The encoder.
+        shape: Height, width and 3.
+        weights: ``imagenet``, a preset or handle of KerasHub (``hf://timm/resnet34.a1_in1k``), a folder that holds such
+            a one, or None.
+
+    Raises:
+        ConfigError: KerasHub is missing.
+        ArtifactError: The weights cannot be loaded, or are another network's.
+    """
+    library = _library()
+    kind, structure, preset = _BACKBONES[name]
+    size_key = "input_shape" if kind == "EfficientNetBackbone" else "image_shape"
+    model: keras.Model = getattr(library.models, kind)(**structure, **{size_key: shape})
+    if weights is None:
+        return model
+    handle = preset if weights == "imagenet" else weights
+    try:
+        pretrained = getattr(library.models, kind).from_preset(handle)
+    except (ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
+        raise _unloadable(weights, str(error)) from error
+    given, wanted = ([tuple(w.shape) for w in one.weights] for one in (pretrained, model))
+    if given != wanted:
+        raise _unloadable(weights, f"the weights of another network: {len(given)} arrays for {len(wanted)}")
+    model.set_weights(pretrained.get_weights())
+    return model
+
+
+def _unloadable(weights: str, why: str) -> ArtifactError:
+    return ArtifactError(
+        "the encoder's weights cannot be loaded", where="model.weights",
+        expected="imagenet, or a handle or folder that KerasHub reads",
+        found=f"{weights} ({' '.join(why.split())[:200]})",
+    )  # fmt: skip
+
+
+def features(name: str, model: Any) -> Encoded:
+    """A backbone's features by stride.
+
+    ResNets: 2 (the first convolution), 4, 8, 16, 32. VGGs: 1, 2, 4, 8, 16 (before each pooling), 32 (after the last).
+    EfficientNets: 2, 4, 8, 16, 32.
+    """
+    if name.startswith("vgg"):
+        last = [max(n for n in _names(model) if n.startswith(f"block{i}_conv")) for i in range(1, 6)]
+        return {**{2**i: model.get_layer(layer).output for i, layer in enumerate(last)}, 32: model.output}
+    levels = list(model.pyramid_outputs.values())
+    strides = [32 >> step for step in range(len(levels))][::-1]
+    found = dict(zip(strides, levels, strict=True))
+    return {2: model.get_layer("conv1_relu").output, **found} if name.startswith("resnet") else found
+
+
+def _names(model: keras.Model) -> list[str]:
+    return [str(layer.name) for layer in model.layers]

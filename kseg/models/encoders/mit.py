@@ -1,0 +1,90 @@
+"""MiT-B0, the encoder of SegFormer (Xie et al. 2021, https://arxiv.org/abs/2105.15203), of Keras' own layers.
+
+KerasHub has the network too, but its layers cannot be loaded again once they are part of another one, and take square
+images alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import keras
+
+from kseg.models.encoders.contract import PREFIX, Encoded
+from kseg.models.specs import NetworkSpec
+
+__all__ = ["mit"]
+
+
+class _Stage(NamedTuple):
+    """Channels, attention heads, how much shorter keys and values are per side, and the patches."""
+
+    width: int
+    heads: int
+    reduction: int
+    patch: int
+    stride: int
+
+
+_STAGES: Final = (_Stage(32, 1, 8, 7, 4), _Stage(64, 2, 4, 3, 2), _Stage(160, 5, 2, 3, 2), _Stage(256, 8, 1, 3, 2))
+_DEPTH: Final = 2
+_DROP_PATH: Final = 0.1
+"""The share of samples that skip the deepest block in training; earlier ones in proportion."""
+_EPSILON: Final = 1e-5
+_BLOCK_EPSILON: Final = 1e-6
+
+
+def mit(x: keras.KerasTensor, spec: NetworkSpec) -> Encoded:
+    """Features at strides 4, 8, 16 and 32."""
+    del spec
+    features: Encoded = {}
+    stride = 1
+    for number, stage in enumerate(_STAGES):
+        name = f"{PREFIX}{number}"
+        x = keras.layers.ZeroPadding2D(stage.patch // 2, name=f"{name}_pad")(x)
+        x = keras.layers.Conv2D(stage.width, stage.patch, strides=stage.stride, name=f"{name}_patches")(x)
+        x = keras.layers.LayerNormalization(epsilon=_EPSILON, name=f"{name}_patches_norm")(x)
+        for depth in range(_DEPTH):
+            share = (number * _DEPTH + depth) / (len(_STAGES) * _DEPTH - 1)
+            x = _block(x, stage, _DROP_PATH * share, f"{name}_{depth}")
+        x = keras.layers.LayerNormalization(epsilon=_EPSILON, name=f"{name}_norm")(x)
+        stride *= stage.stride
+        features[stride] = x
+    return features
+
+
+def _block(x: keras.KerasTensor, stage: _Stage, drop: float, name: str) -> keras.KerasTensor:
+    known = keras.layers.LayerNormalization(epsilon=_BLOCK_EPSILON, name=f"{name}_norm1")(x)
+    x = _add(x, _attention(known, stage, name), drop, f"{name}_attention")
+    known = keras.layers.LayerNormalization(epsilon=_BLOCK_EPSILON, name=f"{name}_norm2")(x)
+    return _add(x, _mix(known, stage.width, name), drop, f"{name}_mix")
+
+
+def _add(x: keras.KerasTensor, branch: keras.KerasTensor, drop: float, name: str) -> keras.KerasTensor:
+    if drop:
+        # Stochastic depth (https://arxiv.org/abs/1603.09382): the branch of a sample is dropped as a whole.
+        branch = keras.layers.Dropout(drop, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(branch)
+    return keras.layers.Add(name=f"{name}_add")([x, branch])
+
+
+def _attention(x: keras.KerasTensor, stage: _Stage, name: str) -> keras.KerasTensor:
+    """Self-attention whose keys and values are of patches of ``reduction`` × ``reduction`` positions."""
+    _, height, width, channels = x.shape
+    source = x
+    if stage.reduction > 1:
+        source = keras.layers.Conv2D(channels, stage.reduction, strides=stage.reduction, name=f"{name}_reduce")(x)
+        source = keras.layers.LayerNormalization(epsilon=_EPSILON, name=f"{name}_reduce_norm")(source)
+    queries = keras.layers.Reshape((height * width, channels), name=f"{name}_queries")(x)
+    keys = keras.layers.Reshape((source.shape[1] * source.shape[2], channels), name=f"{name}_keys")(source)
+    attention = keras.layers.MultiHeadAttention(
+        stage.heads, channels // stage.heads, flash_attention=False, name=f"{name}_attention"
+    )
+    return keras.layers.Reshape((height, width, channels), name=f"{name}_map")(attention(queries, keys))
+
+
+def _mix(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+    """Two dense layers with a depthwise convolution between them, which tells positions apart."""
+    x = keras.layers.Dense(4 * width, name=f"{name}_mix1")(x)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", name=f"{name}_mix_depthwise")(x)
+    x = keras.layers.Activation("gelu", name=f"{name}_mix_gelu")(x)
+    return keras.layers.Dense(width, name=f"{name}_mix2")(x)
