@@ -32,6 +32,7 @@ from kseg.config.fields import (
     Share,
     Size,
     SomeText,
+    StrictBool,
     Width,
 )
 
@@ -41,9 +42,12 @@ __all__ = ["Config", "ModelConfig", "RunConfig", "TrainConfig"]
 class ModelConfig(Section):
     """The network."""
 
-    arch: SomeText = Field("unet", description="The architecture.")
+    arch: SomeText = Field("unet", description="How features become masks: unet, unetplusplus or deeplabv3plus.")
     encoder: SomeText = Field(
-        "plain", description="What the network sees with: plain, or one with pretrained weights, as mobilenetv2."
+        "plain",
+        description="What the network sees with: plain or residual, of any widths; or mobilenetv2, mobilenetv3_small, "
+        "mobilenetv3_large, mit_b0, and with the extra hub resnet18, resnet34, resnet50, vgg11, vgg16, "
+        "efficientnet_lite0, efficientnet_b0.",
     )
     widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
         None, description="Channels at each level of the encoder, finest first. Null: the encoder's own."
@@ -52,16 +56,36 @@ class ModelConfig(Section):
         None, description="Levels of the encoder, each twice as wide as the one before, where no widths are given."
     )
     decoder_widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
-        None, description="Channels at each level of the decoder, coarsest first. Null: the encoder's mirrored."
+        None,
+        description="Channels at each level of the decoder, coarsest first; one number with deeplabv3plus. Null: the "
+        "encoder's mirrored.",
     )
-    norm: Literal["none", "batch", "group", "layer"] = Field(
-        "none", description="The normalisation after each convolution."
+    block: Literal["standard", "residual", "separable"] | None = Field(
+        None,
+        description="What blocks are made of: two convolutions, the same around a shortcut, or two depthwise-separable "
+        "ones. Null: residual with encoder residual, else standard.",
     )
+    norm: Literal["none", "batch", "group", "layer"] | None = Field(
+        None,
+        description="The normalisation after each convolution. Null: none with the encoders plain and VGG, else batch.",
+    )
+    bottleneck: Literal["none", "conv", "attention", "aspp"] | None = Field(
+        None,
+        description="What stands between encoder and decoder: nothing, a block, self-attention over all positions, or "
+        "atrous convolutions side by side. Null: conv with the encoders plain and residual, aspp with deeplabv3plus, "
+        "else none.",
+    )
+    heads: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(4, description="Heads of the self-attention.")
+    attention_gates: StrictBool = Field(False, description="Whether the decoder weighs what skips bring it.")
     dropout: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = Field(
         0.0, description="The share of channels dropped at the bottleneck in training."
     )
     upsampling: Literal["transpose", "bilinear", "nearest"] = Field(
         "transpose", description="How the decoder doubles its size."
+    )
+    head: Literal["softmax", "sigmoid"] = Field(
+        "softmax",
+        description="With three classes or more: whether they compete for each pixel, or each is decided by itself.",
     )
     normalization: Literal["unit", "symmetric", "imagenet", "dataset"] | None = Field(
         None,
@@ -83,8 +107,17 @@ class TrainConfig(Section):
     batch: Annotated[int, Field(strict=True, ge=1, le=65536)] = Field(8, description="Samples in one step.")
     lr: Factor = Field(1e-3, description="The learning rate at its highest.")
     weight_decay: Share = Field(1e-4, description="AdamW's decay of the weights; 0 turns it off.")
-    schedule: Literal["constant", "cosine"] = Field(
-        "cosine", description="How the learning rate goes down over the epochs."
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+        "cosine",
+        description="How the learning rate goes over the epochs: not at all, down after a short rise, or up for three "
+        "tenths and down.",
+    )
+    encoder_trainable: StrictBool | Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
+        True, description="Whether the encoder learns; a number: only after so many epochs."
+    )
+    encoder_lr: Factor = Field(1.0, description="What the learning rate of the encoder is multiplied by.")
+    freeze_batch_norm: StrictBool = Field(
+        False, description="Whether the encoder's batch normalisation keeps the statistics that it came with."
     )
     loss: SomeText = Field(
         "cross_entropy", description="The loss by name, or a sum of losses, as 'cross_entropy + 0.5*dice'."

@@ -93,7 +93,12 @@ def network_spec(config: Config, channels: int, report: DatasetReport | None = N
         widths=tuple(model.widths) if model.widths else None,
         depth=model.depth,
         decoder_widths=tuple(model.decoder_widths) if model.decoder_widths else None,
+        block=model.block,
         norm=model.norm,
+        bottleneck=model.bottleneck,
+        heads=model.heads,
+        attention_gates=model.attention_gates,
+        head=model.head,
         dropout=model.dropout,
         upsampling=model.upsampling,
         normalization=model.normalization,
@@ -127,6 +132,7 @@ def prepare(config: Config, reporter: Reporter) -> Prepared:
     """
     parse_loss(config.train.loss)
     network_spec(config, channels=1)  # a wrong name or size is told before the data are read
+    _check_freezing(config)
     dataset = find_dataset(**config.data.model_dump())
     train, val = dataset.samples("train"), dataset.samples("val")
     _check_batch(config.train.batch, len(train))
@@ -163,6 +169,15 @@ def _augment(config: Config) -> Augment:
     if augment.albumentations is not None:
         load_pipeline(augment.albumentations)  # what is wrong with it is told before training
     return augment
+
+
+def _check_freezing(config: Config) -> None:
+    if config.model.weights is None and config.train.encoder_trainable is not True:
+        raise ConfigError(
+            "the encoder has no pretrained weights, so what is frozen would be random",
+            where="train.encoder_trainable", expected="true without model.weights",
+            found=str(config.train.encoder_trainable).lower(), remedy="set model.weights",
+        )  # fmt: skip
 
 
 def _check_batch(batch: int, images: int) -> None:

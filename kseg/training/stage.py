@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,8 +36,10 @@ from kseg.training.callbacks import (
     mode_of,
     stop_signals,
 )
+from kseg.training.finetune import freeze, thaw_callbacks
 from kseg.training.folder import RunFolder
 from kseg.training.hardware import Device, choose_device, choose_precision, describe_environment
+from kseg.training.optimizer import make_optimizer
 from kseg.training.pictures import MAX_ROWS, draw_results, draw_train_batch, draw_validation
 from kseg.training.prepare import Prepared
 from kseg.training.reporter import EpochRow, FitResult, Reporter
@@ -46,9 +47,6 @@ from kseg.training.reporter import EpochRow, FitResult, Reporter
 __all__ = ["compile_network", "train"]
 
 _log = logging.getLogger("kseg")
-
-WARMUP_SHARE = 0.05
-WARMUP_STEPS = 100
 
 
 def train(config: Config, prepared: Prepared, reporter: Reporter) -> FitResult:
@@ -103,9 +101,11 @@ def compile_network(config: Config, prepared: Prepared, precision: str) -> keras
     labels = prepared.dataset.labels
     plain = build_model(prepared.spec, logits=True, weights=config.model.weights, precision=precision)
     model = fuse_batch_norm(plain)
-    optimizer = keras.optimizers.AdamW(_schedule(config, prepared.steps), weight_decay=config.train.weight_decay)
-    # A decayed shift or scale only biases the output (Loshchilov & Hutter leave them out in their code too).
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer = make_optimizer(config.train, model, prepared.steps)
+    # Variables that first appear inside the compiled step make TensorFlow trace it twice; those of a frozen encoder
+    # may come later.
+    optimizer.build(model.trainable_variables)
+    freeze(model, config.train)
     model.compile(
         optimizer=optimizer,
         loss=SegmentationLoss(config.train.loss, class_weights=prepared.class_weights),
@@ -113,23 +113,7 @@ def compile_network(config: Config, prepared: Prepared, precision: str) -> keras
         # XLA on the CPU trains these networks at two thirds of the rate; JAX knows nothing else.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
-    # Variables that first appear inside the compiled step make TensorFlow trace it twice.
-    model.optimizer.build(model.trainable_variables)
     return model
-
-
-def _schedule(config: Config, steps: int) -> Any:
-    train = config.train
-    if train.schedule == "constant":
-        return train.lr
-    total = train.epochs * steps
-    warmup = min(WARMUP_STEPS, math.ceil(WARMUP_SHARE * total))
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=train.lr / 10,
-        decay_steps=max(total - warmup, 1),
-        warmup_target=train.lr,
-        warmup_steps=warmup,
-    )
 
 
 def _card(config: Config, prepared: Prepared, name: str) -> ModelCard:
@@ -176,7 +160,7 @@ def _train(
     reporter.started(folder.path, facts)
     begin = time.perf_counter()
     with stop_signals() as requested:
-        callbacks = [guard, StopAtStep(requested), checkpoints, journal, *early]
+        callbacks = [*thaw_callbacks(config.train), guard, StopAtStep(requested), checkpoints, journal, *early]
         try:
             _loop(model, config, prepared, callbacks)
         except (StopRequested, KeyboardInterrupt) as stop:

@@ -1,0 +1,134 @@
+"""The optimiser and what learns when: on a small network, with plain Keras around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kseg.config import TrainConfig
+from kseg.errors import ConfigError
+from kseg.models import NetworkSpec, build_model
+from kseg.models.encoders import is_encoder
+from kseg.training import Reporter, fit
+from kseg.training.finetune import freeze, thaw_callbacks
+from kseg.training.optimizer import make_optimizer
+from tests.training.conftest import config_for, draw_discs
+
+Weights = dict[str, list[np.ndarray]]
+
+
+@pytest.fixture(autouse=True)
+def _forget_networks() -> Any:
+    yield
+    keras.backend.clear_session()
+
+
+def network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return build_model(NetworkSpec(size=(16, 16), channels=1, widths=(4,), norm="batch"), logits=True)
+
+
+def weights(model: keras.Model, kind: type[keras.Layer] = keras.Layer) -> Weights:
+    return {layer.name: layer.get_weights() for layer in model.layers if layer.weights and isinstance(layer, kind)}
+
+
+def changed(before: Weights, after: Weights, wanted: Callable[[str], bool]) -> set[bool]:
+    """Whether the weights of the wanted layers have changed: of all, of none, or of some."""
+    return {
+        any(not np.array_equal(one, other) for one, other in zip(before[name], after[name], strict=True))
+        for name in before
+        if wanted(name)
+    }
+
+
+def run(model: keras.Model, epochs: int = 1, **settings: Any) -> list[Weights]:
+    """Train as `kseg fit` does; the weights before it and after each epoch."""
+    train = TrainConfig(lr=1e-2, epochs=epochs, schedule="constant", **settings)
+    optimizer = make_optimizer(train, model, steps=2)
+    optimizer.build(model.trainable_variables)
+    freeze(model, train)
+    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+    seen = [weights(model)]
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(weights(model)))
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (4, 16, 16, 3)).astype(np.float32)
+    truth = (images[..., :1] > 127).astype(np.float32)
+    model.fit(images, truth, batch_size=2, epochs=epochs, callbacks=[*thaw_callbacks(train), note], verbose=0)
+    return seen
+
+
+def of_encoder(name: str) -> bool:
+    return name.startswith("encoder")
+
+
+def of_rest(name: str) -> bool:
+    return not of_encoder(name)
+
+
+def test_everything_learns_where_nothing_is_said() -> None:
+    before, after = run(network())
+    assert changed(before, after, lambda _: True) == {True}
+
+
+def test_a_frozen_encoder_stays_as_it_is() -> None:
+    before, after = run(network(), encoder_trainable=False)
+    assert changed(before, after, of_encoder) == {False}
+    assert changed(before, after, of_rest) == {True}
+
+
+def test_an_encoder_learns_from_an_epoch_on() -> None:
+    seen = run(network(), epochs=3, encoder_trainable=2)
+    assert [changed(a, b, of_encoder) for a, b in pairwise(seen)] == [{False}, {False}, {True}]
+    assert [changed(a, b, of_rest) for a, b in pairwise(seen)] == [{True}] * 3
+
+
+@pytest.mark.parametrize("trainable", [True, 1])
+def test_batch_statistics_are_kept_where_they_are_to_be(trainable: bool | int) -> None:
+    before, *_, after = run(network(), epochs=2, encoder_trainable=trainable, freeze_batch_norm=True)
+    assert changed(before, after, lambda name: of_encoder(name) and name.endswith("norm")) == {False}
+    assert changed(before, after, lambda name: of_encoder(name) and name.endswith("conv")) == {True}
+    assert changed(before, after, of_rest) == {True}
+
+
+def test_the_encoder_goes_at_its_own_pace() -> None:
+    """Adam's first step is as long as the learning rate, whatever the gradient; the decay is in proportion to it."""
+    steps: dict[float, dict[str, np.ndarray]] = {}
+    for pace in (1.0, 0.1):
+        model = network()
+        optimizer = make_optimizer(
+            TrainConfig(lr=1e-2, schedule="constant", weight_decay=0.5, encoder_lr=pace), model, 1
+        )
+        optimizer.build(model.trainable_variables)
+        before = {v.path: np.array(v) for v in model.trainable_variables}
+        rng = np.random.default_rng(0)
+        optimizer.apply([keras.ops.convert_to_tensor(rng.choice([-1.0, 1.0], v.shape).astype("float32")) for v in
+                         model.trainable_variables])  # fmt: skip
+        steps[pace] = {v.path: np.array(v) - before[v.path] for v in model.trainable_variables}
+    for path, step in steps[1.0].items():
+        expected = step * (0.1 if path.startswith("encoder") else 1.0)
+        np.testing.assert_allclose(steps[0.1][path], expected, rtol=1e-3, atol=1e-6, err_msg=path)
+    assert any(is_encoder(layer) for layer in model.layers)
+
+
+def test_the_one_cycle_rises_for_three_tenths_and_falls() -> None:
+    train = TrainConfig(lr=0.1, epochs=10, schedule="one_cycle")
+    rate = make_optimizer(train, network(), steps=10)._learning_rate
+    rates = [float(rate(step)) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1 / 25)
+    assert int(np.argmax(rates)) == 30
+    assert rates[30] == pytest.approx(0.1)
+    assert np.all(np.diff(rates[:31]) > 0)
+    assert np.all(np.diff(rates[30:]) < 0)
+    assert rates[-1] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_random_encoder_is_not_to_be_frozen(tmp_path: Path) -> None:
+    config = config_for(draw_discs(tmp_path / "data", 10), tmp_path / "runs", train__encoder_trainable=False)
+    with pytest.raises(ConfigError, match=r"train\.encoder_trainable: the encoder has no pretrained weights.*true"):
+        fit(config, reporter=Reporter())
