@@ -16,6 +16,7 @@ from kseg.card import ModelCard, append_card
 from kseg.errors import ArtifactError, ConfigError, OutputError, UnknownNameError, UsageError
 from kseg.labels import LabelMap
 from kseg.models import ENCODERS, NetworkSpec, build_model, load_model, save_model
+from kseg.models.encoders import encode
 from tests.limits import files_up_to
 
 SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 8), "channels": 1}
@@ -70,14 +71,25 @@ def images(spec: NetworkSpec, count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).uniform(0, 255, (count, *spec.size, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-class TestEveryNetwork:
-    def spec(self, name: str) -> NetworkSpec:
-        return NetworkSpec(**{**SMALL, **NETWORKS[name]})
+def spec_of(name: str) -> NetworkSpec:
+    return NetworkSpec(**{**SMALL, **NETWORKS[name]})
 
-    def test_scores_have_the_images_size_and_are_probabilities(self, name: str) -> None:
-        spec = self.spec(name)
-        scores = np.asarray(build_model(spec)(images(spec), training=False))
+
+Network = tuple[NetworkSpec, keras.Model]
+
+
+@pytest.fixture(scope="class", params=list(NETWORKS))
+def network(request: pytest.FixtureRequest) -> Network:
+    """Built once for all tests of the suite, since the borrowed ones are large."""
+    keras.utils.set_random_seed(1)
+    spec = spec_of(request.param)
+    return spec, build_model(spec)
+
+
+class TestEveryNetwork:
+    def test_scores_have_the_images_size_and_are_probabilities(self, network: Network) -> None:
+        spec, model = network
+        scores = np.asarray(model(images(spec), training=False))
         assert scores.shape == (2, *spec.size, spec.channels)
         assert scores.dtype == np.float32
         assert scores.min() >= 0
@@ -85,37 +97,69 @@ class TestEveryNetwork:
         if spec.channels > 1:
             assert np.allclose(scores.sum(-1), 1, rtol=1e-5) == (spec.head == "softmax")
 
-    def test_the_saved_network_is_the_trained_one(self, name: str, tmp_path: Path) -> None:
-        """Trained in mixed precision on logits; saved in float32, ending in the activation; loaded elsewhere."""
-        spec = self.spec(name)
-        trained = build_model(spec, logits=True, precision="mixed_bfloat16")
-        saved = build_model(spec)
-        saved.set_weights(trained.get_weights())
-        labels = BINARY if spec.channels == 1 else LabelMap(("a", "b", "c"))
-        card = ModelCard("x", "unet", *spec.size, labels)
-        save_model(saved, tmp_path / "m.keras", card)
-        loaded, found = load_model(tmp_path / "m.keras")
-        assert found == card
-        np.testing.assert_allclose(loaded(images(spec)), saved(images(spec)), atol=1e-6)
-        assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
-
-    def test_it_loads_in_plain_keras(self, name: str, tmp_path: Path) -> None:
-        """No custom object: whoever has Keras can use the file without kseg."""
-        spec = self.spec(name)
-        build_model(spec).save(tmp_path / "m.keras")
+    def test_it_loads_in_plain_keras(self, network: Network, tmp_path: Path) -> None:
+        """No custom object: whoever has Keras can use the file without kseg, and gets the same scores."""
+        spec, model = network
+        model.save(tmp_path / "m.keras")
         config = zipfile.ZipFile(tmp_path / "m.keras").read("config.json").decode()
         assert "kseg" not in config
+        assert "keras_hub" not in config
         assert '"registered_name": "Custom' not in config
+        loaded = keras.saving.load_model(tmp_path / "m.keras", compile=False, safe_mode=True)
+        np.testing.assert_allclose(loaded(images(spec)), model(images(spec)), atol=1e-6)
 
-    def test_every_weight_gets_a_gradient(self, name: str) -> None:
-        spec = self.spec(name)
-        keras.utils.set_random_seed(1)
-        model = build_model(spec, logits=True)
+    def test_every_weight_gets_a_gradient(self, network: Network) -> None:
+        spec, model = network
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.square(model(images(spec), training=True) - 1.0))
+            loss = tf.reduce_mean(tf.square(model(images(spec), training=True) - 0.9))
         gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
         named = zip(model.trainable_weights, gradients, strict=True)
-        assert [w.path for w, gradient in named if gradient is None or not np.any(gradient)] == []
+        lost = [w.path for w, gradient in named if gradient is None or not np.any(gradient)]
+        # Softmax over keys forgets what is added to all of them alike.
+        assert [path for path in lost if not path.endswith("attention/key/bias")] == []
+
+    def test_the_encoder_can_be_told_from_the_rest(self, network: Network) -> None:
+        """By name; and the names are the same whatever was built before."""
+        spec, model = network
+        names = [layer.name for layer in model.layers]
+        assert any(name.startswith("encoder") for name in names)
+        assert not any(name.startswith("encoder") for name in names[names.index("logits") :])
+        assert names == [layer.name for layer in build_model(spec).layers]
+
+
+@pytest.mark.parametrize("name", [n for n, s in NETWORKS.items() if "encoder" not in s] + ["mobilenetv2", "mit_b0"])
+def test_the_saved_network_is_the_trained_one(name: str, tmp_path: Path) -> None:
+    """Trained in mixed precision on logits; saved in float32, ending in the activation; loaded elsewhere."""
+    spec = spec_of(name)
+    trained = build_model(spec, logits=True, precision="mixed_bfloat16")
+    saved = build_model(spec)
+    saved.set_weights(trained.get_weights())
+    labels = BINARY if spec.channels == 1 else LabelMap(("a", "b", "c"))
+    card = ModelCard("x", "unet", *spec.size, labels)
+    save_model(saved, tmp_path / "m.keras", card)
+    loaded, found = load_model(tmp_path / "m.keras")
+    assert found == card
+    np.testing.assert_allclose(loaded(images(spec)), saved(images(spec)), atol=1e-6)
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+
+
+@pytest.mark.parametrize("name", [name for name, encoder in ENCODERS.items() if encoder.fixed])
+def test_the_table_tells_an_encoders_features(name: str) -> None:
+    spec = NetworkSpec(size=(64, 32), channels=1, encoder=name)
+    features = encode(keras.Input((64, 32, 3)), spec, None)
+    found = {stride: tuple(x.shape[1:]) for stride, x in features.items()}
+    assert found == {s: (64 // s, 32 // s, channels) for s, channels in ENCODERS[name].pyramid.items()}
+
+
+def test_mit_has_keras_hubs_parameters() -> None:
+    hub = pytest.importorskip("keras_hub").models.MiTBackbone(
+        layerwise_depths=[2, 2, 2, 2], num_layers=4, layerwise_num_heads=[1, 2, 5, 8], layerwise_sr_ratios=[8, 4, 2, 1],
+        max_drop_path_rate=0.1, layerwise_patch_sizes=[7, 3, 3, 3], layerwise_strides=[4, 2, 2, 2],
+        image_shape=(32, 32, 3), hidden_dims=[32, 64, 160, 256],
+    )  # fmt: skip
+    image = keras.Input((32, 32, 3))
+    own = keras.Model(image, encode(image, NetworkSpec(size=(32, 32), channels=1, encoder="mit_b0"), None)[32])
+    assert own.count_params() == hub.count_params()
 
 
 def test_the_classic_unet_is_the_papers() -> None:
