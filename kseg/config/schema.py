@@ -120,7 +120,10 @@ class TrainConfig(Section):
         False, description="Whether the encoder's batch normalisation keeps the statistics that it came with."
     )
     loss: SomeText = Field(
-        "cross_entropy", description="The loss by name, or a sum of losses, as 'cross_entropy + 0.5*dice'."
+        "cross_entropy",
+        description="The loss by name, or a sum of losses with weights and arguments, as 'bce + 0.5 * dice' or "
+        "'cross_entropy + focal_tversky(gamma=2)': cross_entropy, bce, focal, dice, generalized_dice, jaccard, "
+        "log_jaccard, tversky, focal_tversky, lovasz, boundary. What they are and take stands in docs/losses.md.",
     )
     class_weights: ClassWeights = Field(
         None,

@@ -22,7 +22,7 @@ from kseg.data.pipeline import batch_samples, collect_apart, data_errors, eval_b
 from kseg.data.statistics import summarize
 from kseg.errors import Interrupted, TrainingError
 from kseg.files import write_json, write_text
-from kseg.losses.functions import SegmentationLoss
+from kseg.losses.loss import SegmentationLoss
 from kseg.metrics.training import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.fused import fuse_batch_norm

@@ -1,0 +1,77 @@
+"""Sums of losses as one Keras loss."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kseg.errors import ConfigError, UnknownNameError
+from kseg.losses import LOSSES
+from kseg.losses.loss import SegmentationLoss
+from tests.losses.cases import CASES, WEIGHTS, call, draw
+
+ALL = " + ".join(LOSSES)
+
+
+def value(loss: Any) -> float:
+    return float(np.asarray(loss))
+
+
+@pytest.mark.parametrize(("channels", "head"), CASES)
+def test_a_sum_is_its_terms(channels: int, head: Any) -> None:
+    ids, logits = draw(channels)
+    loss = SegmentationLoss("cross_entropy + .5*focal_tversky(gamma=2, alpha=0.4)", head=head)
+    expected = call("cross_entropy", ids, logits, head=head) + 0.5 * call(
+        "focal_tversky", ids, logits, head=head, gamma=2, alpha=0.4
+    )
+    assert value(loss(ids, logits)) == pytest.approx(expected, rel=1e-6)
+    total = sum(call(name, ids, logits, head=head) for name in LOSSES)
+    assert value(SegmentationLoss(ALL, head=head)(ids, logits)) == pytest.approx(total, rel=1e-6)
+
+
+def test_it_survives_keras_own_serialisation() -> None:
+    ids, logits = draw(4)
+    weights = WEIGHTS[4]
+    loss = SegmentationLoss("bce(smoothing=0.1) + 2 * tversky(beta=0.9)", class_weights=weights, head="sigmoid")
+    again = keras.saving.deserialize_keras_object(
+        json.loads(json.dumps(keras.saving.serialize_keras_object(loss))), safe_mode=True
+    )
+    assert isinstance(again, SegmentationLoss)
+    assert again.get_config() == loss.get_config()
+    expected = call("bce", ids, logits, class_weights=weights, smoothing=0.1) + 2 * call(
+        "tversky", ids, logits, class_weights=weights, head="sigmoid", beta=0.9
+    )
+    assert value(loss(ids, logits)) == value(again(ids, logits)) == pytest.approx(expected, rel=1e-6)
+    for changed in (
+        SegmentationLoss(loss.expression, head="sigmoid"),
+        SegmentationLoss(loss.expression, class_weights=weights),
+        SegmentationLoss("bce + 2 * tversky", class_weights=weights, head="sigmoid"),
+    ):
+        assert value(changed(ids, logits)) != pytest.approx(value(loss(ids, logits)), rel=1e-3)
+
+
+def test_wrong_arguments_are_told_when_it_is_made() -> None:
+    with pytest.raises(UnknownNameError, match="unknown loss 'dyce'"):
+        SegmentationLoss("dyce")
+    with pytest.raises(ConfigError, match="unknown head; expected softmax or sigmoid; found 'argmax'"):
+        SegmentationLoss("dice", head="argmax")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("channels", "head"), CASES)
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_network_learns_with_all_of_them_at_once(channels: int, head: Any, policy: str) -> None:
+    """Through ``compile`` and ``fit``, where Keras casts the class ids and builds a graph."""
+    ids, _ = draw(channels, shape=(4, 8, 8))
+    pictures = np.eye(256, max(2, channels), dtype=np.float32)[ids]
+    # From zero, so that nothing is left to chance.
+    layer = keras.layers.Conv2D(channels, 1, kernel_initializer="zeros", dtype=keras.DTypePolicy(policy))
+    network = keras.Sequential([keras.Input((8, 8, max(2, channels))), layer])
+    loss = SegmentationLoss(ALL, class_weights=WEIGHTS[channels], head=head)
+    network.compile(keras.optimizers.Adam(0.1), loss, jit_compile=False)
+    losses = network.fit(pictures, ids, batch_size=2, epochs=12, shuffle=False, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.6 * losses[0]
