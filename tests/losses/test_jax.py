@@ -1,0 +1,54 @@
+"""The losses compiled on JAX, with their gradients, beside those on TensorFlow.
+
+Skipped unless ``KSEG_JAX_PYTHON`` names a Python that has ``keras`` and ``jax``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kseg
+from kseg.losses import LOSSES
+from tests.losses.cases import CASES, WEIGHTS, Array, call, draw, gradient
+
+CASE_NAMES = tuple(f"{channels} {head}" for channels, head in CASES)
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
+    python = os.environ.get("KSEG_JAX_PYTHON")
+    if not python:
+        pytest.skip("KSEG_JAX_PYTHON names no Python with keras and jax")
+    folder = tmp_path_factory.mktemp("jax")
+    batch: dict[str, Any] = {}
+    for (channels, _), case in zip(CASES, CASE_NAMES, strict=True):
+        ids, logits = draw(channels)
+        batch |= {f"ids {case}": ids, f"logits {case}": logits, f"weights {case}": np.array(WEIGHTS[channels])}
+    np.savez(folder / "batch.npz", **batch)
+    root = Path(kseg.__file__).parents[1]
+    done = subprocess.run(
+        [python, str(Path(__file__).with_name("jax_side.py")), str(folder / "batch.npz"), str(folder / "out.npz")],
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(root)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with np.load(folder / "out.npz") as found:
+        return dict(found)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(("channels", "head"), CASES)
+def test_jax_says_what_tensorflow_says(name: str, channels: int, head: Any, theirs: dict[str, Array]) -> None:
+    ids, logits = draw(channels)
+    options = {"head": head, "class_weights": WEIGHTS[channels]}
+    value = theirs[f"{name} {channels} {head} value"]
+    assert value.dtype == np.float32
+    assert float(value) == pytest.approx(call(name, ids, logits, **options), rel=1e-5)
+    slopes = theirs[f"{name} {channels} {head} gradient"]
+    np.testing.assert_allclose(slopes, gradient(name, ids, logits, **options), rtol=1e-3, atol=1e-6)
