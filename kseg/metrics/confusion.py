@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from kseg.labels import IGNORE_INDEX
 
-__all__ = ["class_mean", "confusion_matrix", "dice", "iou", "pixel_accuracy", "precision", "recall"]
+__all__ = ["class_mean", "confusion_matrix", "dice", "iou", "pixel_accuracy", "precision", "recall", "specificity"]
 
 Ids = npt.NDArray[Any]
 Matrix = npt.NDArray[np.int64]
@@ -44,14 +44,15 @@ def confusion_matrix(truth: Ids, predicted: Ids, num_classes: int, ignore_index:
         rows, columns = truth.ravel(), predicted.ravel()
     else:
         rows, columns = truth[known], predicted[known]
-    _check_ids("truth", rows, num_classes)
-    _check_ids("prediction", columns, num_classes)
+    check_ids("truth", rows, num_classes)
+    check_ids("prediction", columns, num_classes)
     cells = rows.astype(np.int64) * num_classes + columns
     counts = np.bincount(cells, minlength=num_classes * num_classes)
     return counts.reshape(num_classes, num_classes).astype(np.int64, copy=False)
 
 
-def _check_ids(name: str, ids: Ids, num_classes: int) -> None:
+def check_ids(name: str, ids: Ids, num_classes: int) -> None:
+    """See that all ids are those of classes. Raises ValueError."""
     if ids.size and not (ids.min() >= 0 and ids.max() < num_classes):
         raise ValueError(f"the {name} holds ids {ids.min()}..{ids.max()}, outside 0..{num_classes - 1}")
 
@@ -59,25 +60,32 @@ def _check_ids(name: str, ids: Ids, num_classes: int) -> None:
 def iou(matrix: Matrix) -> PerClass:
     """Intersection over union, TP / (TP + FP + FN): float64 ``[K]``; NaN where neither side holds the class."""
     hit, true, predicted = _parts(matrix)
-    return _ratio(hit, true + predicted - hit)
+    return ratio(hit, true + predicted - hit)
 
 
 def dice(matrix: Matrix) -> PerClass:
     """Dice or F1, 2 TP / (2 TP + FP + FN): float64 ``[K]``; NaN where neither side holds the class."""
     hit, true, predicted = _parts(matrix)
-    return _ratio(2 * hit, true + predicted)
+    return ratio(2 * hit, true + predicted)
 
 
 def precision(matrix: Matrix) -> PerClass:
     """TP / (TP + FP): float64 ``[K]``; NaN where the class was never predicted."""
     hit, _, predicted = _parts(matrix)
-    return _ratio(hit, predicted)
+    return ratio(hit, predicted)
 
 
 def recall(matrix: Matrix) -> PerClass:
     """TP / (TP + FN): float64 ``[K]``; NaN where the truth holds no such pixel."""
     hit, true, _ = _parts(matrix)
-    return _ratio(hit, true)
+    return ratio(hit, true)
+
+
+def specificity(matrix: Matrix) -> PerClass:
+    """TN / (TN + FP), each class against the rest: float64 ``[K]``; NaN where every known pixel is of the class."""
+    hit, true, predicted = _parts(matrix)
+    others = matrix.sum() - true
+    return ratio(others - (predicted - hit), others)
 
 
 def pixel_accuracy(matrix: Matrix) -> float:
@@ -99,5 +107,7 @@ def _parts(matrix: Matrix) -> tuple[PerClass, PerClass, PerClass]:
     return np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
 
 
-def _ratio(above: PerClass, below: PerClass) -> PerClass:
-    return np.divide(above, below, out=np.full_like(below, np.nan), where=below > 0)
+def ratio(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> PerClass:
+    """``above / below`` in float64, NaN where ``below`` is 0."""
+    quotient: PerClass = np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+    return quotient

@@ -35,6 +35,7 @@ def test_scores_are_those_of_scikit_learn(pair):
     np.testing.assert_allclose(metrics.dice(matrix), sk.f1_score(*flat, **every))
     np.testing.assert_allclose(metrics.precision(matrix), sk.precision_score(*flat, **every))
     np.testing.assert_allclose(metrics.recall(matrix), sk.recall_score(*flat, **every))
+    np.testing.assert_allclose(metrics.specificity(matrix), _specificity(truth, guess))
     assert metrics.pixel_accuracy(matrix) == pytest.approx(sk.accuracy_score(*flat))
 
 
@@ -42,6 +43,40 @@ def _jaccard(truth, guess):
     """scikit-learn knows no NaN here, so classes that are nowhere are asked for one by one."""
     there = set(truth) | set(guess)
     return [sk.jaccard_score(truth, guess, labels=[k], average="macro") if k in there else math.nan for k in range(4)]
+
+
+def _specificity(truth, guess):
+    """The recall of what is not of the class."""
+    return [
+        sk.recall_score(truth.ravel() != k, guess.ravel() != k, zero_division=np.nan) if (truth != k).any() else np.nan
+        for k in range(4)
+    ]
+
+
+@given(PAIRS, st.integers(0, 2**16))
+def test_the_order_of_the_pixels_does_not_matter(pair, seed):
+    order = np.random.default_rng(seed).permutation(pair[0].size)
+    shuffled = pair.reshape(2, -1)[:, order]
+    np.testing.assert_array_equal(metrics.confusion_matrix(*pair, 4), metrics.confusion_matrix(*shuffled, 4))
+
+
+@given(PAIRS)
+def test_perfect_is_1_and_swapping_turns_precision_into_recall(pair):
+    truth, guess = pair
+    perfect = metrics.confusion_matrix(truth, truth, 4)
+    for score in (metrics.iou, metrics.dice, metrics.precision, metrics.recall, metrics.specificity):
+        values = score(perfect)
+        assert set(values[~np.isnan(values)]) == {1.0}
+    matrix, swapped = metrics.confusion_matrix(truth, guess, 4), metrics.confusion_matrix(guess, truth, 4)
+    np.testing.assert_array_equal(metrics.precision(matrix), metrics.recall(swapped))
+    np.testing.assert_array_equal(metrics.iou(matrix), metrics.iou(swapped))
+    np.testing.assert_array_equal(metrics.dice(matrix), metrics.dice(swapped))
+
+
+def test_specificity_is_defined_for_a_class_that_is_nowhere_and_not_for_one_that_is_everywhere():
+    matrix = metrics.confusion_matrix(np.array([0, 0, 0]), np.array([0, 1, 1]), 3)
+    assert math.isnan(metrics.specificity(matrix)[0])
+    assert metrics.specificity(matrix)[1:] == pytest.approx([1 / 3, 1])
 
 
 @given(PAIRS)

