@@ -11,11 +11,12 @@ Importing this loads no TensorFlow; a ``.tflite`` file is predicted without it.
 from kseg.inference.ahead import ahead
 from kseg.inference.files import PredictReport, Written, predict_files
 from kseg.inference.load import RUNTIMES, find_run, load_predictor, resolve_model
-from kseg.inference.predictor import Predictor, check_threshold
+from kseg.inference.predictor import Decision, Predictor, check_threshold
 from kseg.inference.sources import Source, find_sources
 
 __all__ = [
     "RUNTIMES",
+    "Decision",
     "PredictReport",
     "Predictor",
     "Source",

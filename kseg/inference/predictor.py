@@ -13,7 +13,7 @@ from kseg.card import ModelCard
 from kseg.errors import ArtifactError, UsageError
 from kseg.images import resize_image, resize_scores
 
-__all__ = ["Predictor", "Run", "check_threshold"]
+__all__ = ["Decision", "Predictor", "Run", "check_threshold"]
 
 Pixels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -39,6 +39,22 @@ def check_threshold(card: ModelCard, threshold: float | None) -> None:
             found=f"{card.channels} classes ({', '.join(card.labels.names)}), of which the best scored wins",
             remedy="leave it out; a threshold is for background and one class",
         )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a predictor makes of each pixel of an image, and how sure it is.
+
+    Args:
+        ids: The class, as `Predictor.predict` gives it: uint8 ``[H, W]``.
+        likeliest: The class of the highest probability: uint8 ``[H, W]``. It is another than in ``ids`` only where a
+            threshold other than 0.5 says so.
+        confidence: The probability of ``likeliest``: float32 ``[H, W]``.
+    """
+
+    ids: Ids
+    likeliest: Ids
+    confidence: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,26 @@ class Predictor:
         native = self._native(image)
         if self.card.channels == 1:
             return self.ids(resize_scores(native, _size(image)), threshold)
-        return _best_class(native, _size(image))
+        return _best_class(native, _size(image))[0]
+
+    def decide(self, image: Pixels, threshold: float | None = None) -> Decision:
+        """As `predict`, with the confidence, by the same one run of the network and one resizing of its scores.
+
+        Args:
+            image: RGB uint8 ``[H, W, 3]`` of any size.
+            threshold: As for `predict`.
+
+        Raises:
+            ArtifactError: As `scores`.
+        """
+        native = self._native(image)
+        if self.card.channels > 1:
+            ids, best = _best_class(native, _size(image))
+            return Decision(ids, ids, best)
+        scores = resize_scores(native, _size(image))
+        likeliest = self.ids(scores, 0.5)
+        ids = likeliest if threshold == 0.5 else self.ids(scores, threshold)
+        return Decision(ids, likeliest, np.maximum(scores[..., 0], 1 - scores[..., 0]))
 
     def ids(self, scores: Scores, threshold: float | None = None) -> Ids:
         """Scores ``[..., C]`` → class ids uint8 ``[...]``."""
@@ -120,12 +155,15 @@ def _size(image: npt.NDArray[Any]) -> tuple[int, int]:
     return int(image.shape[0]), int(image.shape[1])
 
 
-def _best_class(native: Scores, size: tuple[int, int]) -> Ids:
-    """The argmax of the resized scores, a class at a time: 20 classes of a 12-megapixel photo would take a GB."""
+def _best_class(native: Scores, size: tuple[int, int]) -> tuple[Ids, npt.NDArray[np.float32]]:
+    """The argmax of the resized scores, and their maximum.
+
+    A class at a time: 20 classes of a 12-megapixel photo would take a GB.
+    """
     best = resize_scores(native[..., :1], size)[..., 0].copy()
     ids = np.zeros(size, np.uint8)
     for k in range(1, native.shape[2]):
         plane = resize_scores(np.ascontiguousarray(native[..., k : k + 1]), size)[..., 0]
         ids[plane > best] = k
         np.maximum(best, plane, out=best)
-    return ids
+    return ids, best

@@ -88,6 +88,28 @@ def test_ids_of_the_scores_are_the_prediction(size):
         np.testing.assert_array_equal(predictor.ids(predictor.scores(image)), predictor.predict(image))
 
 
+@pytest.mark.parametrize("size", [(16, 24), (5, 9), (61, 47)])
+@pytest.mark.parametrize("threshold", [None, 0.5, 0.2, 0.9])
+def test_a_decision_is_the_prediction_and_the_probability_of_the_likeliest_class(size, threshold):
+    image = np.random.default_rng(2).integers(0, 256, (*size, 3), np.uint8)
+    card = dataclasses.replace(RED, threshold=0.7)
+    binary, several = Predictor(redness, card), Predictor(rgb, COLORS)
+    decision, red = binary.decide(image, threshold), binary.scores(image)[..., 0]
+    np.testing.assert_array_equal(decision.ids, binary.predict(image, threshold))
+    np.testing.assert_array_equal(decision.likeliest, red >= 0.5)
+    np.testing.assert_allclose(decision.confidence, np.where(red >= 0.5, red, 1 - red), atol=1e-7)
+    decision = several.decide(image)
+    np.testing.assert_array_equal(decision.ids, several.predict(image))
+    np.testing.assert_array_equal(decision.likeliest, decision.ids)
+    np.testing.assert_array_equal(decision.confidence, several.scores(image).max(-1))
+
+
+def test_a_decision_runs_the_network_once():
+    runs = []
+    Predictor(lambda images: runs.append(1) or rgb(images), COLORS).decide(np.zeros((40, 50, 3), np.uint8))
+    assert len(runs) == 1
+
+
 def test_of_equal_scores_the_first_class_wins():
     ids = Predictor(fixed(np.full((*SIZE, 3), 1 / 3)), COLORS).predict(np.zeros((33, 44, 3), np.uint8))
     assert not ids.any()
