@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from kseg.cli.options import runtime_options, threshold_option
 
 if TYPE_CHECKING:
-    from kseg.evaluation import Scores
+    from kseg.evaluation import Score, Scores
+
+    Headings = dict[Score, str]
 
 __all__ = ["command"]
+
+HEADINGS: Final[Headings] = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
+    "boundary_iou": "boundary IoU",
+    "boundary_f1": "boundary F1",
+}
 
 
 @click.command("evaluate")
@@ -30,6 +42,10 @@ __all__ = ["command"]
 @threshold_option
 @runtime_options
 @click.option(
+    "--boundary/--no-boundary", default=True, show_default=True,
+    help="Score outlines too; it costs most on large images.",
+)  # fmt: skip
+@click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Also write the scores, with a row an image, here."
 )
 def command(
@@ -39,6 +55,7 @@ def command(
     threshold: float | None,
     device: Any,
     threads: int | None,
+    boundary: bool,
     json_file: Path | None,
 ) -> None:
     """Score a model against true masks, at the images' original size.
@@ -67,8 +84,9 @@ def command(
     samples = dataset.samples(split)
     predictor = load_predictor(path, device=device, threads=threads)
     with counting("evaluating") as tell:
-        scores = evaluate(predictor, samples, dataset.labels, threshold=threshold, on_progress=tell)
-    _show(scores, f"{path} on {dataset.root}, split {split}")
+        scores = evaluate(predictor, samples, dataset.labels, threshold=threshold, boundary=boundary, on_progress=tell)
+    headings = {name: text for name, text in HEADINGS.items() if boundary or not name.startswith("boundary")}
+    _show(scores, headings, f"{path} on {dataset.root}, split {split}")
     for warning in scores.warnings:
         logging.getLogger("kseg").warning("%s", warning)
     if json_file:
@@ -76,7 +94,7 @@ def command(
         click.echo(f"scores written to {json_file}")
 
 
-def _show(scores: Scores, title: str) -> None:
+def _show(scores: Scores, headings: Headings, title: str) -> None:
     from rich.console import Console
 
     console = Console() if Console().is_terminal else Console(width=120)
@@ -86,45 +104,65 @@ def _show(scores: Scores, title: str) -> None:
         soft_wrap=True,
     )  # fmt: skip
     console.print("\n[bold]Each class, over the dataset (pixels of all images summed)")
-    console.print(_class_table(scores))
+    console.print(_class_table(scores, headings))
+    console.print(
+        "[bold]Means, over the dataset (pixels summed first) and per image (a score an image, then their mean)"
+    )
+    console.print(_mean_table(scores, headings))
     console.print(_summary(scores))
 
 
-def _class_table(scores: Scores) -> Any:
-    from rich import box
-    from rich.table import Table
+def _class_table(scores: Scores, headings: Headings) -> Any:
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("class")
-    for heading in ("IoU", "Dice", "precision", "recall"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    columns = (scores.class_iou, scores.class_dice, scores.class_precision, scores.class_recall)
+    table = _table("class", [text.replace(" ", "\n") for text in headings.values()])
+    columns = [scores.per_class(name) for name in headings]
     for k, name in enumerate(scores.labels.names):
         table.add_row(Text(name), *(_number(column[k]) for column in columns))
     return table
+
+
+def _mean_table(scores: Scores, headings: Headings) -> Any:
+    foreground, every = (_classes(n) for n in (len(scores.labels.foreground), scores.labels.num_classes))
+    table = _table(
+        "",
+        [f"over dataset,\nforeground,\n{foreground}", f"over dataset,\nall,\n{every}",
+         f"per image,\nforeground,\n{foreground}", "images\nwith it"],
+    )  # fmt: skip
+    for name, heading in headings.items():
+        per_image, images = scores.image_mean(name)
+        values = (scores.mean(name), scores.mean(name, "all"), per_image)
+        table.add_row(heading, *map(_number, values), str(images))
+    return table
+
+
+def _classes(number: int) -> str:
+    return "1 class" if number == 1 else f"{number} classes"
 
 
 def _summary(scores: Scores) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    several = len(scores.labels.foreground) > 1
-    over = "over the dataset" + (f", mean of the {len(scores.labels.foreground)} foreground classes" if several else "")
-    each = (
-        f"per image{' (mean of its foreground classes)' if several else ''}, mean over the {scores.foreground_images} "
-        f"of {scores.images} images with foreground in truth or prediction"
-    )
+    accuracy, images = scores.image_pixel_accuracy
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value, averaging in (
-        ("foreground IoU", scores.iou, over),
-        ("foreground Dice", scores.dice, over),
-        ("foreground IoU", scores.image_iou, each),
-        ("foreground Dice", scores.image_dice, each),
-        ("mean IoU", scores.mean_iou, f"over the dataset, mean of all {scores.labels.num_classes} classes"),
         ("pixel accuracy", scores.pixel_accuracy, "over the dataset"),
+        ("pixel accuracy", accuracy, f"per image, mean over {images} images"),
+        ("calibration error (ECE)", scores.calibration_error, "over the dataset"),
     ):
         table.add_row(name, _number(value), Text(averaging))
+    return table
+
+
+def _table(first: str, headings: list[str]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)  # seven columns in 80 letters
+    table.add_column(first, vertical="bottom", overflow="fold")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")
     return table
 
 

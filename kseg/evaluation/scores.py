@@ -3,8 +3,11 @@
 ::
 
     over the dataset    the pixels of all images are summed first; large images and large objects weigh more
-    per image           a score an image, then their mean; each image weighs the same. Images in which neither the
-                        truth nor the prediction holds a foreground class have no score and are left out
+    per image           a score an image, then their mean; each image weighs the same. Images in which a score is
+                        undefined are left out, as the IoU is where neither truth nor prediction holds foreground
+
+    foreground          the mean over the foreground classes, as far as their scores are defined
+    all                 the mean over all classes, the background included (the macro mean)
 
 Two tools that average differently disagree by several points on the same masks, so none is shown without its name.
 """
@@ -12,20 +15,25 @@ Two tools that average differently disagree by several points on the same masks,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from kseg.evaluation.counts import CLASS_SCORES, Counts, Score
 from kseg.labels import LabelMap
-from kseg.metrics import class_mean, dice, iou, pixel_accuracy, precision, recall
+from kseg.metrics import class_mean, expected_calibration_error, hidden_share, pixel_accuracy
+from kseg.metrics.boundary import HIDDEN
 
-__all__ = ["ImageScore", "Scores"]
+__all__ = ["Classes", "ImageScore", "Scores"]
 
 Matrix = npt.NDArray[np.int64]
 PerClass = npt.NDArray[np.float64]
+Classes = Literal["foreground", "all"]
+"""Over which classes a mean is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,31 +42,50 @@ class ImageScore:
 
     Args:
         key: The sample's key.
-        matrix: Its confusion matrix, int64 ``[K, K]``, rows = truth.
+        counts: What was counted on it.
         foreground: The class ids that count as foreground.
     """
 
     key: str
-    matrix: Matrix
+    counts: Counts
     foreground: tuple[int, ...]
+
+    @property
+    def matrix(self) -> Matrix:
+        """Its confusion matrix, int64 ``[K, K]``, rows = truth."""
+        return self.counts.matrix
+
+    def per_class(self, name: Score) -> PerClass:
+        """A score of each class: float64 ``[K]``."""
+        return CLASS_SCORES[name](self.counts)
+
+    def mean(self, name: Score, classes: Classes = "foreground") -> float:
+        """The mean of a score over classes; NaN where it is undefined for all of them."""
+        values = self.per_class(name)
+        return class_mean(values, self.foreground if classes == "foreground" else range(len(values)))
 
     @property
     def iou(self) -> float:
         """Mean IoU of the foreground classes in truth or prediction; NaN where there are none."""
-        return class_mean(iou(self.matrix), self.foreground)
+        return self.mean("iou")
 
     @property
     def dice(self) -> float:
         """Likewise Dice."""
-        return class_mean(dice(self.matrix), self.foreground)
+        return self.mean("dice")
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """The share of known pixels whose class is right; NaN without any."""
+        return pixel_accuracy(self.matrix)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types, with null for NaN."""
         return {
             "key": self.key,
-            "iou": _plain(self.iou),
-            "dice": _plain(self.dice),
-            "pixel_accuracy": _plain(pixel_accuracy(self.matrix)),
+            **{name: _plain(self.mean(name)) for name in CLASS_SCORES},
+            "pixel_accuracy": _plain(self.pixel_accuracy),
+            "expected_calibration_error": _plain(expected_calibration_error(self.counts.calibration)),
             "true_pixels": self.matrix.sum(axis=1).tolist(),
             "predicted_pixels": self.matrix.sum(axis=0).tolist(),
         }
@@ -83,46 +110,48 @@ class Scores:
         """How many images were scored."""
         return len(self.per_image)
 
+    @cached_property
+    def counts(self) -> Counts:
+        """What was counted over the dataset."""
+        return sum((score.counts for score in self.per_image), Counts.zero(self.labels.num_classes))
+
     @property
     def matrix(self) -> Matrix:
         """The confusion matrix over the dataset: int64 ``[K, K]`` pixels, rows = truth."""
-        zero = np.zeros((self.labels.num_classes,) * 2, np.int64)
-        return sum((score.matrix for score in self.per_image), zero)
+        return self.counts.matrix
 
-    @property
-    def class_iou(self) -> PerClass:
-        """IoU of each class over the dataset: float64 ``[K]``."""
-        return iou(self.matrix)
+    def per_class(self, name: Score) -> PerClass:
+        """A score of each class over the dataset: float64 ``[K]``."""
+        return CLASS_SCORES[name](self.counts)
 
-    @property
-    def class_dice(self) -> PerClass:
-        """Dice of each class over the dataset."""
-        return dice(self.matrix)
+    def mean(self, name: Score, classes: Classes = "foreground") -> float:
+        """A score over the dataset, mean of the classes for which it is defined."""
+        chosen = self.labels.foreground if classes == "foreground" else range(self.labels.num_classes)
+        return class_mean(self.per_class(name), chosen)
 
-    @property
-    def class_precision(self) -> PerClass:
-        """Precision of each class over the dataset."""
-        return precision(self.matrix)
+    def image_mean(self, name: Score, classes: Classes = "foreground") -> tuple[float, int]:
+        """A score per image, mean over the images for which it is defined, and how many these are."""
+        return _mean_and_number(score.mean(name, classes) for score in self.per_image)
 
-    @property
-    def class_recall(self) -> PerClass:
-        """Recall of each class over the dataset."""
-        return recall(self.matrix)
+    def class_image_mean(self, name: Score) -> list[tuple[float, int]]:
+        """Of each class a score per image, mean over the images for which it is defined, and how many these are."""
+        table = np.array([score.per_class(name) for score in self.per_image])
+        return [_mean_and_number(column.tolist()) for column in table.T]
 
     @property
     def iou(self) -> float:
         """IoU over the dataset, mean of the foreground classes."""
-        return class_mean(self.class_iou, self.labels.foreground)
+        return self.mean("iou")
 
     @property
     def dice(self) -> float:
         """Dice over the dataset, mean of the foreground classes."""
-        return class_mean(self.class_dice, self.labels.foreground)
+        return self.mean("dice")
 
     @property
     def mean_iou(self) -> float:
         """IoU over the dataset, mean of all classes, the background included."""
-        return class_mean(self.class_iou, range(self.labels.num_classes))
+        return self.mean("iou", "all")
 
     @property
     def pixel_accuracy(self) -> float:
@@ -130,25 +159,29 @@ class Scores:
         return pixel_accuracy(self.matrix)
 
     @property
+    def calibration_error(self) -> float:
+        """The expected calibration error over the dataset."""
+        return expected_calibration_error(self.counts.calibration)
+
+    @property
     def image_iou(self) -> float:
         """Foreground IoU per image, mean over the `foreground_images`."""
-        return _mean([score.iou for score in self.per_image])
+        return self.image_mean("iou")[0]
 
     @property
     def image_dice(self) -> float:
         """Foreground Dice per image, mean over the `foreground_images`."""
-        return _mean([score.dice for score in self.per_image])
+        return self.image_mean("dice")[0]
+
+    @property
+    def image_pixel_accuracy(self) -> tuple[float, int]:
+        """The pixel accuracy per image, mean over the images that hold known pixels, and how many these are."""
+        return _mean_and_number(score.pixel_accuracy for score in self.per_image)
 
     @property
     def foreground_images(self) -> int:
-        """How many images hold foreground in truth or prediction; the per-image means are over these."""
-        return sum(not math.isnan(score.iou) for score in self.per_image)
-
-    @property
-    def class_image_iou(self) -> list[tuple[float, int]]:
-        """Of each class, its IoU per image, mean over the images that hold it, and how many these are."""
-        table = np.array([iou(score.matrix) for score in self.per_image])
-        return [(_mean(column.tolist()), int((~np.isnan(column)).sum())) for column in table.T]
+        """How many images hold foreground in truth or prediction."""
+        return self.image_mean("iou")[1]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -160,35 +193,58 @@ class Scores:
         return {
             "images": self.images,
             "threshold": self.threshold,
-            "over_the_dataset": {
-                "averaging": "pixels summed over all images at their original size",
-                "foreground_iou": _plain(self.iou),
-                "foreground_dice": _plain(self.dice),
-                "mean_iou": _plain(self.mean_iou),
-                "pixel_accuracy": _plain(self.pixel_accuracy),
-            },
-            "per_image": {
-                "averaging": "mean over the images whose truth or prediction holds foreground",
-                "images": self.foreground_images,
-                "foreground_iou": _plain(self.image_iou),
-                "foreground_dice": _plain(self.image_dice),
-            },
-            "classes": [self._class_json(k) for k in range(self.labels.num_classes)],
+            "over_the_dataset": self._dataset_json(),
+            "per_image": self._images_json(),
+            "classes": self._classes_json(),
+            "calibration": self._calibration_json(),
             "confusion": self.matrix.tolist(),
             "warnings": list(self.warnings),
             "rows": [score.to_json() for score in self.per_image],
         }
 
-    def _class_json(self, k: int) -> dict[str, Any]:
-        per_image, images = self.class_image_iou[k]
+    def _dataset_json(self) -> dict[str, Any]:
         return {
-            "name": self.labels.names[k],
-            "iou": _plain(self.class_iou[k]),
-            "dice": _plain(self.class_dice[k]),
-            "precision": _plain(self.class_precision[k]),
-            "recall": _plain(self.class_recall[k]),
-            "iou_per_image": _plain(per_image),
-            "images": images,
+            "averaging": "pixels summed over all images at their original size; "
+            "foreground_*: then the mean of the foreground classes, mean_*: of all classes",
+            **{f"foreground_{name}": _plain(self.mean(name)) for name in CLASS_SCORES},
+            **{f"mean_{name}": _plain(self.mean(name, "all")) for name in CLASS_SCORES},
+            "pixel_accuracy": _plain(self.pixel_accuracy),
+            "expected_calibration_error": _plain(self.calibration_error),
+        }
+
+    def _images_json(self) -> dict[str, Any]:
+        means = {f"foreground_{name}": self.image_mean(name) for name in CLASS_SCORES}
+        means |= {f"mean_{name}": self.image_mean(name, "all") for name in CLASS_SCORES}
+        means["pixel_accuracy"] = self.image_pixel_accuracy
+        return {
+            "averaging": "a score an image (foreground_*: the mean of its foreground classes, mean_*: of all its "
+            "classes), then the mean over the images for which it is defined",
+            "images": self.foreground_images,
+            **{name: _plain(value) for name, (value, _) in means.items()},
+            "counted_images": {name: number for name, (_, number) in means.items()},
+        }
+
+    def _classes_json(self) -> list[dict[str, Any]]:
+        dataset = {name: self.per_class(name) for name in CLASS_SCORES}
+        images = {name: self.class_image_mean(name) for name in CLASS_SCORES}
+        return [
+            {
+                "name": label,
+                **{name: _plain(values[k]) for name, values in dataset.items()},
+                **{f"{name}_per_image": _plain(values[k][0]) for name, values in images.items()},
+                "images": images["iou"][k][1],
+            }
+            for k, label in enumerate(self.labels.names)
+        ]
+
+    def _calibration_json(self) -> dict[str, Any]:
+        counts = self.counts.calibration
+        return {
+            "averaging": "pixels summed over all images, in bins of the likeliest class's probability as wide as each "
+            "other",
+            "pixels": counts.pixels.tolist(),
+            "hits": counts.hits.tolist(),
+            "confidence_sum": counts.confidence.tolist(),
         }
 
 
@@ -206,6 +262,10 @@ def _warnings(scores: Scores) -> tuple[str, ...]:
             labels, lambda k: true[k] > 0 and predicted[k] == 0, "never predicted, though the masks hold it"
         )
     found += _named(labels, lambda k: true[k] == 0 and matrix.sum() > 0, "in none of the masks: it has no recall")
+    hidden = hidden_share(scores.counts.boundary) > HIDDEN
+    if hidden.any():
+        names = ", ".join(name for name, lost in zip(labels.names, hidden, strict=True) if lost)
+        found.append(f"no boundary scores of {names}: ignored pixels hide more than {HIDDEN:.0%} of the outline")
     return tuple(found)
 
 
@@ -213,10 +273,10 @@ def _named(labels: LabelMap, applies: Callable[[int], bool], what: str) -> list[
     return [f"class {name!r} is {what}" for k, name in enumerate(labels.names) if applies(k)]
 
 
-def _mean(values: Sequence[float]) -> float:
-    """The mean of those that are not NaN; NaN where all are."""
+def _mean_and_number(values: Iterable[float]) -> tuple[float, int]:
+    """The mean of those that are not NaN, and how many they are; NaN and 0 where all are."""
     defined = [value for value in values if not math.isnan(value)]
-    return sum(defined) / len(defined) if defined else math.nan
+    return (sum(defined) / len(defined) if defined else math.nan), len(defined)
 
 
 def _plain(value: float) -> float | None:

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from kseg.data import Sample, read_truth, truth_name
 from kseg.errors import DataError
+from kseg.evaluation.counts import count
 from kseg.evaluation.scores import ImageScore, Scores
 from kseg.images import read_image
 from kseg.inference import Predictor, ahead, check_threshold
 from kseg.labels import LabelMap
-from kseg.metrics import confusion_matrix
 
 __all__ = ["check_labels", "evaluate"]
 
@@ -27,6 +27,7 @@ def evaluate(
     labels: LabelMap,
     *,
     threshold: float | None = None,
+    boundary: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Scores:
     """Score a predictor against true masks, each image at its original size.
@@ -36,6 +37,8 @@ def evaluate(
         samples: Images with masks.
         labels: What the masks' values mean; its classes are the model's.
         threshold: The score from which on a pixel is foreground (binary models); the model's own by default.
+        boundary: Score outlines too, which takes half as long as the rest on photographs of 12 megapixels; without,
+            the boundary scores are NaN.
         on_progress: Called with the images done and in all.
 
     Raises:
@@ -50,8 +53,8 @@ def evaluate(
     rows: list[ImageScore] = []
     for sample, pair_of in ahead(lambda sample: _read(sample, labels), samples):
         image, truth = pair_of()
-        matrix = confusion_matrix(truth, predictor.predict(image, threshold), labels.num_classes)
-        rows.append(ImageScore(sample.key, matrix, labels.foreground))
+        counts = count(truth, predictor.decide(image, threshold), labels.num_classes, boundary=boundary)
+        rows.append(ImageScore(sample.key, counts, labels.foreground))
         if on_progress:
             on_progress(len(rows), len(samples))
     used = (card.threshold if threshold is None else threshold) if card.channels == 1 else None

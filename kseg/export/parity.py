@@ -101,7 +101,7 @@ def measure(
         DataError: A test image or mask cannot be used.
     """
     decisions = Decisions(load_predictor(path))
-    scores = evaluate(decisions.watched(), samples, labels, on_progress=on_progress)
+    scores = evaluate(decisions.watched(), samples, labels, boundary=False, on_progress=on_progress)
     row = ParityRow(
         file=file,
         format=format,

@@ -10,12 +10,13 @@ import sys
 
 import pytest
 
-from kseg.evaluation import load_data
+from kseg.cli.evaluate import HEADINGS
+from kseg.evaluation import CLASS_SCORES, load_data
 from kseg.images import write_png
 from kseg.labels import LabelMap
 from tests.cli.test_predict import PROGRAM, kseg
 from tests.evaluation.data import write_data
-from tests.inference.artifacts import FORMS, picture
+from tests.inference.artifacts import COLORS, FORMS, picture
 from tests.inference.conftest import models
 
 __all__ = ["kseg", "models"]
@@ -53,15 +54,17 @@ def test_every_form_is_scored_on_other_data(kseg, models, data, tmp_path, form):
     assert scores["split"] == "all"
     red = scores["classes"][1]
     assert 0.8 < red["iou"] < 1
-    assert cells(stdout, "red ") == [[round(red[k], 4) for k in ("iou", "dice", "precision", "recall")]]
+    assert cells(stdout, "red ") == [[round(red[name], 4) for name in HEADINGS]]
     over, each = scores["over_the_dataset"], scores["per_image"]
-    assert cells(stdout, "foreground IoU") == [[round(over["foreground_iou"], 4)], [round(each["foreground_iou"], 4)]]
-    assert cells(stdout, "foreground Dice") == [
-        [round(over["foreground_dice"], 4)],
-        [round(each["foreground_dice"], 4)],
-    ]
-    assert cells(stdout, "mean IoU") == [[round(over["mean_iou"], 4)]]
-    assert cells(stdout, "pixel accuracy") == [[round(over["pixel_accuracy"], 4)]]
+    for name, heading in HEADINGS.items():
+        shown = (over[f"foreground_{name}"], over[f"mean_{name}"], each[f"foreground_{name}"])
+        assert cells(stdout, f"{heading} ")[-1] == [round(value, 4) for value in shown]
+    assert cells(stdout, "pixel accuracy") == [[round(part["pixel_accuracy"], 4)] for part in (over, each)]
+    assert cells(stdout, "calibration error (ECE)") == [[round(over["expected_calibration_error"], 4)]]
+
+
+def test_every_score_has_a_heading():
+    assert list(HEADINGS) == list(CLASS_SCORES)
 
 
 def test_every_line_says_its_averaging(kseg, models, data):
@@ -69,10 +72,41 @@ def test_every_line_says_its_averaging(kseg, models, data):
     lines = [line.rstrip() for line in stdout.splitlines()]
     assert f"on {data}, split all: 6 images at their original size, threshold 0.5" in lines[0]
     assert "Each class, over the dataset (pixels of all images summed)" in stdout
-    assert lines[-5].endswith("over the dataset")
-    assert lines[-4].endswith("per image, mean over the 5 of 6 images with foreground in truth or prediction")
-    assert lines[-2].endswith("over the dataset, mean of all 2 classes")
+    titles = [line for line in lines if line.startswith("Means, over the dataset (pixels summed first) and per image")]
+    assert len(titles) == 1
+    headings = next(lines[i : i + 3] for i, line in enumerate(lines) if "per image," in line)
+    assert [line.split() for line in headings] == [
+        ["over", "dataset,", "over", "dataset,", "per", "image,"],
+        ["foreground,", "all,", "foreground,", "images"],
+        ["1", "class", "2", "classes", "1", "class", "with", "it"],
+    ]
+    images = {line.split()[0]: line.split()[-1] for line in lines if line.strip().startswith(("IoU", "specificity"))}
+    assert images == {"IoU": "5", "specificity": "6"}
+    assert lines[-3].endswith("over the dataset")
+    assert lines[-2].endswith("per image, mean over 6 images")
     assert lines[-1].endswith("over the dataset")
+    assert max(len(line) for line in lines[1:] if line not in titles) <= 80
+
+
+def test_several_foreground_classes_are_counted_in_the_heading(kseg, models, tmp_path):
+    data = write_data(tmp_path / "data", COLORS.labels)
+    code, stdout, _ = kseg("evaluate", models / "colors.keras", "--data", data, "--split", "all")
+    assert code == 0
+    assert "best class wins" in stdout
+    assert ["2", "classes", "3", "classes", "2", "classes", "with", "it"] in [
+        line.split() for line in stdout.splitlines()
+    ]
+
+
+def test_outlines_are_left_out_on_request(kseg, models, data, tmp_path):
+    args = ("evaluate", models / "red.tflite", "--data", data, "--split", "all", "--json", tmp_path / "s.json")
+    _, with_them, _ = kseg(*args)
+    code, without, _ = kseg(*args, "--no-boundary")
+    assert code == 0
+    assert "boundary F1" in with_them
+    assert "boundary" not in without
+    assert cells(without, "pixel accuracy") == cells(with_them, "pixel accuracy")
+    assert json.loads((tmp_path / "s.json").read_text())["over_the_dataset"]["foreground_boundary_iou"] is None
 
 
 def test_a_run_is_scored_on_its_own_test_images(kseg, run_folder):
@@ -89,7 +123,7 @@ def test_background_only_is_warned_of_on_stderr(kseg, models, tmp_path):
     code, stdout, stderr = kseg("evaluate", models / "red.tflite", "--data", data, "--split", "all")
     assert code == 0
     assert stderr == "warning: the model predicts background only on all 6 images\n"
-    assert cells(stdout, "foreground IoU") == [[0.0], [0.0]]
+    assert cells(stdout, "IoU ")[-1][::2] == [0.0, 0.0]
 
 
 def test_other_classes_are_a_data_error(kseg, models, tmp_path):

@@ -11,11 +11,11 @@ from sklearn import metrics as sk
 
 from kseg.data import Sample
 from kseg.errors import DataError, UsageError
-from kseg.evaluation import ImageScore, Scores, evaluate
+from kseg.evaluation import CLASS_SCORES, Counts, ImageScore, Scores, count, evaluate
 from kseg.images import read_image, read_mask, write_png
-from kseg.inference import Predictor
+from kseg.inference import Decision, Predictor
 from kseg.labels import LabelMap
-from kseg.metrics import confusion_matrix
+from kseg.metrics import boundary_counts, boundary_f1, boundary_iou
 from tests.evaluation.data import write_data
 from tests.inference.artifacts import COLORS, RED
 
@@ -48,8 +48,8 @@ def test_dataset_scores_sum_the_pixels_first(samples):
     assert 0.3 < scores.iou < 0.95  # neither trivial
     assert scores.iou == pytest.approx(sk.jaccard_score(truth, guess))
     assert scores.dice == pytest.approx(sk.f1_score(truth, guess))
-    assert scores.class_precision == pytest.approx(sk.precision_score(truth, guess, average=None))
-    assert scores.class_recall == pytest.approx(sk.recall_score(truth, guess, average=None))
+    assert scores.per_class("precision") == pytest.approx(sk.precision_score(truth, guess, average=None))
+    assert scores.per_class("recall") == pytest.approx(sk.recall_score(truth, guess, average=None))
     assert scores.mean_iou == pytest.approx(sk.jaccard_score(truth, guess, average="macro"))
     assert scores.pixel_accuracy == pytest.approx(sk.accuracy_score(truth, guess))
     assert scores.threshold == 0.5
@@ -63,6 +63,59 @@ def test_per_image_scores_leave_out_images_without_foreground(samples):
     assert scores.image_dice == pytest.approx(np.mean([sk.f1_score(t, g) for t, g in pairs]))
     assert scores.image_iou != pytest.approx(scores.iou, abs=1e-3)
     assert math.isnan(scores.per_image[2].iou)
+
+
+def test_the_other_scores_are_those_of_scikit_learn_too(samples):
+    scores = evaluate(PREDICTOR, samples, RED.labels)
+    truth, guess = map(np.concatenate, flat(samples))
+    assert scores.mean("specificity") == pytest.approx(sk.recall_score(truth, guess, pos_label=0))
+    assert scores.mean("recall", "all") == pytest.approx(sk.balanced_accuracy_score(truth, guess))
+    assert scores.mean("precision", "all") == pytest.approx(sk.precision_score(truth, guess, average="macro"))
+    pairs = [(t, g) for t, g in zip(*flat(samples), strict=True)]
+    there = [(t, g) for t, g in pairs if t.any()]
+    assert scores.image_mean("recall") == (pytest.approx(np.mean([sk.recall_score(t, g) for t, g in there])), 5)
+    expected = np.mean([sk.recall_score(t, g, pos_label=0) for t, g in pairs])
+    assert scores.image_mean("specificity") == (pytest.approx(expected), 6)
+    expected = np.mean([sk.accuracy_score(t, g) for t, g in pairs])
+    assert scores.image_pixel_accuracy == (pytest.approx(expected), 6)
+
+
+def test_boundary_scores_sum_the_pixels_first_or_last(samples):
+    scores = evaluate(PREDICTOR, samples, RED.labels)
+    parts = [boundary_counts(t.reshape(20, 30), g.reshape(20, 30), 2) for t, g in zip(*flat(samples), strict=True)]
+    both, either = (sum(getattr(part, name) for part in parts) for name in ("band_both", "band_either"))
+    assert scores.per_class("boundary_iou") == pytest.approx(both / either)
+    assert scores.image_mean("boundary_f1") == (pytest.approx(np.nanmean([boundary_f1(p)[1] for p in parts])), 5)
+    assert scores.image_mean("boundary_iou") == (pytest.approx(np.nanmean([boundary_iou(p)[1] for p in parts])), 5)
+    assert 0.1 < scores.mean("boundary_iou") < scores.iou
+
+
+def test_calibration_is_of_the_probabilities_whatever_the_threshold(samples):
+    sure = Predictor(lambda images: 0.2 + 0.6 * blurred_red(images), RED)
+    truth = np.concatenate(flat(samples)[0])
+    red = np.concatenate([sure.scores(read_image(s.image)).ravel() for s in samples])
+    confidence, hit = np.maximum(red, 1 - red), (red >= 0.5) == truth
+    bins = np.ceil(confidence * 15)
+    parts = [bins == b for b in np.unique(bins)]
+    expected = sum(abs(hit[part].sum() - confidence[part].sum(dtype=float)) for part in parts) / truth.size
+    assert 0.05 < expected < 0.3
+    for threshold in (None, 0.1, 0.9):
+        scores = evaluate(sure, samples, RED.labels, threshold=threshold)
+        assert scores.calibration_error == pytest.approx(expected, abs=1e-6)
+
+
+def test_no_image_at_all_has_no_scores():
+    assert Counts.zero(3).matrix.sum() == 0
+    assert math.isnan(Scores(COLORS.labels, (), None).calibration_error)
+
+
+def test_hidden_outlines_are_warned_of():
+    scores = scores_of(([0, 0, 0, 255, 1, 1, 1], [0, 0, 0, 0, 1, 1, 1]))
+    assert scores.iou == 1.0
+    assert math.isnan(scores.mean("boundary_iou"))
+    assert scores.warnings[-1] == (
+        "no boundary scores of background, red: ignored pixels hide more than 90% of the outline"
+    )
 
 
 def test_a_false_alarm_counts_as_an_image_with_foreground(samples):
@@ -95,9 +148,9 @@ def test_ignored_pixels_count_nowhere(tmp_path):
 
 def test_the_threshold_is_used_and_reported(samples):
     half = Predictor(lambda images: 0.5 * blurred_red(images), RED)
-    assert evaluate(half, samples, RED.labels).class_recall[1] > 0
+    assert evaluate(half, samples, RED.labels).per_class("recall")[1] > 0
     scores = evaluate(half, samples, RED.labels, threshold=0.6)
-    assert (scores.class_recall[1], scores.threshold) == (0.0, 0.6)
+    assert (scores.per_class("recall")[1], scores.threshold) == (0.0, 0.6)
     with pytest.raises(UsageError, match="not a threshold"):
         evaluate(half, samples, RED.labels, threshold=1.2)
 
@@ -112,18 +165,28 @@ def test_background_only_is_warned_of(samples):
 
 
 def scores_of(*pairs):
-    rows = (ImageScore(str(i), confusion_matrix(np.array(t), np.array(g), 3), (1, 2)) for i, (t, g) in enumerate(pairs))
+    """Of rows of pixels; every answer is 0.8 sure."""
+    rows = []
+    for i, (truth, ids) in enumerate(pairs):
+        ids = np.array([ids], np.uint8)
+        decision = Decision(ids, ids, np.full(ids.shape, 0.8, np.float32))
+        rows.append(ImageScore(str(i), count(np.array([truth], np.uint8), decision, 3), (1, 2)))
     return Scores(COLORS.labels, tuple(rows), None)
 
 
 def test_several_classes_are_averaged_as_promised():
     scores = scores_of(([0, 0, 1, 1], [0, 1, 1, 1]), ([2, 2, 2, 0], [2, 2, 0, 0]), ([0, 0, 0, 0], [0, 0, 0, 0]))
-    assert scores.class_iou == pytest.approx([6 / 8, 2 / 3, 2 / 3])
+    assert scores.per_class("iou") == pytest.approx([6 / 8, 2 / 3, 2 / 3])
     assert scores.iou == pytest.approx(2 / 3)
     assert scores.mean_iou == pytest.approx((6 / 8 + 2 / 3 + 2 / 3) / 3)
     assert [row.iou for row in scores.per_image[:2]] == pytest.approx([2 / 3, 2 / 3])
-    assert scores.class_image_iou[1] == (pytest.approx(2 / 3), 1)
-    assert scores.class_image_iou[0] == (pytest.approx((1 / 2 + 1 / 2 + 1) / 3), 3)
+    assert scores.class_image_mean("iou")[1] == (pytest.approx(2 / 3), 1)
+    assert scores.class_image_mean("iou")[0] == (pytest.approx((1 / 2 + 1 / 2 + 1) / 3), 3)
+    assert scores.image_mean("iou", "all") == (pytest.approx(((1 / 2 + 2 / 3) / 2 * 2 + 1) / 3), 3)
+    # An image without foreground has no IoU and no recall; that nothing is found in it is right.
+    assert scores.image_mean("recall") == (pytest.approx((1 + 2 / 3) / 2), 2)
+    assert scores.image_mean("specificity") == (pytest.approx((3 / 4 + 1 + 1) / 3), 3)
+    assert scores.image_pixel_accuracy == (pytest.approx((3 / 4 + 3 / 4 + 1) / 3), 3)
 
 
 def test_a_class_that_is_never_predicted_or_never_there_is_named():
@@ -145,13 +208,19 @@ def test_json_has_the_numbers_with_null_for_what_is_undefined(samples):
     assert data["rows"][0]["true_pixels"] == [600 - 150, 150]
     assert data["classes"][1] == {
         "name": "red",
-        "iou": scores.iou,
-        "dice": scores.dice,
-        "precision": scores.class_precision[1],
-        "recall": scores.class_recall[1],
-        "iou_per_image": scores.image_iou,
+        **{name: scores.mean(name) for name in CLASS_SCORES},
+        **{f"{name}_per_image": scores.image_mean(name)[0] for name in CLASS_SCORES},
         "images": 5,
     }
+    for name in CLASS_SCORES:
+        assert data["over_the_dataset"][f"foreground_{name}"] == scores.mean(name)
+        assert data["over_the_dataset"][f"mean_{name}"] == scores.mean(name, "all")
+        assert data["per_image"][f"foreground_{name}"] == scores.image_mean(name)[0]
+        assert data["per_image"]["counted_images"][f"mean_{name}"] == scores.image_mean(name, "all")[1]
+    assert data["per_image"]["counted_images"]["foreground_specificity"] == 6
+    assert data["over_the_dataset"]["expected_calibration_error"] == scores.calibration_error
+    assert sum(data["calibration"]["pixels"]) == 6 * 600
+    assert sum(data["calibration"]["hits"]) == np.trace(scores.matrix)
     assert np.array(data["confusion"]).sum() == 6 * 600
 
 
