@@ -66,8 +66,10 @@ def calibration_counts(
     """
     if not truth.shape == likeliest.shape == confidence.shape:
         raise ValueError(f"the shapes differ: {truth.shape}, {likeliest.shape} and {confidence.shape}")
-    known = truth != ignore_index
-    sure, hit = confidence[known], (truth == likeliest)[known]
+    known, hit = truth != ignore_index, truth == likeliest
+    # Mostly all is known, and a boolean index copies.
+    chosen: Any = slice(None) if known.all() else known
+    sure, hit = confidence[chosen].ravel(), hit[chosen].ravel()
     if sure.size and not (sure.min() >= -_ROUNDING and sure.max() <= 1 + _ROUNDING):
         raise ValueError(f"confidence is in 0..1, not {sure.min():g}..{sure.max():g}; are these logits?")
     counts = CalibrationCounts.zero(bins)
@@ -80,9 +82,9 @@ def calibration_counts(
 def _sorted(confidence: npt.NDArray[np.float32], hit: npt.NDArray[np.bool_], bins: int) -> CalibrationCounts:
     """The sums over a few pixels, ``[N]`` each."""
     places = np.clip(np.ceil(confidence * np.float32(bins)) - 1, 0, bins - 1).astype(np.intp)
-    pixels, hits = (np.bincount(chosen, minlength=bins) for chosen in (places, places[hit]))
+    right = np.bincount(places + bins * hit, minlength=2 * bins).reshape(2, bins)
     sums = np.bincount(places, weights=confidence, minlength=bins).astype(np.float64, copy=False)
-    return CalibrationCounts(pixels, hits, sums)
+    return CalibrationCounts(right.sum(axis=0), right[1], sums)
 
 
 def expected_calibration_error(counts: CalibrationCounts) -> float:
