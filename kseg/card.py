@@ -37,7 +37,8 @@ class ModelCard:
     """What an artifact expects and returns.
 
     The contract of every artifact: RGB images ``[B, height, width, 3]`` with raw values 0..255 in, float32 scores
-    ``[B, height, width, C]`` in 0..1 out, with C = 1 (sigmoid) or C = K classes (softmax). An image of another size
+    ``[B, height, width, C]`` in 0..1 out, with C = 1 (sigmoid) or C = K classes (softmax, or sigmoid
+    where each class was decided by itself). An image of another size
     is resized to ``(height, width)``, and the scores are resized back before the threshold or argmax.
 
     Args:
@@ -48,6 +49,7 @@ class ModelCard:
         labels: Class names, colours and on-disk mask values.
         threshold: The score from which on a pixel is foreground (binary models only).
         normalization: The name of the normalisation inside the graph.
+        head: What the scores of several classes come from.
         provenance: Where it came from: kseg version, date, run, data fingerprint, scores …; plain JSON types.
     """
 
@@ -58,12 +60,13 @@ class ModelCard:
     labels: LabelMap
     threshold: float = 0.5
     normalization: str = ""
+    head: Activation = "softmax"
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def activation(self) -> Activation:
         """What the scores come from."""
-        return "sigmoid" if self.labels.is_binary else "softmax"
+        return "sigmoid" if self.labels.is_binary else self.head
 
     @property
     def channels(self) -> int:
@@ -85,6 +88,7 @@ class ModelCard:
     def to_json(self) -> str:
         """The card as a JSON text."""
         data = asdict(replace(self, labels=None))  # type: ignore[arg-type]
+        del data["head"]  # `activation` says it
         data |= {"format": FORMAT, "activation": self.activation, "labels": self.labels.to_json()}
         return json.dumps(data, indent=2, sort_keys=True)
 
@@ -102,14 +106,16 @@ class ModelCard:
                     "the model card has another format", where=where, expected=str(FORMAT),
                     found=str(data["format"]), remedy="use the kseg version that wrote the file",
                 )  # fmt: skip
+            labels = LabelMap.from_json(data["labels"])
             card = cls(
                 name=str(data["name"]),
                 architecture=str(data["architecture"]),
                 height=int(data["height"]),
                 width=int(data["width"]),
-                labels=LabelMap.from_json(data["labels"]),
+                labels=labels,
                 threshold=float(data["threshold"]),
                 normalization=str(data["normalization"]),
+                head="sigmoid" if not labels.is_binary and data["activation"] == "sigmoid" else "softmax",
                 provenance=dict(data["provenance"]),
             )
         except ArtifactError:

@@ -40,6 +40,13 @@ def test_softmax_scores_become_the_largest() -> None:
     np.testing.assert_array_equal(card.class_ids(np.array([[0.2, 0.5, 0.3]], np.float32)), [1])
 
 
+def test_classes_that_are_decided_each_by_itself_stay_so() -> None:
+    card = ModelCard("x", "unet", 8, 8, LabelMap(("a", "b", "c")), head="sigmoid")
+    assert card.activation == "sigmoid"
+    assert ModelCard.from_json(card.to_json(), where="x") == card
+    np.testing.assert_array_equal(card.class_ids(np.array([[0.9, 0.95, 0.3]], np.float32)), [1])
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"none\.keras: no such model"):
         read_card(tmp_path / "none.keras")

@@ -108,7 +108,7 @@ def compile_network(config: Config, prepared: Prepared, precision: str) -> keras
     freeze(model, config.train)
     model.compile(
         optimizer=optimizer,
-        loss=SegmentationLoss(config.train.loss, class_weights=prepared.class_weights),
+        loss=SegmentationLoss(config.train.loss, class_weights=prepared.class_weights, head=config.model.head),
         metrics=[SegmentationMetrics(labels.num_classes, labels.foreground)],
         # XLA on the CPU trains these networks at two thirds of the rate; JAX knows nothing else.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
@@ -124,6 +124,7 @@ def _card(config: Config, prepared: Prepared, name: str) -> ModelCard:
         width=prepared.spec.size[1],
         labels=prepared.dataset.labels,
         normalization=prepared.spec.scaling,
+        head=prepared.spec.head,
         provenance={
             **_pixels(prepared.spec),
             "kseg": __version__,

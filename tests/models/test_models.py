@@ -45,7 +45,9 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "u-net++ with gates": {"arch": "unetplusplus", "attention_gates": True, "widths": (4, 4, 8)},
     "deeplabv3+": {"arch": "deeplabv3plus", "widths": (4, 4, 8), "decoder_widths": (8,), "block": "separable"},
     **{
-        name: {"encoder": name, "widths": None, "size": (32, 64), "decoder_widths": (8, 8, 4, 4, 4)}
+        # MiT's attention needs more than one position to look at.
+        name: {"encoder": name, "widths": None, "size": (64, 96) if name == "mit_b0" else (32, 64),
+               "decoder_widths": (8, 8, 4, 4, 4)}
         for name, encoder in ENCODERS.items()
         if encoder.fixed
     },
@@ -53,7 +55,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "encoder": "mobilenetv2", "widths": None, "size": (64, 32), "arch": "unetplusplus", "decoder_widths": (4,) * 5,
     },
     "mit_b0 u-net++": {
-        "encoder": "mit_b0", "widths": None, "size": (32, 32), "arch": "unetplusplus", "decoder_widths": (4,) * 5,
+        "encoder": "mit_b0", "widths": None, "size": (64, 64), "arch": "unetplusplus", "decoder_widths": (4,) * 5,
     },
     "mobilenetv2 deeplabv3+": {
         "encoder": "mobilenetv2", "widths": None, "size": (64, 32), "arch": "deeplabv3plus", "decoder_widths": (8,),
@@ -155,10 +157,10 @@ def test_mit_has_keras_hubs_parameters() -> None:
     hub = pytest.importorskip("keras_hub").models.MiTBackbone(
         layerwise_depths=[2, 2, 2, 2], num_layers=4, layerwise_num_heads=[1, 2, 5, 8], layerwise_sr_ratios=[8, 4, 2, 1],
         max_drop_path_rate=0.1, layerwise_patch_sizes=[7, 3, 3, 3], layerwise_strides=[4, 2, 2, 2],
-        image_shape=(32, 32, 3), hidden_dims=[32, 64, 160, 256],
+        image_shape=(64, 64, 3), hidden_dims=[32, 64, 160, 256],
     )  # fmt: skip
-    image = keras.Input((32, 32, 3))
-    own = keras.Model(image, encode(image, NetworkSpec(size=(32, 32), channels=1, encoder="mit_b0"), None)[32])
+    image = keras.Input((64, 64, 3))
+    own = keras.Model(image, encode(image, NetworkSpec(size=(64, 64), channels=1, encoder="mit_b0"), None)[32])
     assert own.count_params() == hub.count_params()
 
 
