@@ -11,9 +11,7 @@ plain U-Net of widths 8, 16, 32 on one batch in memory: nothing that kseg trains
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from torch_side import TorchSide
 
 from kseg.quiet import load_tensorflow
 
@@ -93,22 +92,10 @@ def torch_rates(
     table = dataset.labels.ids(np.arange(256)) % 256
     pairs = [[str(sample.image), str(sample.mask)] for sample in dataset.samples("train")]
     work = {**WORK, "pairs": pairs, "table": table.tolist(), "size": size, "batch": batch, "workers": workers}
-    command = [str(python), str(Path(__file__).with_name("bench_input_torch.py"))]
-    process = stack.enter_context(
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    sending, answers = process.stdin, process.stdout
-    stack.callback(sending.close)
-    sending.write(json.dumps(work) + "\n")
+    side = TorchSide(python, "bench_input_torch.py", work, stack)
 
     def ask(name: str) -> Rate:
-        def rate(seconds: float) -> float:
-            sending.write(json.dumps([name, seconds]) + "\n")
-            return float(json.loads(answers.readline()))
-
-        return rate
+        return lambda seconds: float(side.ask(name, seconds))
 
     return {"PyTorch + albumentations": ask("files"), "PyTorch + albumentations, decoded in memory": ask("memory")}
 

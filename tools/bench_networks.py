@@ -1,0 +1,152 @@
+"""Training images/s and inference ms of networks, beside segmentation_models.pytorch on the same device.
+
+    python tools/bench_networks.py [--torch-python ~/torch/bin/python] [--rounds 3] [--network unet …]
+
+Training is one compiled step (loss, gradients, Adam) on one batch in memory; inference one image at a time by Keras
+and by PyTorch's eager mode. Both sides in float32 and in bfloat16 (mixed precision, autocast), PyTorch in
+channels_last. All take turns, round after round; each number is the median over the rounds. The ratio compares the best
+of either side.
+The Python of --torch-python needs torch, torchvision, timm and segmentation_models_pytorch.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from torch_side import TorchSide
+
+from kseg.quiet import load_tensorflow
+
+SMP = (256, 128, 64, 32, 16)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One network on both sides.
+
+    Args:
+        size: Of the images.
+        batch: Images a training step.
+        spec: Of kseg's network.
+        torch: What bench_networks_torch.py builds.
+    """
+
+    size: tuple[int, int]
+    batch: int
+    spec: dict[str, Any]
+    torch: str
+
+
+CONTESTS = {
+    # The facts' classic U-Net: the same layers written in PyTorch.
+    "unet": Contest((128, 128), 16, {"widths": (16, 32, 64, 128), "norm": "batch"}, "unet"),
+    **{
+        name: Contest((256, 256), 8, {"encoder": name, "decoder_widths": SMP, "upsampling": "nearest"}, torch)
+        for name, torch in {
+            "mobilenetv2": "mobilenet_v2", "resnet18": "resnet18", "resnet34": "resnet34", "vgg11": "vgg11_bn",
+            "efficientnet_b0": "timm-efficientnet-b0", "efficientnet_lite0": "timm-tf_efficientnet_lite0",
+            "mit_b0": "mit_b0",
+        }.items()
+    },
+}  # fmt: skip
+
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def repeat(call: Callable[[], Any], seconds: float) -> float:
+    """Calls a second."""
+    call()
+    begin, done = time.perf_counter(), 0
+    while time.perf_counter() - begin < seconds:
+        call()
+        done += 1
+    return done / (time.perf_counter() - begin)
+
+
+def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]]:
+    """What measures kseg: training images/s in each precision, inference ms."""
+    import keras
+    import numpy as np
+
+    from kseg.losses.loss import SegmentationLoss
+    from kseg.models import NetworkSpec, build_model
+    from kseg.models.fused import fuse_batch_norm
+
+    spec = NetworkSpec(size=contest.size, channels=1, **contest.spec)
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (contest.batch, *contest.size, 3)).astype(np.float32)
+    truth = (images[..., 0] > 128).astype(np.uint8)
+
+    def training(precision: str) -> Callable[[], float]:
+        model = fuse_batch_norm(build_model(spec, logits=True, precision=precision))
+        model.compile(keras.optimizers.Adam(1e-3), SegmentationLoss("bce"), jit_compile=False)
+        return lambda: contest.batch * repeat(lambda: model.train_on_batch(images, truth), seconds)
+
+    def inference() -> Callable[[], float]:
+        import tensorflow as tf
+
+        model = build_model(spec)
+        run = tf.function(lambda x: model(x, training=False))
+        one = tf.constant(images[:1])
+        return lambda: 1000 / repeat(lambda: run(one).numpy(), seconds)
+
+    return {**{name: training(policy) for name, policy in PRECISIONS.items()}, "ms": inference()}
+
+
+def measure(name: str, contest: Contest, torch_python: Path | None, rounds: int, seconds: float) -> dict[str, float]:
+    """The medians of everything, ``kseg float32`` and so on."""
+    with ExitStack() as stack:
+        todo = {f"kseg {key}": rate for key, rate in kseg_side(contest, seconds).items()}
+        if torch_python:
+            work = {"network": contest.torch, "size": contest.size, "batch": contest.batch}
+            side = TorchSide(torch_python, "bench_networks_torch.py", work, stack)
+            todo |= {f"torch {key}": lambda key=key: float(side.ask(key, seconds)) for key in (*PRECISIONS, "ms")}  # type: ignore[misc]
+        found: dict[str, list[float]] = {key: [] for key in todo}
+        for _ in range(rounds):
+            for key, rate in todo.items():
+                found[key].append(rate())
+    click.echo(f"  {name}: { ({key: [round(v, 1) for v in values] for key, values in found.items()}) }", err=True)
+    return {key: statistics.median(values) for key, values in found.items()}
+
+
+def row(name: str, contest: Contest, found: dict[str, float]) -> str:
+    """A line of the table."""
+    sides = [side for side in ("kseg", "torch") if f"{side} ms" in found]
+    best = {side: max(found[f"{side} {precision}"] for precision in PRECISIONS) for side in sides}
+    cells = [f"{found[f'{side} {p}']:.1f}" for side in sides for p in PRECISIONS]
+    cells += [f"{best['kseg'] / best['torch']:.2f}"] if len(sides) == 2 else []
+    cells += [f"{found[f'{side} ms']:.1f}" for side in sides]
+    size = "×".join(map(str, contest.size))
+    return f"| {name}, {size}, batch {contest.batch} | {' | '.join(cells)} |"
+
+
+@click.command()
+@click.option("--torch-python", type=click.Path(path_type=Path), help="A Python with segmentation_models_pytorch.")
+@click.option("--network", "names", multiple=True, type=click.Choice(list(CONTESTS)), help="[default: all]")
+@click.option("--rounds", default=3, show_default=True, help="How often each is measured.")
+@click.option("--seconds", default=3.0, show_default=True, help="How long each time.")
+def main(torch_python: Path | None, names: tuple[str, ...], rounds: int, seconds: float) -> None:
+    """Measure the networks."""
+    load_tensorflow()
+    import keras
+
+    head = ["kseg float32", "kseg bfloat16"]
+    if torch_python:
+        head += ["PyTorch float32", "PyTorch bfloat16", "× PyTorch"]
+    head += ["Keras ms", *(["PyTorch ms"] if torch_python else [])]
+    lines = [f"| training images/s | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for name in names or CONTESTS:
+        lines.append(row(name, CONTESTS[name], measure(name, CONTESTS[name], torch_python, rounds, seconds)))
+        keras.backend.clear_session()
+    click.echo("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
