@@ -15,7 +15,7 @@ from typing import Any
 
 
 def declare_torchvision_operators() -> Any:
-    """Let torchvision's usual build be imported beside PyTorch's CPU build: it asks for operators that are not there."""
+    """Let torchvision's usual build be imported beside PyTorch's CPU build, which lacks operators that it names."""
     import torch
 
     spec = importlib.util.find_spec("torchvision")
