@@ -1,0 +1,36 @@
+"""Run by tests/models/test_jax.py under Keras' JAX backend: score with saved networks, and train some for a step."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kseg.losses.loss import SegmentationLoss
+
+TRAINED = ("batch", "attention")
+"""Compiling a step takes JAX many seconds."""
+
+
+def main(folder: Path) -> None:
+    assert keras.backend.backend() == "jax"
+    for path in sorted(folder.glob("*.keras")):
+        with np.load(path.with_suffix(".npz")) as held:
+            images = held["images"]
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        scores = np.asarray(model(images, training=False))
+        np.savez(folder / f"{path.stem}.out.npz", scores=scores)
+        if path.stem not in TRAINED:
+            continue
+        before = [np.asarray(weight) for weight in model.trainable_weights]
+        model.compile(keras.optimizers.Adam(1e-3), SegmentationLoss("bce + dice"))
+        truth = (images[..., 0] > 127).astype(np.uint8)
+        loss = model.train_on_batch(images, truth)
+        learnt = [not np.array_equal(a, np.asarray(b)) for a, b in zip(before, model.trainable_weights, strict=True)]
+        np.savez(folder / f"{path.stem}.out.npz", scores=scores, loss=loss, learnt=np.array(learnt))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
