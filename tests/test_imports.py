@@ -43,7 +43,7 @@ except SystemExit as stop:
 
 
 def test_all_the_commands_are_there() -> None:
-    assert COMMANDS == ["benchmark", "config", "data", "demo", "evaluate", "export", "fit", "predict"]
+    assert COMMANDS == ["benchmark", "config", "data", "demo", "evaluate", "export", "fit", "models", "predict"]
 
 
 @pytest.mark.parametrize("args", [[], *[[name] for name in COMMANDS], *SUBCOMMANDS])

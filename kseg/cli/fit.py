@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kseg.cli.options import config_argument, data_option, overrides_from, set_option
+from kseg.cli.options import SizeCommand, config_argument, data_option, overrides_from, parse_size, set_option
 
 __all__ = ["command"]
 
@@ -19,39 +19,12 @@ FLAGS = {
 """The sections of the configuration that flags stand for; --augment is one of its own."""
 
 
-class _FitCommand(click.Command):
-    """Takes ``--imgsz 192`` and ``--imgsz 192 256``: click knows no options with one or two values."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Join the second number to the first before click sees them."""
-        joined: list[str] = []
-        for arg in args:
-            follows = len(joined) >= 2 and joined[-2] == "--imgsz" and joined[-1].isdigit()
-            alone = joined and joined[-1].startswith("--imgsz=") and joined[-1][8:].isdigit()
-            if arg.isdigit() and (follows or alone):
-                joined[-1] += f" {arg}"
-            else:
-                joined.append(arg)
-        return super().parse_args(ctx, joined)
-
-
-def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
-    del ctx, param
-    if value is None:
-        return None
-    numbers = value.replace("x", " ").replace(",", " ").split()
-    if not 1 <= len(numbers) <= 2 or not all(number.isdigit() for number in numbers):
-        raise click.BadParameter(f"expected H or H W, as in --imgsz 192 256; found {value!r}")
-    height = int(numbers[0])
-    return [height, int(numbers[-1])]
-
-
-@click.command("fit", cls=_FitCommand)
+@click.command("fit", cls=SizeCommand)
 @config_argument
 @data_option
 @click.option("--arch", metavar="NAME", help="Architecture [default: unet].")
 @click.option("--encoder", metavar="NAME", help="Encoder: plain, mobilenetv2 [default: plain].")
-@click.option("--imgsz", metavar="H [W]", callback=_size, help="Size the network works at [default: 256].")
+@click.option("--imgsz", metavar="H [W]", callback=parse_size, help="Size the network works at [default: 256].")
 @click.option("--epochs", type=int, help="Passes over the training images, at most.")
 @click.option("--batch", type=int, help="Images a step.")
 @click.option("--lr", type=float, help="Peak learning rate of AdamW.")

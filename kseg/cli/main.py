@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from kseg import __version__
-from kseg.cli import benchmark, config, data, demo, evaluate, export, fit, predict
+from kseg.cli import benchmark, config, data, demo, evaluate, export, fit, models, predict
 from kseg.errors import Interrupted, KsegError
 
 __all__ = ["main", "run"]
@@ -34,7 +34,7 @@ def main() -> None:
     """
 
 
-for module in (demo, data, fit, evaluate, predict, export, benchmark, config):
+for module in (demo, data, fit, evaluate, predict, export, benchmark, models, config):
     main.add_command(module.command)
 
 

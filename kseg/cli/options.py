@@ -9,10 +9,39 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
-    "config_argument", "data_option", "overrides_from", "runtime_options", "set_option", "threshold_option",
+    "SizeCommand", "config_argument", "data_option", "overrides_from", "parse_size", "runtime_options", "set_option",
+    "threshold_option",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SizeCommand(click.Command):
+    """Takes ``--imgsz 192`` and ``--imgsz 192 256``: click knows no options with one or two values."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join the second number to the first before click sees them."""
+        joined: list[str] = []
+        for arg in args:
+            follows = len(joined) >= 2 and joined[-2] == "--imgsz" and joined[-1].isdigit()
+            alone = joined and joined[-1].startswith("--imgsz=") and joined[-1][8:].isdigit()
+            if arg.isdigit() and (follows or alone):
+                joined[-1] += f" {arg}"
+            else:
+                joined.append(arg)
+        return super().parse_args(ctx, joined)
+
+
+def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
+    """The value of ``--imgsz``: ``192``, ``192 256``, ``192x256`` → [height, width]."""
+    del ctx, param
+    if value is None:
+        return None
+    numbers = value.replace("x", " ").replace(",", " ").split()
+    if not 1 <= len(numbers) <= 2 or not all(number.isdigit() for number in numbers):
+        raise click.BadParameter(f"expected H or H W, as in --imgsz 192 256; found {value!r}")
+    height = int(numbers[0])
+    return [height, int(numbers[-1])]
 
 
 def config_argument(function: F) -> F:

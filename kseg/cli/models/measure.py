@@ -1,0 +1,88 @@
+"""``kseg models list --measure``: a network's TFLite files, their size, and their time on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kseg.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from kseg.export.conversion import Conversion
+    from kseg.export.table import Exporter
+    from kseg.models import NetworkSpec
+
+__all__ = ["Artifact", "measure_network"]
+
+RUNS, WARMUP = 20, 3
+CALIBRATION = 2
+"""Random images that the quantiser sees: what the file weighs and takes does not depend on them."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One exported file.
+
+    Args:
+        format: As ``kseg export`` calls it.
+        quantization: ``none`` or ``int8``.
+        bytes: Its size, None where it could not be exported.
+        milliseconds: The median of a call, None where it could not be run.
+        threads: CPU threads.
+        error: Why there is a None.
+    """
+
+    format: str
+    quantization: str
+    bytes: int | None = None
+    milliseconds: float | None = None
+    threads: int | None = None
+    error: str | None = None
+
+
+def measure_network(spec: NetworkSpec, model: Any, threads: int | None) -> tuple[Artifact, ...]:
+    """Export a network with random weights to float32 and int8 TFLite, and time each file in a fresh process.
+
+    Args:
+        spec: The network.
+        model: It, built.
+        threads: CPU threads; None for all cores.
+    """
+    import tempfile
+
+    from kseg.export.table import choose
+
+    conversion = _conversion(spec, model)
+    with tempfile.TemporaryDirectory(prefix="kseg-") as folder:
+        exporters = choose(["tflite"], ["none", "int8"])
+        return tuple(_measure(conversion, exporter, Path(folder), threads) for exporter in exporters)
+
+
+def _conversion(spec: NetworkSpec, model: Any) -> Conversion:
+    import numpy as np
+
+    from kseg.card import ModelCard
+    from kseg.export.conversion import Conversion
+    from kseg.labels import LabelMap
+
+    card = ModelCard(
+        spec.encoder, f"{spec.arch}/{spec.encoder}", *spec.size, LabelMap(("background", "object")),
+        normalization=spec.scaling,
+    )  # fmt: skip
+    images = np.random.default_rng(0).integers(0, 256, (CALIBRATION, *spec.size, 3), np.uint8)
+    return Conversion(model, card, list(images))
+
+
+def _measure(conversion: Conversion, exporter: Exporter, folder: Path, threads: int | None) -> Artifact:
+    from kseg.benchmark import Settings, find_targets, run_benchmark
+
+    path = folder / exporter.file
+    try:
+        exporter.write(conversion, path)
+    except ArtifactError as error:
+        return Artifact(exporter.format, exporter.quantization, error=str(error))
+    settings = Settings(("cpu",), (threads,) if threads else None, RUNS, WARMUP)
+    (row,) = run_benchmark(find_targets([path]), settings).rows
+    median = row.latency_ms.p50 if row.latency_ms else None
+    return Artifact(exporter.format, exporter.quantization, row.bytes, median, row.threads, row.error)
