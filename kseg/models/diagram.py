@@ -38,6 +38,7 @@ _LEAST_COLUMNS: Final = 7.5
 """What the legend needs."""
 _TITLES: Final = {"unet": "U-Net", "unetplusplus": "U-Net++", "deeplabv3plus": "DeepLabV3+"}
 
+Point = tuple[float, float]
 Place = tuple[float, int]
 """Column, and row from the top: 0 for stride 1, 1 for stride 2, 2 for stride 4 …"""
 
@@ -167,6 +168,8 @@ def _arrow(axes: Any, start: Place, end: Place, color: str, width: float) -> Non
     """From box to box: along the row, else from the lower or upper edge to the side that faces it."""
     (x, y), (to_x, to_y) = start, end
     half_width, half_height = _BOX[0] / 2, _BOX[1] / 2
+    tail: Point
+    head: Point
     if y == to_y:
         tail, head = (x + half_width, y), (to_x - half_width, to_y)
     elif to_y > y:
@@ -188,7 +191,7 @@ def _draw_skip(axes: Any, start: Place, end: Place, between: int) -> None:
     _line(axes, tail, head, _SKIP, 1.0, f"arc3,rad={bend}")
 
 
-def _line(axes: Any, tail: Place, head: tuple[float, float], color: str, width: float, bend: str) -> None:
+def _line(axes: Any, tail: Point, head: Point, color: str, width: float, bend: str) -> None:
     from matplotlib.patches import FancyArrowPatch
 
     arrow = FancyArrowPatch(

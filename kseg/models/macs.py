@@ -56,21 +56,24 @@ def node_macs(node: Any) -> int:
 
 def _positions(tensor: keras.KerasTensor) -> int:
     """All but the batch and the channels: pixels of a map, tokens of a sequence."""
-    return math.prod(tensor.shape[1:-1])
+    return int(math.prod(tensor.shape[1:-1]))
+
+
+def _size(kernel: Any) -> int:
+    return int(math.prod(kernel.shape))
 
 
 def _conv(layer: Any, node: Any) -> int:
-    return _positions(node.outputs[0]) * math.prod(layer.kernel.shape)
+    return _positions(node.outputs[0]) * _size(layer.kernel)
 
 
 def _separable(layer: Any, node: Any) -> int:
-    kernels = math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape)
-    return _positions(node.outputs[0]) * kernels
+    return _positions(node.outputs[0]) * (_size(layer.depthwise_kernel) + _size(layer.pointwise_kernel))
 
 
 def _transposed(layer: Any, node: Any) -> int:
     # Each position that goes in is spread by the whole kernel.
-    return _positions(node.input_tensors[0]) * math.prod(layer.kernel.shape)
+    return _positions(node.input_tensors[0]) * _size(layer.kernel)
 
 
 def _attention(layer: Any, node: Any) -> int:

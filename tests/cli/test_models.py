@@ -82,14 +82,13 @@ def test_measured_sizes_and_times_are_those_of_real_files(call: Call) -> None:
     code, out, err = call("models", "list", *args)
     assert (code, err) == (0, "")
     data = json.loads(Path("m.json").read_text())
-    assert data["threads"] == 1
     assert data["environment"]["packages"]["ai-edge-litert"] in out
     (model,) = data["models"]
     float32, int8 = model["artifacts"]
     assert (float32["quantization"], int8["quantization"]) == ("none", "int8")
-    # Four bytes a weight, or one, and the graph
-    assert 4 * model["parameters"] < float32["bytes"] < 4.2 * model["parameters"]
-    assert model["parameters"] < int8["bytes"] < 1.3 * model["parameters"]
+    # Four bytes a weight, or one, and the graph; normalisations are folded into the convolutions before them
+    assert 3.8 * model["parameters"] < float32["bytes"] < 4.2 * model["parameters"]
+    assert 0.95 * model["parameters"] < int8["bytes"] < 1.3 * model["parameters"]
     assert all(artifact["milliseconds"] > 0 and artifact["threads"] == 1 for artifact in (float32, int8))
     row = next(row for row in cells(out) if row[0] == "mobilenetv3_small")
     numbers = [f"{value:.1f}" for a in (float32, int8) for value in (a["bytes"] / 1e6, a["milliseconds"])]

@@ -58,7 +58,6 @@ PROFILE = {
         {"widths": (4, 8)},
         {"widths": (4, 8), "block": "separable", "upsampling": "bilinear"},
         {"widths": (4, 8), "attention_gates": True, "arch": "unetplusplus"},
-        {"widths": (4, 4, 8), "arch": "deeplabv3plus"},
         {"encoder": "mobilenetv3_small", "decoder_widths": (8, 8, 4, 4, 4)},
     ],
 )
@@ -76,6 +75,7 @@ def counted(*layers: keras.Layer, shape: tuple[int, ...] = (8, 6, 3)) -> int:
     [
         (keras.layers.Conv2D(5, 3), 6 * 4 * 3 * 3 * 3 * 5),
         (keras.layers.Conv2D(6, 3, strides=2, padding="same", groups=3), 4 * 3 * 3 * 3 * 1 * 6),
+        (keras.layers.Conv2D(5, 3, padding="same", dilation_rate=3), 8 * 6 * 3 * 3 * 3 * 5),
         (keras.layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2), 8 * 6 * 3 * 3 * 3 * 2),
         (keras.layers.SeparableConv2D(5, 3, padding="same"), 8 * 6 * (3 * 3 * 3 + 3 * 5)),
         (keras.layers.Conv2DTranspose(5, 2, strides=2), 16 * 12 * 3 * 5),

@@ -56,7 +56,7 @@ def command(
     if json_file != "-":
         _show(rows, (imgsz[0], imgsz[1]), measure)
     if json_file is not None:
-        _write(json_file, rows, imgsz, threads if measure else None, measure)
+        _write(json_file, rows, imgsz, measure)
     failed = [artifact for _, artifacts in rows for artifact in artifacts if artifact.error]
     if failed:
         total = sum(len(artifacts) for _, artifacts in rows)
@@ -135,7 +135,7 @@ def _caption(rows: Rows) -> str:
     )
 
 
-def _write(target: str, rows: Rows, imgsz: list[int], threads: int | None, measured: bool) -> None:
+def _write(target: str, rows: Rows, imgsz: list[int], measured: bool) -> None:
     from dataclasses import asdict
 
     from kseg.benchmark.environment import environment
@@ -144,7 +144,7 @@ def _write(target: str, rows: Rows, imgsz: list[int], threads: int | None, measu
     models = [{**e.to_json(), "artifacts": [asdict(artifact) for artifact in artifacts]} for e, artifacts in rows]
     data = {"kind": "kseg-models", "schema": 1, "size": imgsz, "channels": 1, "models": models}
     if measured:
-        data |= {"environment": environment(), "threads": threads}
+        data["environment"] = environment()
     if target == "-":
         click.echo(json.dumps(data, indent=2))
     else:
