@@ -25,6 +25,11 @@ MaybeText: TypeAlias = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], EXPECTED: "text, or nothing"}),
 ]
 SomeText: TypeAlias = Annotated[str, Field(strict=True, min_length=1)]
+HANDLE: Final = r"^(?:(?:hf|kaggle|modelscope)://\S+|(?:resnet|vgg|efficientnet|mit)_[a-z0-9_]+)$"
+"""What KerasHub downloads: a handle, or a text like its presets' names. A file of such a name is ``./resnet_x``."""
+Handle: TypeAlias = Annotated[
+    str, Field(strict=True, pattern=HANDLE), WithJsonSchema({"type": "string", "pattern": HANDLE, EXPECTED: "a handle"})
+]
 Width: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=4096)]
 Side: TypeAlias = Annotated[int, Field(strict=True, ge=8, le=8192)]
 Count: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kseg.config.document import KeyPath, dotted, short
+from kseg.config.fields import HANDLE
 from kseg.config.messages import Problem
 from kseg.config.schema import Config
 from kseg.registry import nearest
@@ -17,8 +18,9 @@ __all__ = ["escape", "is_path", "resolve_paths", "unusable"]
 
 _ROOT: Final = ("data", "root")
 _WEIGHTS: Final = ("model", "weights")
+_START: Final = ("model", "start")
 _ALBUMENTATIONS: Final = ("augment", "albumentations")
-_ALWAYS: Final[tuple[KeyPath, ...]] = (_ROOT, _WEIGHTS, _ALBUMENTATIONS, ("run", "project"))
+_ALWAYS: Final[tuple[KeyPath, ...]] = (_ROOT, _WEIGHTS, _START, _ALBUMENTATIONS, ("run", "project"))
 _LISTS: Final[tuple[KeyPath, ...]] = tuple(("data", "split", name) for name in ("train", "val", "test"))
 _IMAGENET: Final = "imagenet"
 
@@ -32,7 +34,7 @@ def is_path(key: KeyPath, value: object, tree: Mapping[Any, Any]) -> bool:
         data = tree.get("data")
         split = data.get("split") if isinstance(data, Mapping) else None
         return isinstance(split, Mapping) and split.get("by") == "lists" and isinstance(value, str) and value != ""
-    if key == _WEIGHTS and value == _IMAGENET:
+    if key == _WEIGHTS and (value == _IMAGENET or re.match(HANDLE, str(value))):
         return False
     return key in _ALWAYS and isinstance(value, (str, Path))
 
@@ -102,16 +104,29 @@ def unusable(config: Config) -> list[Problem]:
     if not os.path.isdir(root):
         what = "not a folder" if os.path.exists(root) else "no such folder"
         problems.append(Problem(_ROOT, what, "the folder of the dataset", short(str(root), 200), _remedy(root)))
-    if isinstance(weights, Path) and not os.path.isfile(weights):
+    if isinstance(weights, Path) and not os.path.exists(weights):
         near = nearest(weights.name, [_IMAGENET])
         remedy = f"did you mean {near!r}?" if near else None
-        problems.append(
-            Problem(_WEIGHTS, "no such file", "imagenet, or a file of weights", short(str(weights), 200), remedy)
-        )
+        expected = "imagenet, a preset or handle of KerasHub, or a file or folder of weights"
+        problems.append(Problem(_WEIGHTS, "no such file", expected, short(str(weights), 200), remedy))
+    problems += _wrong_start(config)
     if isinstance(config.augment, dict) and not os.path.isfile(config.augment["albumentations"]):
         found = short(config.augment["albumentations"], 200)
         problems.append(Problem(_ALBUMENTATIONS, "no such file", "a file that albumentations.save wrote", found))
     return problems
+
+
+def _wrong_start(config: Config) -> list[Problem]:
+    start = config.model.start
+    if start is None:
+        return []
+    found = short(str(start), 200)
+    if not os.path.exists(start):
+        return [Problem(_START, "no such model", "a .keras file or a run folder of kseg", found)]
+    if config.model.weights is not None:
+        what = "the network to start from has the encoder's weights already"
+        return [Problem(_START, what, "one of model.start and model.weights", "both")]
+    return []
 
 
 def _remedy(root: Path) -> str:

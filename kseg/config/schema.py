@@ -27,6 +27,7 @@ from kseg.config.fields import (
     Count,
     Factor,
     FolderName,
+    Handle,
     Section,
     Seed,
     Share,
@@ -92,8 +93,16 @@ class ModelConfig(Section):
         description="What the network does to raw pixels first: unit 0..1, symmetric -1..1, imagenet or dataset "
         "(the training images') mean and deviation of each channel. Null: what the encoder was trained with.",
     )
-    weights: Literal["imagenet"] | Path | None = Field(
-        None, description="Pretrained weights of the encoder: imagenet, a file, or null for random ones."
+    weights: Literal["imagenet"] | Handle | Path | None = Field(
+        None,
+        description="Pretrained weights of the encoder: imagenet, a preset or handle of KerasHub "
+        "(hf://timm/resnet34.a1_in1k), a file or folder, or null for random ones. What each encoder takes stands in "
+        "docs/encoders.md.",
+    )
+    start: Path | None = Field(
+        None,
+        description="A model of kseg, or its run folder, to start from: the network has to be the same but for the "
+        "classes, and takes all weights but the head's.",
     )
 
 

@@ -30,7 +30,11 @@ class EncoderSpec:
         widths: Channels of the encoder blocks where the user gives none; empty where the blocks cannot be given other
             widths.
         pyramid: Of such an encoder: stride → channels of its features, the last of which goes into the bottleneck.
-        pretrained: The name ``imagenet`` stands for weights.
+        parameters: Of such an encoder: how many numbers it has, statistics included.
+        imagenet: Where the weights come from that the name ``imagenet`` stands for: ``keras.applications``, or a preset
+            or handle of KerasHub; None: that name stands for none.
+        presets: The presets of KerasHub that are this very network.
+        torch: Files of torchvision's or timm's network can be read without KerasHub's folders.
         normalization: The scaling of raw pixels that it takes by default, and that its weights were trained with.
         norm: The normalisation of the blocks around it where the user says nothing.
         block: Their kind.
@@ -41,7 +45,10 @@ class EncoderSpec:
     paper: str
     widths: tuple[int, ...] = ()
     pyramid: Mapping[int, int] = field(default_factory=dict)
-    pretrained: bool = False
+    parameters: int = 0
+    imagenet: str | None = None
+    presets: tuple[str, ...] = ()
+    torch: bool = False
     normalization: str = "symmetric"
     norm: Norm = "batch"
     block: Block = "standard"
@@ -53,14 +60,27 @@ class EncoderSpec:
         """Whether its widths are what they are."""
         return bool(self.pyramid)
 
+    @property
+    def pretrained(self) -> bool:
+        """Whether weights can be had."""
+        return self.imagenet is not None or bool(self.presets)
+
 
 def _borrowed(paper: str, channels: tuple[int, ...], **settings: object) -> EncoderSpec:
     """An encoder that ends at stride 32."""
     strides = [32 >> step for step in range(len(channels))][::-1]
-    return EncoderSpec(paper=paper, pyramid=dict(zip(strides, channels, strict=True)), pretrained=True, **settings)  # type: ignore[arg-type]
+    return EncoderSpec(paper=paper, pyramid=dict(zip(strides, channels, strict=True)), **settings)  # type: ignore[arg-type]
 
 
-_HUB: Final = {"normalization": "imagenet", "extra": "hub"}
+
+
+def _hub(paper: str, channels: tuple[int, ...], presets: tuple[str, ...], **settings: object) -> EncoderSpec:
+    """One of KerasHub's, whose first preset has the ImageNet weights unless another handle is named."""
+    usual = {"normalization": "imagenet", "extra": "hub", "imagenet": presets[0] if presets else None}
+    return _borrowed(paper, channels, presets=presets, **{**usual, **settings})
+
+
+_KERAS: Final = {"imagenet": "keras.applications"}
 _RESNET: Final = "https://arxiv.org/abs/1512.03385"
 _VGG: Final = "https://arxiv.org/abs/1801.05746"
 _MOBILENETV3: Final = "https://arxiv.org/abs/1905.02244"
@@ -72,22 +92,40 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     "residual": EncoderSpec(
         paper="https://arxiv.org/abs/1711.10684", widths=(64, 128, 256, 512), block="residual", activation="silu"
     ),
-    "resnet18": _borrowed(_RESNET, (64, 64, 128, 256, 512), **_HUB),
-    "resnet34": _borrowed(_RESNET, (64, 64, 128, 256, 512), **_HUB),
-    "resnet50": _borrowed(_RESNET, (64, 256, 512, 1024, 2048), **_HUB),
+    "resnet18": _hub(
+        _RESNET, (64, 64, 128, 256, 512), ("resnet_18_imagenet",), torch=True, parameters=11_186_112
+    ),
+    "resnet34": _hub(
+        _RESNET, (64, 64, 128, 256, 512), (), torch=True, parameters=21_301_696,
+        imagenet="hf://timm/resnet34.a1_in1k",
+    ),
+    "resnet50": _hub(
+        _RESNET, (64, 256, 512, 1024, 2048), ("resnet_50_imagenet",), torch=True, parameters=23_561_152
+    ),
     # As TernausNet-11 and -16 have them.
-    "vgg11": _borrowed(_VGG, (64, 128, 256, 512, 512, 512), norm="none", **_HUB),
-    "vgg16": _borrowed(_VGG, (64, 128, 256, 512, 512, 512), norm="none", **_HUB),
-    "mobilenetv2": _borrowed("https://arxiv.org/abs/1801.04381", (96, 144, 192, 576, 1280)),
-    "mobilenetv3_small": _borrowed(_MOBILENETV3, (16, 72, 96, 288, 576)),
-    "mobilenetv3_large": _borrowed(_MOBILENETV3, (64, 72, 240, 672, 960)),
-    "efficientnet_lite0": _borrowed(_EFFICIENTNET, (16, 24, 40, 112, 1280), **_HUB),
-    "efficientnet_b0": _borrowed(_EFFICIENTNET, (16, 24, 40, 112, 1280), **_HUB),
+    "vgg11": _hub(
+        _VGG, (64, 128, 256, 512, 512, 512), ("vgg_11_imagenet",), torch=True, parameters=9_220_480, norm="none"
+    ),
+    "vgg16": _hub(
+        _VGG, (64, 128, 256, 512, 512, 512), ("vgg_16_imagenet",), torch=True, parameters=14_714_688, norm="none"
+    ),
+    "mobilenetv2": _borrowed(
+        "https://arxiv.org/abs/1801.04381", (96, 144, 192, 576, 1280), parameters=2_257_984, **_KERAS
+    ),
+    "mobilenetv3_small": _borrowed(_MOBILENETV3, (16, 72, 96, 288, 576), parameters=939_120, **_KERAS),
+    "mobilenetv3_large": _borrowed(_MOBILENETV3, (64, 72, 240, 672, 960), parameters=2_996_352, **_KERAS),
+    "efficientnet_lite0": _hub(
+        _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_lite0_ra_imagenet",), parameters=3_413_024
+    ),
+    "efficientnet_b0": _hub(
+        _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_b0_ra_imagenet",), parameters=4_049_564
+    ),
     # It has nothing at stride 2.
     "mit_b0": EncoderSpec(
-        paper="https://arxiv.org/abs/2105.15203", pyramid={4: 32, 8: 64, 16: 160, 32: 256}, normalization="imagenet"
+        paper="https://arxiv.org/abs/2105.15203", pyramid={4: 32, 8: 64, 16: 160, 32: 256}, normalization="imagenet",
+        presets=("mit_b0_ade20k_512", "mit_b0_cityscapes_1024"), parameters=3_319_392,
     ),
-}
+}  # fmt: skip
 
 ARCHITECTURES: Final[dict[str, str]] = {
     "unet": "https://arxiv.org/abs/1505.04597",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kseg.augment import Augment, parse
 from kseg.augment.settings import Rot90
+from kseg.card import read_card
 from kseg.config import Config
 from kseg.data import (
     Dataset,
@@ -30,6 +31,7 @@ from kseg.errors import ConfigError, DataError
 from kseg.losses import parse_loss
 from kseg.models import ENCODERS, NetworkSpec
 from kseg.models.tables import PerChannel
+from kseg.models.weights.source import check_source, start_file
 from kseg.training.balance import draw_weights, loss_weights
 from kseg.training.reporter import Reporter
 
@@ -116,10 +118,12 @@ def _pixels(report: DatasetReport | None) -> tuple[PerChannel, PerChannel]:
 
 def _warn_of_scaling(config: Config, spec: NetworkSpec) -> None:
     usual = ENCODERS[spec.encoder].normalization
-    if config.model.weights is not None and spec.scaling != usual:
+    if config.model.start is not None:
+        usual = read_card(start_file(config.model.start)).normalization
+    if (config.model.weights or config.model.start) is not None and spec.scaling != usual:
         _log.warning(
-            "model.normalization: the weights of %s were trained with %s pixels, and get %s ones; null would give "
-            "them what they know", spec.encoder, usual, spec.scaling,
+            "model.normalization: the weights of %s were trained with %s pixels, and get %s ones; %s would give "
+            "them what they know", spec.encoder, usual, spec.scaling, usual if config.model.start else "null",
         )  # fmt: skip
 
 
@@ -132,7 +136,7 @@ def prepare(config: Config, reporter: Reporter) -> Prepared:
     """
     parse_loss(config.train.loss)
     network_spec(config, channels=1)  # a wrong name or size is told before the data are read
-    _check_freezing(config)
+    _check_weights(config)
     dataset = find_dataset(**config.data.model_dump())
     train, val = dataset.samples("train"), dataset.samples("val")
     _check_batch(config.train.batch, len(train))
@@ -171,12 +175,15 @@ def _augment(config: Config) -> Augment:
     return augment
 
 
-def _check_freezing(config: Config) -> None:
-    if config.model.weights is None and config.train.encoder_trainable is not True:
+def _check_weights(config: Config) -> None:
+    check_source(config.model.encoder, config.model.weights)
+    if config.model.start is not None:
+        read_card(start_file(config.model.start))  # what is no model of kseg is told before the data are read
+    if config.model.weights is None and config.model.start is None and config.train.encoder_trainable is not True:
         raise ConfigError(
             "the encoder has no pretrained weights, so what is frozen would be random",
-            where="train.encoder_trainable", expected="true without model.weights",
-            found=str(config.train.encoder_trainable).lower(), remedy="set model.weights",
+            where="train.encoder_trainable", expected="true without model.weights or model.start",
+            found=str(config.train.encoder_trainable).lower(), remedy="set model.weights or model.start",
         )  # fmt: skip
 
 

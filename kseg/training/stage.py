@@ -26,6 +26,7 @@ from kseg.losses.loss import SegmentationLoss
 from kseg.metrics.training import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.fused import fuse_batch_norm
+from kseg.models.weights.start import start_from
 from kseg.training.balance import describe_weights
 from kseg.training.callbacks import (
     Checkpoints,
@@ -100,6 +101,8 @@ def compile_network(config: Config, prepared: Prepared, precision: str) -> keras
     """The network as it is trained: ending in logits, with loss, metrics and optimiser."""
     labels = prepared.dataset.labels
     plain = build_model(prepared.spec, logits=True, weights=config.model.weights, precision=precision)
+    if config.model.start is not None:
+        _log.info("started from %s", start_from(plain, config.model.start))
     model = fuse_batch_norm(plain)
     optimizer = make_optimizer(config.train, model, prepared.steps)
     # Variables that first appear inside the compiled step make TensorFlow trace it twice; those of a frozen encoder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kseg.config import Config, FoldersSplit, FractionsSplit, Given, ListsSplit, load_config
+from kseg.config import Config, FoldersSplit, FractionsSplit, Given, ListsSplit, load_config, to_yaml
 from kseg.errors import ConfigError
 
 ROOT = "data:\n  root: pictures\n"
@@ -144,15 +144,30 @@ def test_a_root_that_is_no_folder_is_refused(error: Callable[..., str], root: st
     assert len(text) < 500
 
 
-def test_weights_are_imagenet_or_a_file(load: Callable[..., Config], error: Callable[..., str], home: Path) -> None:
-    assert load(f"{ROOT}model: {{weights: imagenet}}").model.weights == "imagenet"
+def test_weights_are_a_name_or_a_file(load: Callable[..., Config], error: Callable[..., str], home: Path) -> None:
+    for name in ("imagenet", "resnet_18_imagenet", "hf://timm/resnet34.a1_in1k", "kaggle://keras/vgg/keras/x/1"):
+        config = load(f"{ROOT}model: {{weights: '{name}'}}")
+        assert config.model.weights == name
+        assert f"weights: {name}" in to_yaml(config)
     (home / "w.h5").touch()
+    (home / "resnet_x").mkdir()
     assert load(f"{ROOT}model: {{weights: w.h5}}").model.weights == home / "w.h5"
+    assert load(f"{ROOT}model: {{weights: ./resnet_x}}").model.weights == home / "resnet_x"
     message = error(f"{ROOT}model:\n  weights: imagnet\n")
     assert message.startswith(
-        "pets.yaml:4: model.weights: no such file; expected imagenet, or a file of weights; found"
+        "pets.yaml:4: model.weights: no such file; expected imagenet, a preset or handle of KerasHub, or a file or "
+        "folder of weights; found"
     )
     assert message.endswith("did you mean 'imagenet'?")
+
+
+def test_a_start_is_a_model_that_is_there(load: Callable[..., Config], error: Callable[..., str], home: Path) -> None:
+    (home / "runs").mkdir()
+    assert load(f"{ROOT}model: {{start: runs}}").model.start == home / "runs"
+    message = "pets.yaml:3: model.start: no such model; expected a .keras file or a run folder of kseg; found"
+    assert error(f"{ROOT}model: {{start: gone.keras}}\n").startswith(message)
+    both = error(f"{ROOT}model: {{start: runs, weights: imagenet}}\n")
+    assert "expected one of model.start and model.weights; found both" in both
 
 
 def test_labels_are_built_from_classes_values_and_colours(load: Callable[..., Config]) -> None:

@@ -7,8 +7,6 @@ libraries need not live beside TensorFlow.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.losses.cases import call, draw
+from tests.torch_python import run_torch
 
 WEIGHTS = (0.5, 2.0, 3.0, 1.5)
 CALLS: dict[str, dict[str, Any]] = {
@@ -41,18 +40,13 @@ CALLS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    python = os.environ.get("KSEG_TORCH_PYTHON")
-    if not python:
-        pytest.skip("KSEG_TORCH_PYTHON names no Python with torch and segmentation_models_pytorch")
     path = tmp_path_factory.mktemp("torch") / "batch.npz"
     (ids, logits), (binary_ids, binary_logits) = draw(4), draw(1)
     np.savez(
         path, ids=ids, logits=logits, binary_ids=binary_ids, binary_logits=binary_logits, weights=np.array(WEIGHTS)
     )
-    script = Path(__file__).with_name("torch_side.py")
-    done = subprocess.run([python, str(script), str(path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, float] = json.loads(done.stdout)
+    said = run_torch(Path(__file__).with_name("torch_side.py"), path, needs="torch and segmentation_models_pytorch")
+    found: dict[str, float] = json.loads(said)
     return found
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import keras
 
-from kseg.errors import ConfigError
 from kseg.models.encoders.borrowed import BORROWED, borrow
 from kseg.models.encoders.contract import Encoded, is_encoder
 from kseg.models.encoders.mit import mit
 from kseg.models.encoders.own import blocks
 from kseg.models.specs import NetworkSpec
 from kseg.models.tables import ENCODERS
+from kseg.models.weights.source import check_source
 
 __all__ = ["Encoded", "encode", "is_encoder"]
 
@@ -31,11 +31,7 @@ def encode(x: keras.KerasTensor, spec: NetworkSpec, weights: str | None) -> Enco
         ConfigError: There are no such weights, or an extra of kseg is missing.
         ArtifactError: The weights cannot be loaded.
     """
+    check_source(spec.encoder, weights)
     if spec.encoder in BORROWED:
         return borrow(x, spec, weights)
-    if weights is not None:
-        raise ConfigError(
-            "there are no pretrained weights for this encoder", where="model.weights",
-            expected=f"none with encoder {spec.encoder}", found=repr(weights), remedy="choose --encoder mobilenetv2",
-        )  # fmt: skip
-    return mit(x, spec) if ENCODERS[spec.encoder].fixed else blocks(x, spec)
+    return mit(x, spec, weights) if ENCODERS[spec.encoder].fixed else blocks(x, spec)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import keras
@@ -19,6 +20,8 @@ from kseg.models.blocks import BATCH_NORM_MOMENTUM
 from kseg.models.encoders import hub
 from kseg.models.encoders.contract import PREFIX, Encoded
 from kseg.models.specs import NetworkSpec
+from kseg.models.weights.load import load_file
+from kseg.models.weights.source import IMAGENET
 
 __all__ = ["BORROWED", "borrow"]
 
@@ -37,14 +40,17 @@ def _application(name: str, before: tuple[str, ...], **settings: Any) -> Builder
     """One of ``keras.applications``: what goes into the layers ``before`` is at strides 2, 4, 8, 16, its end at 32."""
 
     def build(shape: tuple[int, int, int], weights: str | None) -> Borrowed:
+        source = IMAGENET if weights == IMAGENET else None
         try:
-            model = getattr(keras.applications, name)(input_shape=shape, include_top=False, weights=weights, **settings)
+            model = getattr(keras.applications, name)(input_shape=shape, include_top=False, weights=source, **settings)
         except (ValueError, OSError, KeyError) as error:
             raise ArtifactError(
                 "the encoder's weights cannot be loaded", where="model.weights",
-                expected=f"imagenet, or a {name} 'no_top' weights file of keras.applications",
                 found=f"{weights} ({' '.join(str(error).split())[:200]})",
+                remedy=f"offline, name a {name} 'no_top' weights file of keras.applications: see docs/encoders.md",
             ) from error  # fmt: skip
+        if weights is not None and weights != IMAGENET:
+            load_file(model, Path(weights))
         skips = {2**level: model.get_layer(layer).input for level, layer in enumerate(before, 1)}
         return Borrowed(model, {**skips, 32: model.output})
 

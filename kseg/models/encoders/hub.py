@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import keras
 
-from kseg.errors import ArtifactError, ConfigError
+from kseg.errors import ArtifactError
 from kseg.models.encoders.contract import Encoded
+from kseg.models.tables import ENCODERS
+from kseg.models.weights.load import load_file
+from kseg.models.weights.source import IMAGENET, without_hub
 
 __all__ = ["NAMES", "backbone", "features"]
 
@@ -36,27 +40,33 @@ def _efficientnet(squeeze: float, activation: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_BACKBONES: Final[dict[str, tuple[str, dict[str, Any], str]]] = {
-    # Class, structure, and the preset that holds ImageNet weights
-    "resnet18": ("ResNetBackbone", _resnet([2, 2, 2, 2], "basic_block"), "resnet_18_imagenet"),
-    "resnet34": ("ResNetBackbone", _resnet([3, 4, 6, 3], "basic_block"), "hf://timm/resnet34.a1_in1k"),
-    "resnet50": ("ResNetBackbone", _resnet([3, 4, 6, 3], "bottleneck_block"), "resnet_50_imagenet"),
-    "vgg11": ("VGGBackbone", _vgg([1, 1, 2, 2, 2]), "vgg_11_imagenet"),
-    "vgg16": ("VGGBackbone", _vgg([2, 2, 3, 3, 3]), "vgg_16_imagenet"),
-    "efficientnet_lite0": ("EfficientNetBackbone", _efficientnet(0, "relu6"), "efficientnet_lite0_ra_imagenet"),
-    "efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish"), "efficientnet_b0_ra_imagenet"),
-}
-NAMES: Final = tuple(_BACKBONES)
+_BACKBONES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    # Class and structure
+    "resnet18": ("ResNetBackbone", _resnet([2, 2, 2, 2], "basic_block")),
+    "resnet34": ("ResNetBackbone", _resnet([3, 4, 6, 3], "basic_block")),
+    "resnet50": ("ResNetBackbone", _resnet([3, 4, 6, 3], "bottleneck_block")),
+    "vgg11": ("VGGBackbone", _vgg([1, 1, 2, 2, 2])),
+    "vgg16": ("VGGBackbone", _vgg([2, 2, 3, 3, 3])),
+    "efficientnet_lite0": ("EfficientNetBackbone", _efficientnet(0, "relu6")),
+    "efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish")),
+    "mit_b0": (
+        "MiTBackbone",
+        {
+            "layerwise_depths": [2, 2, 2, 2], "num_layers": 4, "layerwise_num_heads": [1, 2, 5, 8],
+            "layerwise_sr_ratios": [8, 4, 2, 1], "max_drop_path_rate": 0.1, "layerwise_patch_sizes": [7, 3, 3, 3],
+            "layerwise_strides": [4, 2, 2, 2], "hidden_dims": [32, 64, 160, 256],
+        },
+    ),
+}  # fmt: skip
+NAMES: Final = tuple(name for name in _BACKBONES if name != "mit_b0")
+"""The encoders whose graph is KerasHub's; of `mit_b0` only the weights are."""
 
 
 def _library() -> Any:
     try:
         import keras_hub
     except ImportError as error:
-        raise ConfigError(
-            "this encoder is KerasHub's, which is not installed", where="model.encoder",
-            remedy="pip install 'kseg[hub]', or choose --encoder mobilenetv2",
-        ) from error  # fmt: skip
+        raise without_hub() from error
     return keras_hub
 
 
@@ -67,23 +77,23 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
         name: The encoder.
         shape: Height, width and 3.
         weights: ``imagenet``, a preset or handle of KerasHub (``hf://timm/resnet34.a1_in1k``), a folder that holds such
-            a one, or None.
+            a one, a file of weights (`kseg.models.weights.source.FILES`), or None.
 
     Raises:
         ConfigError: KerasHub is missing.
         ArtifactError: The weights cannot be loaded, or are another network's.
     """
     library = _library()
-    kind, structure, preset = _BACKBONES[name]
+    kind, structure = _BACKBONES[name]
     size_key = "input_shape" if kind == "EfficientNetBackbone" else "image_shape"
     model: keras.Model = getattr(library.models, kind)(**structure, **{size_key: shape})
     if weights is None:
         return model
-    handle = preset if weights == "imagenet" else weights
-    try:
-        pretrained = getattr(library.models, kind).from_preset(handle)
-    except (ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
-        raise _unloadable(weights, str(error)) from error
+    if weights != IMAGENET and Path(weights).is_file():
+        load = _load_whole if name == "mit_b0" else load_file
+        load(model, Path(weights))
+        return model
+    pretrained = _from_preset(kind, ENCODERS[name].imagenet if weights == IMAGENET else weights)
     given, wanted = ([tuple(w.shape) for w in one.weights] for one in (pretrained, model))
     if given != wanted:
         raise _unloadable(weights, f"the weights of another network: {len(given)} arrays for {len(wanted)}")
@@ -91,11 +101,40 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
     return model
 
 
+def _load_whole(model: keras.Model, path: Path) -> None:
+    """Keras' own reading of a file, for layers within layers, whose names in it depend on what was built before."""
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
+        raise ArtifactError(
+            "the weights are not this network's, or not all of them", where=str(path),
+            expected="a .weights.h5 or .keras file of KerasHub's MiTBackbone", found=" ".join(str(error).split())[:300],
+        ) from error  # fmt: skip
+
+
+def _from_preset(kind: str, handle: str | None) -> Any:
+    """A backbone of KerasHub with its published weights.
+
+    Args:
+        kind: The class in ``keras_hub.models``.
+        handle: A preset, a handle (``hf://…``, ``kaggle://…``) or a folder.
+
+    Raises:
+        ConfigError: KerasHub is missing.
+        ArtifactError: The weights cannot be loaded.
+    """
+    library = _library()
+    try:
+        return getattr(library.models, kind).from_preset(handle)
+    except (ValueError, OSError, KeyError, TypeError, RuntimeError, ImportError) as error:
+        raise _unloadable(str(handle), str(error)) from error
+
+
 def _unloadable(weights: str, why: str) -> ArtifactError:
     return ArtifactError(
         "the encoder's weights cannot be loaded", where="model.weights",
         expected="imagenet, or a handle or folder that KerasHub reads",
-        found=f"{weights} ({' '.join(why.split())[:200]})",
+        found=f"{weights} ({' '.join(why.split())[:200]})", remedy="offline, name a file: see docs/encoders.md",
     )  # fmt: skip
 
 

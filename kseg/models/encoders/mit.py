@@ -6,10 +6,12 @@ images alone.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 import keras
 
+from kseg.models.encoders import hub
 from kseg.models.encoders.contract import PREFIX, Encoded
 from kseg.models.specs import NetworkSpec
 
@@ -32,11 +34,61 @@ _DROP_PATH: Final = 0.1
 """The share of samples that skip the deepest block in training; earlier ones in proportion."""
 _EPSILON: Final = 1e-5
 _BLOCK_EPSILON: Final = 1e-6
+_HUB_SIZE: Final = (64, 64, 3)
+"""KerasHub's network of this size has the same weights as of any other."""
 
 
-def mit(x: keras.KerasTensor, spec: NetworkSpec) -> Encoded:
-    """Features at strides 4, 8, 16 and 32."""
-    del spec
+def mit(x: keras.KerasTensor, spec: NetworkSpec, weights: str | None) -> Encoded:
+    """Features at strides 4, 8, 16 and 32.
+
+    Args:
+        x: The scaled image, ``[B, H, W, 3]``.
+        spec: The network.
+        weights: A preset, handle, folder or file of KerasHub's network, or None.
+
+    Raises:
+        ConfigError: KerasHub is needed for its weights and missing.
+        ArtifactError: The weights cannot be loaded.
+    """
+    if weights is None:
+        return _stages(x)
+    image = keras.Input(x.shape[1:])
+    features = _stages(image)
+    model = keras.Model(image, list(features.values()))
+    _take(model, hub.backbone(spec.encoder, _HUB_SIZE, weights))
+    return dict(zip(features, keras.tree.flatten(model.call(x)), strict=True))
+
+
+def _take(model: keras.Model, theirs: keras.Model) -> None:
+    """The weights of KerasHub's network, whose attention has its heads side by side in flat matrices."""
+    found = {f"{name}/{weight.name}": weight for name, layer in _pairs(theirs) for weight in layer.weights}
+    for weight in model.weights:
+        weight.assign(keras.ops.reshape(found[weight.path], weight.shape))
+
+
+def _pairs(theirs: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
+    """Our layers' names and KerasHub's layers."""
+    norms = [layer for layer in theirs.layers if isinstance(layer, keras.layers.LayerNormalization)]
+    for number, norm in enumerate(norms):
+        patches = theirs.get_layer(f"patch_and_embed_{number}")
+        name = f"{PREFIX}{number}"
+        yield from ((f"{name}_patches", patches.proj), (f"{name}_patches_norm", patches.norm), (f"{name}_norm", norm))
+        for depth in range(_DEPTH):
+            block = theirs.get_layer(f"hierarchical_encoder_{number}_{depth}")
+            yield from _block_pairs(block, f"{name}_{depth}")
+
+
+def _block_pairs(block: Any, name: str) -> Iterator[tuple[str, keras.Layer]]:
+    attention, mix = block.attn, block.mlp
+    yield from ((f"{name}_norm1", block.norm1), (f"{name}_norm2", block.norm2))
+    parts = {"query": attention.q, "key": attention.k, "value": attention.v, "attention_output": attention.proj}
+    yield from ((f"{name}_attention/{part}", layer) for part, layer in parts.items())
+    if attention.sr_ratio > 1:
+        yield from ((f"{name}_reduce", attention.sr), (f"{name}_reduce_norm", attention.norm))
+    yield from ((f"{name}_mix1", mix.fc1), (f"{name}_mix_depthwise", mix.dwconv), (f"{name}_mix2", mix.fc2))
+
+
+def _stages(x: keras.KerasTensor) -> Encoded:
     features: Encoded = {}
     stride = 1
     for number, stage in enumerate(_STAGES):

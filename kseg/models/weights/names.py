@@ -1,0 +1,92 @@
+"""What the arrays of other libraries' files are called, by the layers and weights of the Keras networks.
+
+torchvision's and timm's ResNets and VGGs have the same names and shapes: ``layer2.0.downsample.1.running_mean``,
+``features.7.weight``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kseg.models.weights.match import Array, Slot
+
+__all__ = ["TORCH_ENCODERS", "in_keras_order", "keras_slots", "spare_in_keras", "spare_in_torch", "torch_slots"]
+
+TORCH_ENCODERS: Final = frozenset({"resnet18", "resnet34", "resnet50", "vgg11", "vgg16"})
+"""The encoders whose torch files have names that `torch_slots` knows."""
+
+_LEAVES: Final[dict[str, tuple[str, tuple[int, ...] | None]]] = {
+    # Keras' height, width, in, out from torch's out, in, height, width
+    "kernel": ("weight", (2, 3, 1, 0)), "bias": ("bias", None), "gamma": ("weight", None), "beta": ("bias", None),
+    "moving_mean": ("running_mean", None), "moving_variance": ("running_var", None),
+}  # fmt: skip
+_SPARE_TORCH: Final = re.compile(r"(fc|classifier|head|pre_logits)\..*|.*num_batches_tracked")
+_SPARE_KERAS: Final = re.compile(r"(predictions|pre_logits|logits)(/.*)?")
+
+
+def torch_slots(model: Any) -> list[Slot]:
+    """What each weight of a ResNet or VGG backbone of KerasHub is called by torchvision and timm, in Keras' order."""
+    slots = []
+    convolutions = _vgg_numbers([layer.name for layer in model.layers])
+    for layer in model.layers:
+        for weight in layer.weights:
+            name = convolutions.get(layer.name) or _resnet_name(layer.name)
+            leaf, axes = _LEAVES[weight.name]
+            slots.append(Slot(f"{name}.{leaf}", tuple(weight.shape), axes))
+    return slots
+
+
+def _resnet_name(layer: str) -> str:
+    """``stack1_block0_2_bn`` → ``layer2.0.bn2``; the shortcut's layers have the number 0."""
+    if layer.startswith("conv1_"):
+        return {"conv1_conv": "conv1", "conv1_bn": "bn1"}[layer]
+    stack, block, number, kind = re.findall(r"\d+|conv|bn", layer)
+    place = f"layer{int(stack) + 1}.{block}"
+    return f"{place}.downsample.{int(kind == 'bn')}" if number == "0" else f"{place}.{kind}{number}"
+
+
+def _vgg_numbers(layers: list[str]) -> dict[str, str]:
+    """``block2_conv1`` → ``features.3``: torch counts activations and poolings too."""
+    names, number = {}, 0
+    for layer in layers:
+        if re.fullmatch(r"block\d_conv\d", layer):
+            names[layer] = f"features.{number}"
+            number += 2
+        elif re.fullmatch(r"block\d_pool", layer):
+            number += 1
+    return names
+
+
+def spare_in_torch(name: str) -> bool:
+    """Whether an array is a classifier's, or bookkeeping."""
+    return _SPARE_TORCH.fullmatch(name) is not None
+
+
+def keras_slots(model: Any) -> list[Slot]:
+    """What each weight of a network is called in `by_layer`, in Keras' order."""
+    return [
+        Slot(f"{layer.name}/{number}", tuple(weight.shape))
+        for layer in model.layers
+        for number, weight in enumerate(layer.weights)
+    ]
+
+
+def spare_in_keras(name: str) -> bool:
+    """Whether an array is a classifier's."""
+    return _SPARE_KERAS.fullmatch(name) is not None
+
+
+def in_keras_order(model: Any, layers: Mapping[str, list[Array]]) -> dict[str, list[Array]]:
+    """The file's layers under the network's names.
+
+    Keras' own files for its applications go by order alone where the layers were renamed since (MobileNetV3), so where
+    there are as many of them as the network has, and not under its names, each takes the name of its place; the shapes
+    have to fit all the same.
+    """
+    names = [layer.name for layer in model.layers if layer.weights]
+    kept = {name: arrays for name, arrays in layers.items() if not spare_in_keras(name)}
+    if len(kept) != len(names) or set(kept) & set(names):
+        return dict(layers)
+    return dict(zip(names, kept.values(), strict=True))

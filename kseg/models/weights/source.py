@@ -1,0 +1,83 @@
+"""Which weights can be had for an encoder, told by name alone, before Keras is loaded and any data are read."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from kseg.errors import ConfigError, some
+from kseg.models.tables import ENCODERS, EncoderSpec
+from kseg.registry import lookup
+
+__all__ = ["IMAGENET", "check_source", "files_of", "start_file", "without_hub"]
+
+IMAGENET: Final = "imagenet"
+_HUB: Final = "keras_hub"
+
+
+def files_of(encoder: EncoderSpec) -> tuple[str, ...]:
+    """The suffixes of the files that hold weights for an encoder."""
+    keras = (".h5", ".keras") if encoder.pretrained else ()
+    return (*keras, ".safetensors", ".pth", ".pt", ".bin") if encoder.torch else keras
+
+
+def check_source(name: str, weights: str | Path | None) -> None:
+    """Tell what is wrong with an encoder and the weights named for it as far as the names show it.
+
+    Args:
+        name: The encoder, one of `ENCODERS`.
+        weights: ``imagenet``, a preset or handle, a file, a folder, or None.
+
+    Raises:
+        ConfigError: There are no such weights for this encoder, or an extra of kseg is missing.
+        UnknownNameError: The preset is another network's, or a misspelt one.
+    """
+    encoder = ENCODERS[name]
+    if weights is not None:
+        _check_weights(name, encoder, weights)
+    # KerasHub has MiT's weights, not its graph.
+    if (encoder.extra or (encoder.presets and weights is not None)) and find_spec(_HUB) is None:
+        raise without_hub()
+
+
+def _check_weights(name: str, encoder: EncoderSpec, weights: str | Path) -> None:
+    if not encoder.pretrained:
+        raise ConfigError(
+            "there are no pretrained weights for this encoder", where="model.weights",
+            expected=f"none with encoder {name}", found=repr(str(weights)),
+            remedy="choose --encoder mobilenetv2, or start from a model of kseg: model.start",
+        )  # fmt: skip
+    if isinstance(weights, Path) or "/" in weights or Path(weights).suffix in files_of(encoder):
+        _check_place(name, encoder, str(weights))
+        return
+    known = dict.fromkeys((*((IMAGENET,) if encoder.imagenet else ()), *encoder.presets), True)
+    lookup(known, weights, kind=f"weights of {name}", where="model.weights")
+
+
+def _check_place(name: str, encoder: EncoderSpec, weights: str) -> None:
+    """A handle or folder is KerasHub's to read; a file has to be of a kind that holds this encoder's weights."""
+    takes_presets = bool(encoder.presets)
+    if "://" in weights or Path(weights).is_dir():
+        if takes_presets:
+            return
+    elif Path(weights).suffix.lower() in files_of(encoder):
+        return
+    handles = "a handle or folder of KerasHub, or " if takes_presets else ""
+    raise ConfigError(
+        "these are no weights for this encoder", where="model.weights",
+        expected=f"{handles}a file {some(files_of(encoder), 9)} with encoder {name}", found=weights,
+    )  # fmt: skip
+
+
+def start_file(place: Path) -> Path:
+    """The model that a place means: of a run folder its best weights, else the place itself."""
+    return place / "weights" / "best.keras" if place.is_dir() else place
+
+
+def without_hub() -> ConfigError:
+    """The error where KerasHub is needed and missing."""
+    return ConfigError(
+        "the encoder or its weights are KerasHub's, which is not installed", where="model.encoder",
+        remedy="pip install 'kseg[hub]', or choose --encoder mobilenetv2",
+    )  # fmt: skip

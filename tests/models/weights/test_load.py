@@ -1,0 +1,200 @@
+"""Files of weights into encoders, and models of kseg into new networks: all of it or an error."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kseg.card import ModelCard
+from kseg.errors import ArtifactError
+from kseg.labels import LabelMap
+from kseg.models import NetworkSpec, build_model, save_model
+from kseg.models.encoders import encode, hub
+from kseg.models.weights.names import torch_slots
+from kseg.models.weights.start import start_from
+from tests.models.weights.torch_files import write_row, write_zip
+
+
+@pytest.fixture(autouse=True)
+def _forget_networks() -> Any:
+    yield
+    keras.backend.clear_session()
+
+
+def scramble(model: keras.Model, seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    model.set_weights([rng.uniform(0.02, 0.05, weight.shape) for weight in model.weights])
+
+
+def features(encoder: str, weights: str | Path | None, images: np.ndarray) -> list[np.ndarray]:
+    image = keras.Input(images.shape[1:])
+    spec = NetworkSpec(size=images.shape[1:3], channels=1, encoder=encoder)
+    found = encode(image, spec, None if weights is None else str(weights))
+    return [np.asarray(one) for one in keras.Model(image, list(found.values()))(images, training=False)]
+
+
+def pixels(*size: int) -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(2, *size, 3)).astype(np.float32)
+
+
+def torch_arrays(model: keras.Model) -> dict[str, np.ndarray]:
+    """What a torch file of these weights holds, bookkeeping and classifier included."""
+    weights = [weight for layer in model.layers for weight in layer.weights]
+    arrays = {}
+    for slot, weight in zip(torch_slots(model), weights, strict=True):
+        array = np.asarray(weight)
+        arrays[slot.name] = array if slot.axes is None else array.transpose(np.argsort(slot.axes))
+    return {**arrays, "fc.weight": np.ones((2, 3), np.float32), "bn1.num_batches_tracked": np.array(3)}
+
+
+@pytest.mark.parametrize("write", [write_zip, write_row])
+def test_a_torch_file_of_a_resnet(write: Any, tmp_path: Path) -> None:
+    pytest.importorskip("keras_hub")
+    model = hub.backbone("resnet18", (32, 32, 3), None)
+    scramble(model)
+    path = write(tmp_path / "w.pth", {n: np.ascontiguousarray(a) for n, a in torch_arrays(model).items()})
+    loaded = hub.backbone("resnet18", (32, 32, 3), str(path))
+    for one, other in zip(loaded.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_torch_file_of_another_resnet_lists_what_differs(tmp_path: Path) -> None:
+    pytest.importorskip("keras_hub")
+    arrays = torch_arrays(hub.backbone("resnet18", (32, 32, 3), None))
+    path = write_zip(tmp_path / "w.pth", {n: np.ascontiguousarray(a) for n, a in arrays.items()})
+    with pytest.raises(ArtifactError) as caught:
+        hub.backbone("resnet34", (32, 32, 3), str(path))
+    text = str(caught.value)
+    assert "w.pth: the weights are not this network's, or not all of them; expected 180 arrays" in text
+    assert "80 missing (layer1.2.conv1.weight, layer1.2.bn1.weight, " in text
+    assert "and 75 more)" in text
+    del arrays["layer3.0.downsample.1.running_var"]
+    arrays["stem.conv"] = np.ones(3, np.float32)
+    write_zip(path, {n: np.ascontiguousarray(a) for n, a in arrays.items()})
+    with pytest.raises(ArtifactError, match=r"1 missing \(layer3.0.downsample.1.running_var\), 1 unexpected \(stem.conv\)"):
+        hub.backbone("resnet18", (32, 32, 3), str(path))
+
+
+def test_no_program_of_a_weight_file_is_run(tmp_path: Path) -> None:
+    """Through the front door, as a user would meet it."""
+    pytest.importorskip("keras_hub")
+
+    class Evil:
+        def __reduce__(self) -> Any:
+            return Path.mkdir, (tmp_path / "proof",)
+
+    (tmp_path / "w.pth").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ArtifactError, match="the file cannot be read"):
+        build_model(NetworkSpec(size=(32, 32), channels=1, encoder="resnet18"), weights=tmp_path / "w.pth")
+    assert not (tmp_path / "proof").exists()
+
+
+@pytest.mark.parametrize("encoder", ["mobilenetv2", "mobilenetv3_small", "resnet18", "efficientnet_lite0"])
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+def test_keras_own_files(encoder: str, suffix: str, tmp_path: Path) -> None:
+    if encoder.startswith("mobile"):
+        kind = {"mobilenetv2": "MobileNetV2", "mobilenetv3_small": "MobileNetV3Small"}[encoder]
+        settings = {} if encoder == "mobilenetv2" else {"include_preprocessing": False}
+        model = getattr(keras.applications, kind)((32, 64, 3), include_top=False, weights=None, **settings)
+    else:
+        pytest.importorskip("keras_hub")
+        model = hub.backbone(encoder, (32, 64, 3), None)
+    scramble(model)
+    path = tmp_path / f"w{suffix}"
+    (model.save if suffix == ".keras" else model.save_weights)(path)
+    images = pixels(32, 64)
+    np.testing.assert_allclose(features(encoder, path, images)[-1], model(images, training=False), rtol=1e-5)
+
+
+def test_keras_file_of_another_network_lists_what_differs(tmp_path: Path) -> None:
+    keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None).save_weights(
+        tmp_path / "w.weights.h5"
+    )
+    spec = NetworkSpec(size=(32, 32), channels=1, encoder="mobilenetv2")
+    with pytest.raises(ArtifactError, match=r"found \d+ of another shape \(Conv1/0 \(3, 3, 3, 16\) for \(3, 3, 3, 32\), "):
+        build_model(spec, weights=tmp_path / "w.weights.h5")
+
+
+@pytest.mark.parametrize("name", ["w.weights.h5", "folder"])
+def test_mit_gives_keras_hubs_features(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("keras_hub")
+    model = hub.backbone("mit_b0", (64, 64, 3), None)
+    rng = np.random.default_rng(0)
+    # Biases and the scales of normalisations begin as 0 and 1, which could be mixed up unseen.
+    model.set_weights([np.asarray(w) + rng.normal(0, 0.05, w.shape) for w in model.weights])
+    (model.save_to_preset if name == "folder" else model.save_weights)(tmp_path / name)
+    images = pixels(64, 64)
+    theirs = keras.Model(model.inputs, list(model.pyramid_outputs.values()))(images, training=False)
+    for found, expected in zip(features("mit_b0", tmp_path / name, images), theirs, strict=True):
+        assert np.asarray(expected).std() > 0.1
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+def test_another_network_than_mit_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("keras_hub")
+    hub.backbone("resnet18", (64, 64, 3), None).save_weights(tmp_path / "w.weights.h5")
+    spec = NetworkSpec(size=(32, 32), channels=1, encoder="mit_b0")
+    with pytest.raises(ArtifactError, match=r"w\.weights\.h5: the weights are not this network's, or not all of them"):
+        build_model(spec, weights=tmp_path / "w.weights.h5")
+
+
+class TestStart:
+    BINARY = NetworkSpec(size=(32, 48), channels=1, widths=(4, 8), norm="batch")
+
+    def save(self, path: Path) -> keras.Model:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model = build_model(self.BINARY)
+        scramble(model)
+        save_model(model, path, ModelCard("x", "unet/plain", 32, 48, LabelMap(("background", "pet"))))
+        return model
+
+    @pytest.mark.parametrize("by", ["file", "run"])
+    def test_all_but_the_head_is_taken(self, by: str, tmp_path: Path) -> None:
+        path = tmp_path / "weights" / "best.keras"
+        earlier = self.save(path)
+        spec = NetworkSpec(size=(64, 64), channels=3, widths=(4, 8), norm="batch")
+        model = build_model(spec, logits=True, precision="mixed_bfloat16")
+        head = model.get_layer("logits").get_weights()
+        said = start_from(model, path if by == "file" else tmp_path)
+        assert said == f"56 of 58 arrays from {path}, all but the head's 2"
+        for layer in earlier.layers:
+            taken = model.get_layer(layer.name) if layer.weights and layer.name != "logits" else layer
+            for one, other in zip(taken.get_weights(), layer.get_weights(), strict=True):
+                np.testing.assert_array_equal(one, other)
+        for one, other in zip(model.get_layer("logits").get_weights(), head, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_a_head_that_fits_is_taken_too(self, tmp_path: Path) -> None:
+        earlier = self.save(tmp_path / "m.keras")
+        model = build_model(self.BINARY)
+        assert start_from(model, tmp_path / "m.keras").endswith("m.keras, the head's among them")
+        images = np.full((1, 32, 48, 3), 90, np.float32)
+        np.testing.assert_allclose(model(images), earlier(images), atol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"widths": (4, 6)}, r"\d+ of another shape \(encoder1_1_conv/kernel \(3, 3, 4, 8\) for \(3, 3, 4, 6\), "),
+            ({"norm": "none"}, r"\d+ missing \(encoder0_1_conv/bias, .*, \d+ unexpected \(encoder0_1_norm/gamma, "),
+            ({"attention_gates": True}, r"\d+ missing \(decoder0_0_theta/kernel, "),
+            ({"bottleneck": "none"}, "unexpected"),
+        ],
+    )
+    def test_another_structure_is_told(self, settings: dict[str, Any], message: str, tmp_path: Path) -> None:
+        self.save(tmp_path / "m.keras")
+        common = {"size": (32, 48), "channels": 3, "widths": (4, 8), "norm": "batch"}
+        model = build_model(NetworkSpec(**{**common, **settings}))
+        before = model.get_weights()
+        with pytest.raises(ArtifactError, match=message):
+            start_from(model, tmp_path / "m.keras")
+        for one, other in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_no_such_model(self, tmp_path: Path) -> None:
+        with pytest.raises(ArtifactError, match=r"best\.keras: no such model"):
+            start_from(build_model(self.BINARY), tmp_path)
