@@ -72,8 +72,6 @@ def _borrowed(paper: str, channels: tuple[int, ...], **settings: object) -> Enco
     return EncoderSpec(paper=paper, pyramid=dict(zip(strides, channels, strict=True)), **settings)  # type: ignore[arg-type]
 
 
-
-
 def _hub(paper: str, channels: tuple[int, ...], presets: tuple[str, ...], **settings: object) -> EncoderSpec:
     """One of KerasHub's, whose first preset has the ImageNet weights unless another handle is named."""
     usual = {"normalization": "imagenet", "extra": "hub", "imagenet": presets[0] if presets else None}

@@ -48,7 +48,7 @@ def test_a_wrong_value_names_line_key_expected_and_found(error: Callable[..., st
         ("model: {widths: [1,1,1,1,1,1,1]}", "model.widths: wrong value; expected a list of 1 to 6"),
         ("model: {widths: 16}", "model.widths: wrong value; expected a list of 1 to 6"),
         ("model: {dropout: 1}", "model.dropout: wrong value; expected a number >= 0 and < 1; found 1"),
-        ("model: {weights: 1}", "model.weights: not text; expected imagenet, or a handle, or a path, or null; found 1,"),
+        ("model: {weights: 1}", "model.weights: not text; expected imagenet, or a handle, or a path, or null; found 1"),
         ("model: {normalization: data}", "model.normalization: wrong value; expected one of unit, symmetric"),
         ("model: 3", "model: wrong value; expected a mapping (key: value); found 3"),
         ("run: {name: ../up}", "run.name: wrong value; expected the name of a folder, without slashes or a leading"),

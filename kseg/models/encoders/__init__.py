@@ -34,4 +34,4 @@ def encode(x: keras.KerasTensor, spec: NetworkSpec, weights: str | None) -> Enco
     check_source(spec.encoder, weights)
     if spec.encoder in BORROWED:
         return borrow(x, spec, weights)
-    return mit(x, spec, weights) if ENCODERS[spec.encoder].fixed else blocks(x, spec)
+    return mit(x, weights) if ENCODERS[spec.encoder].fixed else blocks(x, spec)

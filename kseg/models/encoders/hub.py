@@ -13,7 +13,7 @@ from kseg.models.tables import ENCODERS
 from kseg.models.weights.load import load_file
 from kseg.models.weights.source import IMAGENET, without_hub
 
-__all__ = ["NAMES", "backbone", "features"]
+__all__ = ["NAMES", "backbone", "features", "from_preset"]
 
 
 def _resnet(blocks: list[int], kind: str) -> dict[str, Any]:
@@ -49,17 +49,8 @@ _BACKBONES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "vgg16": ("VGGBackbone", _vgg([2, 2, 3, 3, 3])),
     "efficientnet_lite0": ("EfficientNetBackbone", _efficientnet(0, "relu6")),
     "efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish")),
-    "mit_b0": (
-        "MiTBackbone",
-        {
-            "layerwise_depths": [2, 2, 2, 2], "num_layers": 4, "layerwise_num_heads": [1, 2, 5, 8],
-            "layerwise_sr_ratios": [8, 4, 2, 1], "max_drop_path_rate": 0.1, "layerwise_patch_sizes": [7, 3, 3, 3],
-            "layerwise_strides": [4, 2, 2, 2], "hidden_dims": [32, 64, 160, 256],
-        },
-    ),
-}  # fmt: skip
-NAMES: Final = tuple(name for name in _BACKBONES if name != "mit_b0")
-"""The encoders whose graph is KerasHub's; of `mit_b0` only the weights are."""
+}
+NAMES: Final = tuple(_BACKBONES)
 
 
 def _library() -> Any:
@@ -77,7 +68,7 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
         name: The encoder.
         shape: Height, width and 3.
         weights: ``imagenet``, a preset or handle of KerasHub (``hf://timm/resnet34.a1_in1k``), a folder that holds such
-            a one, a file of weights (`kseg.models.weights.source.FILES`), or None.
+            a one, a file of weights (`kseg.models.weights.source.files_of`), or None.
 
     Raises:
         ConfigError: KerasHub is missing.
@@ -90,10 +81,9 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
     if weights is None:
         return model
     if weights != IMAGENET and Path(weights).is_file():
-        load = _load_whole if name == "mit_b0" else load_file
-        load(model, Path(weights))
+        load_file(model, Path(weights))
         return model
-    pretrained = _from_preset(kind, ENCODERS[name].imagenet if weights == IMAGENET else weights)
+    pretrained = from_preset(kind, ENCODERS[name].imagenet if weights == IMAGENET else weights)
     given, wanted = ([tuple(w.shape) for w in one.weights] for one in (pretrained, model))
     if given != wanted:
         raise _unloadable(weights, f"the weights of another network: {len(given)} arrays for {len(wanted)}")
@@ -101,18 +91,7 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
     return model
 
 
-def _load_whole(model: keras.Model, path: Path) -> None:
-    """Keras' own reading of a file, for layers within layers, whose names in it depend on what was built before."""
-    try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
-        raise ArtifactError(
-            "the weights are not this network's, or not all of them", where=str(path),
-            expected="a .weights.h5 or .keras file of KerasHub's MiTBackbone", found=" ".join(str(error).split())[:300],
-        ) from error  # fmt: skip
-
-
-def _from_preset(kind: str, handle: str | None) -> Any:
+def from_preset(kind: str, handle: str | None) -> Any:
     """A backbone of KerasHub with its published weights.
 
     Args:

@@ -6,14 +6,20 @@ images alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
 
 import keras
 
 from kseg.models.encoders import hub
 from kseg.models.encoders.contract import PREFIX, Encoded
-from kseg.models.specs import NetworkSpec
+from kseg.models.weights.arrays import read_places
+from kseg.models.weights.match import Slot, fit
+from kseg.models.weights.names import spare_in_keras
 
 __all__ = ["mit"]
 
@@ -34,16 +40,19 @@ _DROP_PATH: Final = 0.1
 """The share of samples that skip the deepest block in training; earlier ones in proportion."""
 _EPSILON: Final = 1e-5
 _BLOCK_EPSILON: Final = 1e-6
-_HUB_SIZE: Final = (64, 64, 3)
-"""KerasHub's network of this size has the same weights as of any other."""
+_PARTS: Final = {
+    "norm1": "norm1", "norm2": "norm2", "reduce": "attn/sr", "reduce_norm": "attn/norm",
+    "attention/query": "attn/q", "attention/key": "attn/k", "attention/value": "attn/v",
+    "attention/attention_output": "attn/proj", "mix1": "mlp/fc1", "mix_depthwise": "mlp/dwconv", "mix2": "mlp/fc2",
+}  # fmt: skip
+"""The layers of a block, and KerasHub's."""
 
 
-def mit(x: keras.KerasTensor, spec: NetworkSpec, weights: str | None) -> Encoded:
+def mit(x: keras.KerasTensor, weights: str | None) -> Encoded:
     """Features at strides 4, 8, 16 and 32.
 
     Args:
         x: The scaled image, ``[B, H, W, 3]``.
-        spec: The network.
         weights: A preset, handle, folder or file of KerasHub's network, or None.
 
     Raises:
@@ -55,37 +64,59 @@ def mit(x: keras.KerasTensor, spec: NetworkSpec, weights: str | None) -> Encoded
     image = keras.Input(x.shape[1:])
     features = _stages(image)
     model = keras.Model(image, list(features.values()))
-    _take(model, hub.backbone(spec.encoder, _HUB_SIZE, weights))
+    _take(model, weights)
     return dict(zip(features, keras.tree.flatten(model.call(x)), strict=True))
 
 
-def _take(model: keras.Model, theirs: keras.Model) -> None:
-    """The weights of KerasHub's network, whose attention has its heads side by side in flat matrices."""
-    found = {f"{name}/{weight.name}": weight for name, layer in _pairs(theirs) for weight in layer.weights}
+def _take(model: keras.Model, weights: str) -> None:
+    """KerasHub's weights, whose attention has its heads side by side in flat matrices."""
+    places = dict(_places())
+    slots = []
     for weight in model.weights:
-        weight.assign(keras.ops.reshape(found[weight.path], weight.shape))
+        layer, _, kind = str(weight.path).rpartition("/")
+        number = {"kernel": 0, "gamma": 0, "bias": 1, "beta": 1}[kind]
+        slots.append(Slot(f"{places[layer]}/{number}", _flat(layer, kind, tuple(weight.shape))))
+    with _file(weights) as path:
+        arrays = fit(slots, read_places(path), path, spare=spare_in_keras)
+    for weight, array in zip(model.weights, arrays, strict=True):
+        weight.assign(array.reshape(weight.shape))
 
 
-def _pairs(theirs: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
-    """Our layers' names and KerasHub's layers."""
-    norms = [layer for layer in theirs.layers if isinstance(layer, keras.layers.LayerNormalization)]
-    for number, norm in enumerate(norms):
-        patches = theirs.get_layer(f"patch_and_embed_{number}")
-        name = f"{PREFIX}{number}"
-        yield from ((f"{name}_patches", patches.proj), (f"{name}_patches_norm", patches.norm), (f"{name}_norm", norm))
+def _flat(layer: str, kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if not layer.rpartition("/")[0]:
+        return shape
+    if kind == "bias":
+        return (math.prod(shape),)
+    # The output's heads come first, those of the others last.
+    return (math.prod(shape[:-1]), shape[-1]) if layer.endswith("_output") else (shape[0], math.prod(shape[1:]))
+
+
+@contextmanager
+def _file(weights: str) -> Iterator[Path]:
+    """A file of KerasHub's network: the one named, or one made from what KerasHub finds by a name or in a folder."""
+    if Path(weights).is_file():
+        yield Path(weights)
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "mit.weights.h5"
+        hub.from_preset("MiTBackbone", weights).save_weights(path)
+        yield path
+
+
+def _places() -> Iterator[tuple[str, str]]:
+    """Our layers' names, and where a file has KerasHub's: the kind of the layer, its number, and its part."""
+    for stage in range(len(_STAGES)):
+        name, patches = f"{PREFIX}{stage}", _numbered("overlapping_patching_and_embedding", stage)
+        yield f"{name}_patches", f"{patches}/proj"
+        yield f"{name}_patches_norm", f"{patches}/norm"
+        yield f"{name}_norm", _numbered("layer_normalization", stage)
         for depth in range(_DEPTH):
-            block = theirs.get_layer(f"hierarchical_encoder_{number}_{depth}")
-            yield from _block_pairs(block, f"{name}_{depth}")
+            block = _numbered("hierarchical_transformer_encoder", stage * _DEPTH + depth)
+            yield from ((f"{name}_{depth}_{part}", f"{block}/{place}") for part, place in _PARTS.items())
 
 
-def _block_pairs(block: Any, name: str) -> Iterator[tuple[str, keras.Layer]]:
-    attention, mix = block.attn, block.mlp
-    yield from ((f"{name}_norm1", block.norm1), (f"{name}_norm2", block.norm2))
-    parts = {"query": attention.q, "key": attention.k, "value": attention.v, "attention_output": attention.proj}
-    yield from ((f"{name}_attention/{part}", layer) for part, layer in parts.items())
-    if attention.sr_ratio > 1:
-        yield from ((f"{name}_reduce", attention.sr), (f"{name}_reduce_norm", attention.norm))
-    yield from ((f"{name}_mix1", mix.fc1), (f"{name}_mix_depthwise", mix.dwconv), (f"{name}_mix2", mix.fc2))
+def _numbered(kind: str, number: int) -> str:
+    return f"{kind}_{number}" if number else kind
 
 
 def _stages(x: keras.KerasTensor) -> Encoded:

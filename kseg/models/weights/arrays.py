@@ -6,7 +6,7 @@ import json
 import math
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from kseg.errors import ArtifactError
 from kseg.models.weights.match import Array
 from kseg.models.weights.pickles import read_torch, widen
 
-__all__ = ["KERAS", "TORCH", "by_layer", "read_keras", "read_named"]
+__all__ = ["KERAS", "TORCH", "by_layer", "read_keras", "read_named", "read_places"]
 
 _LARGEST_HEADER: Final = 100_000_000
 """What the format's own reader allows."""
@@ -78,18 +78,33 @@ def read_keras(path: Path) -> dict[str, list[Array]]:
     Raises:
         ArtifactError: The file is damaged, or no such file.
     """
+    with _opened(path) as file:
+        whole = file.get("model_weights", file)  # a model as Keras 2 wrote it
+        return _named_layers(whole) if "layer_names" in whole.attrs else _numbered_layers(whole)
+
+
+def read_places(path: Path) -> dict[str, Array]:
+    """The arrays by where they stand in a file of Keras 3, ``{layer/part/number: array}``.
+
+    Layers within layers go by these places, since their own names depend on what was built before.
+
+    Raises:
+        ArtifactError: The file is damaged, or no such file.
+    """
+    with _opened(path) as file:
+        groups = {place.removeprefix("layers/").removesuffix("/vars"): arrays for place, _, arrays in _groups(file)}
+        return by_layer(groups)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     with _readable(path, "weights as Keras writes them"):
         if path.suffix.lower() != ".keras":
             with h5py.File(path, "r") as file:
-                return _layers(file)
+                yield file
+                return
         with zipfile.ZipFile(path) as archive, h5py.File(BytesIO(archive.read("model.weights.h5")), "r") as file:
-            return _layers(file)
-
-
-def _layers(file: Any) -> dict[str, list[Array]]:
-    if "model_weights" in file:  # a whole model as Keras 2 wrote it
-        file = file["model_weights"]
-    return _named_layers(file) if "layer_names" in file.attrs else _numbered_layers(file)
+            yield file
 
 
 def _named_layers(file: Any) -> dict[str, list[Array]]:
@@ -103,15 +118,23 @@ def _named_layers(file: Any) -> dict[str, list[Array]]:
 
 
 def _numbered_layers(file: Any) -> dict[str, list[Array]]:
-    """Keras 3: groups ``…/vars`` with the layer's name as an attribute, and the arrays by number."""
+    """Keras 3: the layer's name is an attribute of its group."""
     found: dict[str, list[Array]] = {}
+    for _, name, arrays in _groups(file):
+        if name in found:
+            raise ValueError(f"two layers of the name {name!r}")
+        found[name] = arrays
+    return found
+
+
+def _groups(file: Any) -> list[tuple[str, str, list[Array]]]:
+    """The groups ``…/vars`` that hold something: place, the layer's name, and the arrays by number."""
+    found: list[tuple[str, str, list[Array]]] = []
 
     def visit(place: str, item: Any) -> None:
         if place.endswith("/vars") and len(item):
-            name = _text(item.attrs["name"])
-            if name in found:
-                raise ValueError(f"two layers of the name {name!r}")
-            found[name] = [np.asarray(item[str(number)]) for number in range(len(item))]
+            arrays = [np.asarray(item[str(number)]) for number in range(len(item))]
+            found.append((place, _text(item.attrs["name"]), arrays))
 
     file.visititems(visit)
     if not found:
@@ -123,7 +146,7 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def by_layer(layers: dict[str, list[Array]]) -> dict[str, Array]:
+def by_layer(layers: Mapping[str, list[Array]]) -> dict[str, Array]:
     """Layers with lists of arrays → one flat ``{layer/number: array}``."""
     return {f"{name}/{number}": array for name, arrays in layers.items() for number, array in enumerate(arrays)}
 

@@ -36,8 +36,9 @@ def check_source(name: str, weights: str | Path | None) -> None:
     encoder = ENCODERS[name]
     if weights is not None:
         _check_weights(name, encoder, weights)
-    # KerasHub has MiT's weights, not its graph.
-    if (encoder.extra or (encoder.presets and weights is not None)) and find_spec(_HUB) is None:
+    # Of MiT, KerasHub has the weights but not the graph, and a file of them is read without it.
+    downloads = bool(encoder.presets) and weights is not None and not Path(weights).is_file()
+    if (encoder.extra or downloads) and find_spec(_HUB) is None:
         raise without_hub()
 
 

@@ -12,8 +12,10 @@ from kseg.models.weights.match import Slot, fit
 
 SLOTS = [Slot("conv.weight", (3, 3, 2, 4), (2, 3, 1, 0)), Slot("conv.bias", (4,)), Slot("norm.mean", (4,))]
 GIVEN = {
-    "conv.weight": np.arange(72, dtype=np.float64).reshape(4, 2, 3, 3), "conv.bias": np.ones(4), "norm.mean": np.zeros(4),
-}  # fmt: skip
+    "conv.weight": np.arange(72, dtype=np.float64).reshape(4, 2, 3, 3),
+    "conv.bias": np.ones(4),
+    "norm.mean": np.zeros(4),
+}
 PATH = Path("w.pth")
 
 

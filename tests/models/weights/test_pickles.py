@@ -66,7 +66,8 @@ class Call:
 
 @pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize(
-    "call", [(os.system, "touch {}"), (os.mkdir, "{}"), (eval, "__import__('os').mkdir('{}')"), (getattr, "{}", "strip")]
+    "call",
+    [(os.system, "touch {}"), (os.mkdir, "{}"), (eval, "__import__('os').mkdir('{}')"), (getattr, "{}", "strip")],
 )
 def test_code_is_not_run(write: Callable[..., Path], call: tuple[Any, ...], tmp_path: Path) -> None:
     proof = tmp_path / "proof"
