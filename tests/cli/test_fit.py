@@ -145,4 +145,5 @@ def test_a_training_from_flags_alone(call: Call, tmp_path: Path) -> None:
     assert "images/s" in err
     code, out, _ = call("evaluate", "runs/fit/data")
     assert code == 0
-    assert "foreground IoU" in out
+    assert " IoU " in out
+    assert "calibration error" in out
