@@ -29,8 +29,13 @@ def test_parts_are_the_whole_and_the_encoders_features_those_of_the_table(arch: 
     assert summary.parameters == model.count_params()
     assert summary.macs == total_macs(model)
     found = {part.stride: part.shape[2] for part in summary.parts if part.kind == "encoder"}
-    pyramid = dict(ENCODERS[encoder].pyramid)
-    assert found == (pyramid or {2**level: width for level, width in enumerate(spec.down_widths)})
+    known = dict(ENCODERS[encoder].pyramid) or {2**level: width for level, width in enumerate(spec.down_widths)}
+    if arch == "deeplabv3plus":
+        # Of the other strides nothing is taken, so their parts end where the trunk grows coarser.
+        assert found[4] == known[4]
+        assert known.keys() - found.keys() <= {32}, "a last pooling belongs to the bottleneck"
+    else:
+        assert found == known
     for part in summary.parts:
         assert part.shape[:2] == (64 // part.stride, 96 // part.stride)
 
