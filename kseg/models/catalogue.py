@@ -53,7 +53,7 @@ class Entry:
             "stride": self.spec.stride,
             "parameters": self.parameters,
             "macs": self.macs,
-            "weights": ["imagenet"] if encoder.pretrained else [],
+            "weights": ["imagenet"] if encoder.imagenet else list(encoder.presets),
             "extra": encoder.extra,
             "installed": installed(self.spec.encoder),
             "paper": encoder.paper,
