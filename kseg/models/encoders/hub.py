@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import warnings
 from typing import Any, Final
 
 import keras
@@ -11,7 +11,7 @@ from kseg.errors import ArtifactError
 from kseg.models.encoders.contract import Encoded
 from kseg.models.tables import ENCODERS
 from kseg.models.weights.load import load_file
-from kseg.models.weights.source import IMAGENET, without_hub
+from kseg.models.weights.source import IMAGENET, file_of, without_hub
 
 __all__ = ["NAMES", "backbone", "features", "from_preset"]
 
@@ -56,6 +56,7 @@ NAMES: Final = tuple(_BACKBONES)
 def _library() -> Any:
     try:
         import keras_hub
+        import safetensors  # noqa: F401  its readers ask for it only when they are in the middle of a folder
     except ImportError as error:
         raise without_hub() from error
     return keras_hub
@@ -80,8 +81,9 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
     model: keras.Model = getattr(library.models, kind)(**structure, **{size_key: shape})
     if weights is None:
         return model
-    if weights != IMAGENET and Path(weights).is_file():
-        load_file(model, Path(weights))
+    file = file_of(name, weights) if weights != IMAGENET else None
+    if file is not None:
+        load_file(model, file)
         return model
     pretrained = from_preset(kind, ENCODERS[name].imagenet if weights == IMAGENET else weights)
     given, wanted = ([tuple(w.shape) for w in one.weights] for one in (pretrained, model))
@@ -103,9 +105,16 @@ def from_preset(kind: str, handle: str | None) -> Any:
         ArtifactError: The weights cannot be loaded.
     """
     library = _library()
+    from safetensors import SafetensorError
+
     try:
-        return getattr(library.models, kind).from_preset(handle)
-    except (ValueError, OSError, KeyError, TypeError, RuntimeError, ImportError) as error:
+        with warnings.catch_warnings():
+            # What Keras warns of when a file lacks layers, which then stay as they began.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            return getattr(library.models, kind).from_preset(handle)
+    except (
+        ValueError, OSError, KeyError, TypeError, RuntimeError, ImportError, UserWarning, SafetensorError,
+    ) as error:  # fmt: skip
         raise _unloadable(str(handle), str(error)) from error
 
 

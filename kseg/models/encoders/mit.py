@@ -20,6 +20,7 @@ from kseg.models.encoders.contract import PREFIX, Encoded
 from kseg.models.weights.arrays import read_places
 from kseg.models.weights.match import Slot, fit
 from kseg.models.weights.names import spare_in_keras
+from kseg.models.weights.source import file_of
 
 __all__ = ["mit"]
 
@@ -94,8 +95,9 @@ def _flat(layer: str, kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 @contextmanager
 def _file(weights: str) -> Iterator[Path]:
     """A file of KerasHub's network: the one named, or one made from what KerasHub finds by a name or in a folder."""
-    if Path(weights).is_file():
-        yield Path(weights)
+    file = file_of("mit_b0", weights)
+    if file is not None:
+        yield file
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "mit.weights.h5"

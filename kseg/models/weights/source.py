@@ -10,7 +10,7 @@ from kseg.errors import ConfigError, some
 from kseg.models.tables import ENCODERS, EncoderSpec
 from kseg.registry import lookup
 
-__all__ = ["IMAGENET", "check_source", "files_of", "start_file", "without_hub"]
+__all__ = ["IMAGENET", "check_source", "file_of", "files_of", "start_file", "without_hub"]
 
 IMAGENET: Final = "imagenet"
 _HUB: Final = "keras_hub"
@@ -20,6 +20,22 @@ def files_of(encoder: EncoderSpec) -> tuple[str, ...]:
     """The suffixes of the files that hold weights for an encoder."""
     keras = (".h5", ".keras") if encoder.pretrained else ()
     return (*keras, ".safetensors", ".pth", ".pt", ".bin") if encoder.torch else keras
+
+
+def file_of(name: str, weights: str | Path) -> Path | None:
+    """The file that holds the weights, named itself or by its folder; None where KerasHub has to find or convert it.
+
+    KerasHub's own reading leaves layers that a file lacks as they began, with a warning, so it reads only what has to
+    be downloaded or renamed.
+
+    Args:
+        name: The encoder.
+        weights: As `check_source` takes it.
+    """
+    place = Path(weights)
+    known = ("model.weights.h5", *(("model.safetensors",) if ENCODERS[name].torch else ()))
+    places = (place, *(place / inner for inner in known))
+    return next((path for path in places if path.is_file()), None)
 
 
 def check_source(name: str, weights: str | Path | None) -> None:
@@ -37,7 +53,7 @@ def check_source(name: str, weights: str | Path | None) -> None:
     if weights is not None:
         _check_weights(name, encoder, weights)
     # Of MiT, KerasHub has the weights but not the graph, and a file of them is read without it.
-    downloads = bool(encoder.presets) and weights is not None and not Path(weights).is_file()
+    downloads = bool(encoder.presets) and weights is not None and file_of(name, weights) is None
     if (encoder.extra or downloads) and find_spec(_HUB) is None:
         raise without_hub()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -144,6 +146,56 @@ def test_mit_gives_keras_hubs_features(name: str, tmp_path: Path) -> None:
     for found, expected in zip(features("mit_b0", tmp_path / name, images), theirs, strict=True):
         assert np.asarray(expected).std() > 0.1
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("encoder", ["mit_b0", "resnet18"])
+def test_a_folder_of_part_of_the_weights_is_told(encoder: str, tmp_path: Path) -> None:
+    """Keras would leave the layers that the file lacks at random, and warn."""
+    pytest.importorskip("keras_hub")
+    model = keras_hubs_mit() if encoder == "mit_b0" else hub.backbone(encoder, (32, 32, 3), None)
+    model.save_to_preset(tmp_path)
+    with h5py.File(tmp_path / "model.weights.h5", "a") as file:
+        del file["layers/hierarchical_transformer_encoder_3" if encoder == "mit_b0" else "layers/conv2d_3"]
+    with pytest.raises(ArtifactError, match=r"model\.weights\.h5: the weights are not .* missing \(") as caught:
+        build_model(NetworkSpec(size=(32, 32), channels=1, encoder=encoder), weights=tmp_path)
+    assert "unexpected" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("content", "message"), [(b"x", "cannot be loaded"), (None, "cannot be loaded")])
+def test_a_damaged_or_partial_folder_of_timms_is_told(content: bytes | None, message: str, tmp_path: Path) -> None:
+    numpy = pytest.importorskip("safetensors.numpy")
+    pytest.importorskip("keras_hub")
+    facts = {"architecture": "efficientnet_lite0", "num_classes": 5, "pretrained_cfg": {"num_classes": 5}}
+    (tmp_path / "config.json").write_text(json.dumps(facts))
+    numpy.save_file({"conv_stem.weight": np.ones((32, 3, 3, 3), np.float32)}, tmp_path / "model.safetensors")
+    if content:
+        (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(ArtifactError, match=message):
+        build_model(NetworkSpec(size=(32, 32), channels=1, encoder="efficientnet_lite0"), weights=tmp_path)
+
+
+def test_a_keras_2_file_whose_layers_were_renamed(tmp_path: Path) -> None:
+    """As those of MobileNetV3 were: as many layers, by order; and the classifier may be there or not."""
+    model = keras.applications.MobileNetV3Small(
+        (32, 32, 3), include_top=False, weights=None, include_preprocessing=False
+    )
+    scramble(model)
+    layers = [layer for layer in model.layers if layer.weights]
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        names = [f"old/{number}" for number in range(len(layers))] + ["predictions"]
+        file.attrs["layer_names"] = names
+        for name, arrays in zip(names, [*(layer.get_weights() for layer in layers), [np.ones(3)]], strict=True):
+            group = file.create_group(name)
+            group.attrs["weight_names"] = [f"{number}:0" for number in range(len(arrays))]
+            for number, array in enumerate(arrays):
+                group[f"{number}:0"] = array
+    images = pixels(32, 32)
+    found = features("mobilenetv3_small", tmp_path / "w.h5", images)[-1]
+    np.testing.assert_allclose(found, model(images, training=False), rtol=1e-5)
+    with h5py.File(tmp_path / "w.h5", "a") as file:
+        file.attrs["layer_names"] = [name for name in names if name != "old/7"]
+    with pytest.raises(ArtifactError, match=r"\d+ missing \(conv/0, .*\d+ unexpected \(old/0/0"):
+        features("mobilenetv3_small", tmp_path / "w.h5", images)
 
 
 def test_another_network_than_mit_is_told(tmp_path: Path) -> None:
