@@ -49,7 +49,10 @@ def test_every_encoder_is_listed_with_every_architecture_around_one(call: Call) 
             "arch", "artifacts", "encoder", "extra", "installed", "macs", "paper", "parameters", "stride", "weights",
         }  # fmt: skip
         assert model["macs"] > 1e6
-        assert model["weights"] == (["imagenet"] if ENCODERS[model["encoder"]].pretrained else [])
+    weights = {model["encoder"]: model["weights"] for model in data["models"]}
+    assert weights["plain"] == []
+    assert weights["resnet34"] == weights["mobilenetv2"] == ["imagenet"]
+    assert weights["mit_b0"] == ["mit_b0_ade20k_512", "mit_b0_cityscapes_1024"]
     plain = data["models"][0]
     # A U-Net of 64 to 1024 channels, biases and all
     assert (plain["parameters"], plain["stride"], plain["artifacts"]) == (31_031_745, 16, [])
