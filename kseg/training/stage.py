@@ -16,7 +16,7 @@ import tensorflow as tf
 from kseg import __version__
 from kseg.card import ModelCard
 from kseg.config import Config, to_yaml
-from kseg.data import load_arrays
+from kseg.data import Sample, load_arrays
 from kseg.data.charts import draw_statistics
 from kseg.data.pipeline import batch_samples, collect_apart, data_errors, eval_batches, train_batches
 from kseg.data.statistics import summarize
@@ -234,10 +234,16 @@ def _keep_after_stop(folder: RunFolder, checkpoints: Checkpoints, journal: Journ
         draw_results(folder / "results.png", journal.rows)
 
 
+def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """Some of the samples, evenly: neighbours in a list are often frames of one film."""
+    places = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
+    return [samples[place] for place in places]
+
+
 def _draw_outcome(folder: RunFolder, rows: Sequence[EpochRow], prepared: Prepared) -> None:
     draw_results(folder / "results.png", rows)
     labels = prepared.dataset.labels
-    shown = load_arrays(prepared.dataset.splits["val"][:MAX_ROWS], labels, prepared.spec.size)
+    shown = load_arrays(_spread(prepared.dataset.splits["val"], MAX_ROWS), labels, prepared.spec.size)
     # Through the file, so that the picture shows what `kseg predict` will do.
     network, card = load_model(folder.best)
     scores = network.predict(shown.images.astype("float32"), batch_size=1, verbose=0)
