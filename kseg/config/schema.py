@@ -128,6 +128,9 @@ class TrainConfig(Section):
     freeze_batch_norm: StrictBool = Field(
         False, description="Whether the encoder's batch normalisation keeps the statistics that it came with."
     )
+    average: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
+        1, description="Validate and keep the mean of the weights of about so many last epochs; 1: each epoch's own."
+    )
     loss: SomeText = Field(
         "cross_entropy",
         description="The loss by name, or a sum of losses with weights and arguments, as 'bce + 0.5 * dice' or "

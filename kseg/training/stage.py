@@ -27,6 +27,7 @@ from kseg.metrics.training import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.fused import fuse_batch_norm
 from kseg.models.weights.start import start_from
+from kseg.training.average import average_callbacks
 from kseg.training.balance import describe_weights
 from kseg.training.callbacks import (
     Checkpoints,
@@ -164,7 +165,8 @@ def _train(
     reporter.started(folder.path, facts)
     begin = time.perf_counter()
     with stop_signals() as requested:
-        callbacks = [*thaw_callbacks(config.train), guard, StopAtStep(requested), checkpoints, journal, *early]
+        kept = [*average_callbacks(config.train), checkpoints, journal, *early]
+        callbacks = [*thaw_callbacks(config.train), guard, StopAtStep(requested), *kept]
         try:
             _loop(model, config, prepared, callbacks)
         except (StopRequested, KeyboardInterrupt) as stop:
