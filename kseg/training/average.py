@@ -17,11 +17,11 @@ Logs = Mapping[str, Any] | None
 class WeightAverage(keras.callbacks.Callback):
     """Puts the mean of the last epochs' weights in the network's place, from each validation to the next epoch.
 
-    Each epoch's weights move the average by 1 / min(epochs so far, `epochs`): at first the plain mean of stochastic weight
-    averaging (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407), then one that forgets, so that no epoch has to be
-    named from which on the weights are worth it. The statistics of batch normalisation are averaged alike, which saves
-    the pass over the training images that would find those of the average. It comes before the callbacks that read the
-    weights, and takes no part in the training itself.
+    Each epoch's weights move the average by 1 / min(epochs so far, `epochs`): at first the plain mean of stochastic
+    weight averaging (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407), then one that forgets, so that no epoch
+    has to be named from which on the weights are worth it. The statistics of batch normalisation are averaged alike,
+    which saves the pass over the training images that would find those of the average. It comes before the callbacks
+    that read the weights, and takes no part in the training itself.
 
     Args:
         epochs: The average's length, at least 2.
