@@ -51,6 +51,7 @@ MAX_PIXELS: Final = 2**28
 """Larger pictures are refused: 16384 × 16384 pixels are 0.8 GB as RGB already."""
 
 _FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
+_GREY: Final = (128, 128, 128)
 _ORIENTATION_TAG: Final = 0x0112
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -234,14 +235,15 @@ def write_index_png(
     Args:
         path: The file.
         ids: uint8; `read_mask` gives them back.
-        colors: Red, green and blue of each id, up to 256.
+        colors: Red, green and blue of the first ids; others are grey.
         notes: Texts to keep in the file, by keywords of Latin letters; see `png_note`.
 
     Raises:
         OutputError: The file cannot be written.
     """
     picture = Image.fromarray(ids)
-    picture.putpalette([value for color in colors for value in color])
+    # All 256: a short palette has the ids cut to as few bits as it needs.
+    picture.putpalette([value for color in [*colors, *[_GREY] * (256 - len(colors))] for value in color])
     texts = PngInfo()
     for key, text in (notes or {}).items():
         texts.add_text(key, text)

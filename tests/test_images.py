@@ -23,6 +23,7 @@ from kseg.images import (
     resize_image,
     resize_mask,
     resize_scores,
+    write_index_png,
     write_jpeg,
     write_png,
 )
@@ -363,3 +364,11 @@ def test_real_pictures_named_jpg_that_are_none(real_data: Path, tmp_path: Path) 
         assert read_image(path).shape[:2] == mask.shape == image_size(path)
         shutil.copy(path, tmp_path / "copy.png")
         np.testing.assert_array_equal(read_image(tmp_path / "copy.png"), read_image(path))
+
+
+@pytest.mark.parametrize("count", [0, 3, 256])
+def test_ids_without_a_colour_are_kept(tmp_path: Path, count: int) -> None:
+    """A palette of three colours once made 255 of a mask 3."""
+    ids = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    write_index_png(tmp_path / "ids.png", ids, [(9, 9, 9)] * count)
+    np.testing.assert_array_equal(read_mask(tmp_path / "ids.png"), ids)

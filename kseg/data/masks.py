@@ -128,7 +128,7 @@ def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
     except DataError as error:
         return str(error)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_index_png(path, ids, [*labels.colors, *[(128, 128, 128)] * (256 - labels.num_classes)], {_NOTE: made_from})
+    write_index_png(path, ids, labels.colors, {_NOTE: made_from})
     return "written"
 
 
