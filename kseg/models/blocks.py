@@ -109,9 +109,9 @@ def upsample(x: keras.KerasTensor, width: int, style: Style, name: str) -> keras
     """Twice the height and width, ``width`` channels."""
     if style.upsampling == "transpose":
         return keras.layers.Conv2DTranspose(width, 2, strides=2, kernel_initializer="he_normal", name=f"{name}_up")(x)
-    x = keras.layers.UpSampling2D(2, interpolation=style.upsampling, name=f"{name}_up")(x)
-    # A 1×1 convolution before the block would blur nothing and cost less, but 2×2 mirrors the transposed one.
-    return keras.layers.Conv2D(width, 2, padding="same", kernel_initializer="he_normal", name=f"{name}_up_conv")(x)
+    # Before it: a 1×1 convolution and an interpolation may change places, and so it has a quarter of the pixels.
+    x = keras.layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"{name}_up_conv")(x)
+    return keras.layers.UpSampling2D(2, interpolation=style.upsampling, name=f"{name}_up")(x)
 
 
 def attention_gate(skip: keras.KerasTensor, x: keras.KerasTensor, name: str) -> keras.KerasTensor:

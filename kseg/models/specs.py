@@ -51,8 +51,9 @@ class NetworkSpec:
         encoder: The encoder, see `ENCODERS`.
         widths: Channels of the encoder blocks, the finest first. Defaults to the encoder's own.
         depth: How many encoder blocks, each twice as wide as the one before, where no widths are given.
-        decoder_widths: Channels of the decoder blocks, the coarsest first, one for each step up; of DeepLabV3+ one
-            number. Defaults to the mirror of the encoder's widths.
+        decoder_widths: Channels of the decoder blocks, the coarsest first, one for each step up; with fewer, the scores
+            are scaled up from where the steps end, which saves the most costly ones. Of DeepLabV3+ one number.
+            Defaults to the mirror of the encoder's widths.
         block: What blocks are made of: two convolutions, the same around a shortcut, or two depthwise-separable ones.
             Defaults to the encoder's.
         norm: Normalisation after each convolution. Defaults to the encoder's.
@@ -125,8 +126,8 @@ class NetworkSpec:
                 expected=f"{len(self.widths)}, as many as model.widths has, or none", found=str(self.depth),
             )  # fmt: skip
         usual = self._usual_up_widths
-        if self.decoder_widths is not None and len(self.decoder_widths) != len(usual):
-            expected = "one number" if len(usual) == 1 else f"{len(usual)} numbers, one for each step up"
+        if self.decoder_widths is not None and len(self.decoder_widths) not in range(1, len(usual) + 1):
+            expected = "one number" if len(usual) == 1 else f"1 to {len(usual)} numbers, one for each step up"
             raise ConfigError(
                 "the decoder's widths do not fit the encoder", where="model.decoder_widths",
                 expected=expected, found=str(len(self.decoder_widths)),

@@ -33,6 +33,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "bilinear": {"upsampling": "bilinear"},
     "nearest": {"upsampling": "nearest", "dropout": 0.5},
     "softmax": {"channels": 3, "decoder_widths": (8, 4)},
+    "scaled up": {"decoder_widths": (8,)},
+    "u-net++ scaled up": {"arch": "unetplusplus", "widths": (4, 4, 8), "decoder_widths": (8, 4)},
     "unit": {"normalization": "unit"},
     "dataset": {"normalization": "dataset", **PIXELS},
     "sigmoid": {"channels": 3, "head": "sigmoid"},
@@ -248,7 +250,7 @@ def test_misspelt_names_get_suggestions(settings: dict[str, Any], message: str) 
         ({"normalization": "dataset", "pixel_mean": (1.0, 2.0, 3.0)}, "expected both with dataset"),
         ({"encoder": "mobilenetv2", "widths": None, "depth": 3}, "model.depth: the encoder's widths are fixed"),
         ({"depth": 3}, "model.depth: the depth contradicts the widths; expected 2"),
-        ({"decoder_widths": (1, 2, 3)}, "expected 2 numbers, one for each step up; found 3"),
+        ({"decoder_widths": (1, 2, 3)}, "expected 1 to 2 numbers, one for each step up; found 3"),
     ],
 )
 def test_contradictions_are_told(settings: dict[str, Any], message: str) -> None:
