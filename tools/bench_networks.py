@@ -48,9 +48,9 @@ CONTESTS = {
     # The facts' classic U-Net: the same layers written in PyTorch.
     "unet": Contest((128, 128), 16, {"widths": (16, 32, 64, 128), "norm": "batch"}, "unet"),
     **{
-        name: Contest((256, 256), 8, {"encoder": name, "decoder_widths": SMP, "upsampling": "nearest"}, torch)
+        name: Contest((256, 256), 8, {"encoder": name, "decoder_widths": SMP, "upsampling": "nearest", "norm": "batch"}, torch)
         for name, torch in {
-            "mobilenetv2": "mobilenet_v2", "resnet18": "resnet18", "resnet34": "resnet34", "vgg11": "vgg11_bn",
+            "mobilenetv2": "mobilenet_v2", "resnet18": "resnet18", "resnet34": "resnet34", "vgg11": "vgg11",
             "efficientnet_b0": "timm-efficientnet-b0", "efficientnet_lite0": "timm-tf_efficientnet_lite0",
             "mit_b0": "mit_b0",
         }.items()
