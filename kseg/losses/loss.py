@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 import keras
+from keras import ops
 
 from kseg.losses.boundary import boundary
 from kseg.losses.expression import parse_loss
@@ -15,7 +16,7 @@ from kseg.losses.pixel import bce, cross_entropy, focal
 from kseg.losses.prepare import Head, Tensor, check_head
 from kseg.losses.region import dice, focal_tversky, generalized_dice, jaccard, log_jaccard, tversky
 
-__all__ = ["FUNCTIONS", "LossFunction", "SegmentationLoss"]
+__all__ = ["FUNCTIONS", "LossFunction", "SegmentationLoss", "SupervisedLoss"]
 
 LossFunction = Callable[..., Tensor]
 
@@ -85,3 +86,52 @@ class SegmentationLoss(keras.losses.Loss):
         """For Keras' serialisation."""
         weights = None if self.class_weights is None else list(self.class_weights)
         return {"expression": self.expression, "class_weights": weights, "head": self.head, "name": self.name}
+
+
+@keras.saving.register_keras_serializable(package="kseg")
+class SupervisedLoss(SegmentationLoss):
+    """The same loss of several heads, for a deep supervision (Lee et al. 2015, https://arxiv.org/abs/1409.5185).
+
+    ``Σ wᵢ · loss(truth, logitsᵢ)``
+
+    Args:
+        expression: As `SegmentationLoss` takes it.
+        heads: The weight wᵢ of each head, whose logits stand side by side in the channels.
+        class_weights: As `SegmentationLoss` takes it.
+        head: As `SegmentationLoss` takes it.
+        name: Defaults to ``"loss"``.
+
+    Raises:
+        ConfigError, UnknownNameError: As `SegmentationLoss` does.
+
+    Example:
+
+    >>> loss = SupervisedLoss("cross_entropy", heads=(0.75, 0.25))
+    >>> float(loss([[[0, 1]]], keras.ops.array([[[[-30.0, 0.0], [30.0, 0.0]]]])))  # 0.25 · log 2
+    0.17328...
+    """
+
+    def __init__(
+        self,
+        expression: str,
+        *,
+        heads: Sequence[float],
+        class_weights: Sequence[float] | None = None,
+        head: Head = "softmax",
+        name: str = "loss",
+    ) -> None:
+        super().__init__(expression, class_weights=class_weights, head=head, name=name)
+        self.heads = tuple(float(weight) for weight in heads)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The loss of class ids ``[B, H, W]`` and logits ``[B, H, W, heads · C]``: a float32 scalar."""
+        parts = ops.split(y_pred, len(self.heads), axis=-1)
+        losses = [
+            weight * super(SupervisedLoss, self).call(y_true, part)
+            for weight, part in zip(self.heads, parts, strict=True)
+        ]
+        return sum(losses[1:], losses[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """For Keras' serialisation."""
+        return {**super().get_config(), "heads": list(self.heads)}

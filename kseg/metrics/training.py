@@ -69,6 +69,8 @@ class SegmentationMetrics(keras.metrics.Metric):
         num_classes: K, the background included.
         foreground: The class ids that ``iou`` and ``dice`` average over.
         ignore_index: The class id of pixels that count nowhere. Defaults to 255.
+        channels: C, where the logits have more: the first are the network's, the rest those of auxiliary heads, which
+            count nowhere. Defaults to all.
         name: Defaults to ``"segmentation"``; it does not appear in the logs.
 
     `update_state` takes class ids ``[B, H, W]`` and logits ``[B, H, W, C]``, where C = 1 means two classes.
@@ -88,6 +90,7 @@ class SegmentationMetrics(keras.metrics.Metric):
         foreground: Sequence[int],
         ignore_index: int = IGNORE_INDEX,
         *,
+        channels: int | None = None,
         name: str = "segmentation",
         dtype: Any = None,
     ) -> None:
@@ -97,13 +100,14 @@ class SegmentationMetrics(keras.metrics.Metric):
         self.num_classes = num_classes
         self.foreground = tuple(foreground)
         self.ignore_index = ignore_index
+        self.channels = channels
         self.matrix = self.add_variable((num_classes, num_classes), initializer="zeros", name="matrix")
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
         """Add a batch. Weights are refused: pixels are left out by `ignore_index`."""
         if sample_weight is not None:
             raise ValueError("SegmentationMetrics takes no sample weights; mark pixels as ignored instead")
-        y_pred = ops.convert_to_tensor(y_pred)
+        y_pred = ops.convert_to_tensor(y_pred)[..., : self.channels]
         self.matrix.assign_add(batch_confusion(y_true, y_pred, self.num_classes, self.ignore_index))
 
     def result(self) -> dict[str, Tensor]:
@@ -127,6 +131,7 @@ class SegmentationMetrics(keras.metrics.Metric):
             "num_classes": self.num_classes,
             "foreground": list(self.foreground),
             "ignore_index": self.ignore_index,
+            "channels": self.channels,
         }
 
 

@@ -9,7 +9,7 @@ import keras
 from kseg.models.specs import NetworkSpec
 from kseg.models.tables import Activation, Block, Norm, Upsampling
 
-__all__ = ["BATCH_NORM_MOMENTUM", "Style", "attention_gate", "block", "conv", "upsample"]
+__all__ = ["BATCH_NORM_MOMENTUM", "Style", "attention_gate", "block", "conv", "head", "upsample"]
 
 BATCH_NORM_MOMENTUM = 0.9
 """Keras' default of 0.99 needs hundreds of steps: a short training would be scored with stale statistics."""
@@ -131,3 +131,12 @@ def attention_gate(skip: keras.KerasTensor, x: keras.KerasTensor, name: str) -> 
     both = keras.layers.ReLU(name=f"{name}_gate_relu")(keras.layers.Add(name=f"{name}_gate_add")([theta, phi]))
     weight = keras.layers.Conv2D(1, 1, activation="sigmoid", name=f"{name}_psi")(both)
     return keras.layers.Multiply(name=f"{name}_gated")([skip, weight])
+
+
+def head(x: keras.KerasTensor, spec: NetworkSpec, name: str) -> keras.KerasTensor:
+    """Features of any stride → float32 logits at the image's size, ``[B, H, W, spec.channels]``."""
+    x = keras.layers.Conv2D(spec.channels, 1, name=name, dtype="float32")(x)
+    factor = spec.size[0] // x.shape[1]
+    if factor == 1:
+        return x
+    return keras.layers.UpSampling2D(factor, interpolation="bilinear", name=f"{name}_up", dtype="float32")(x)

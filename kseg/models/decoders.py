@@ -1,7 +1,9 @@
 """Decoders: features by stride → features at the image's size, or at a stride from which scores are scaled up.
 
 Contract: ``decode(x, features, spec)`` takes the bottleneck's result at ``spec.stride`` and the encoder's features,
-stride → ``[B, H / stride, W / stride, C]``; a stride that the encoder does not have is a step without a skip.
+stride → ``[B, H / stride, W / stride, C]``; a stride that the encoder does not have is a step without a skip. It gives
+its levels: all results that scores can be read from, the crudest first, several where ``spec.deep``. The network reads
+them from the last; deep supervision (`kseg.models.supervision`) from the others, too.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from kseg.models.specs import NetworkSpec
 __all__ = ["DECODERS"]
 
 Features = Mapping[int, keras.KerasTensor]
+Levels = list[keras.KerasTensor]
 _DETAIL_WIDTH: Final = 48
 
 
@@ -29,22 +32,25 @@ def _joined(x: keras.KerasTensor, skips: list[keras.KerasTensor], spec: NetworkS
     return keras.layers.Concatenate(name=f"{name}_skip")([*skips, x])
 
 
-def unet(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> keras.KerasTensor:
-    """Step up to the image's size, joining the skip of each stride (Ronneberger et al. 2015)."""
+def unet(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> Levels:
+    """Step up to the image's size, joining the skip of each stride (Ronneberger et al. 2015). Each step is a level."""
     style, stride = Style.of(spec), spec.stride
+    levels: Levels = []
     for level, width in enumerate(spec.up_widths):
         stride //= 2
         name = f"decoder{level}"
         x = upsample(x, width, style, name)
         skips = [features[stride]] if stride in features else []
         x = block(_joined(x, skips, spec, name), width, style, name)
-    return x
+        levels.append(x)
+    return levels
 
 
-def unetplusplus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> keras.KerasTensor:
+def unetplusplus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> Levels:
     """U-Net++ (Zhou et al. 2018): between encoder and decoder every stride has nodes that refine its features.
 
     Node ``(stride, j)`` joins all earlier nodes of its stride with the node ``(2 · stride, j - 1)`` scaled up.
+    The levels are the nodes of the finest stride, which the paper calls X(0, j).
     """
     style = Style.of(spec)
     strides = [spec.stride >> step for step in range(1, len(spec.up_widths) + 1)]
@@ -60,10 +66,11 @@ def unetplusplus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) ->
             name = f"node{stride}_{rank}"
             up = upsample(below[rank - 1], widths[stride], style, name)
             nodes[stride].append(block(_joined(up, list(nodes[stride]), spec, name), widths[stride], style, name))
-    return nodes[strides[-1]][-1]
+    finest = strides[-1]
+    return nodes[finest][int(finest in features) :]
 
 
-def deeplabv3plus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> keras.KerasTensor:
+def deeplabv3plus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -> Levels:
     """DeepLabV3+ (Chen et al. 2018): scale up to stride 4 at once, join its features there, refine.
 
     The encoder keeps its strides; the paper spreads its last convolutions instead, which costs four times the work.
@@ -71,10 +78,10 @@ def deeplabv3plus(x: keras.KerasTensor, features: Features, spec: NetworkSpec) -
     style, (width,) = Style.of(spec), spec.up_widths
     x = keras.layers.UpSampling2D(spec.stride // 4, interpolation="bilinear", name="decoder_up")(x)
     detail = conv(features[4], _DETAIL_WIDTH, style, "decoder_detail", size=1)
-    return block(keras.layers.Concatenate(name="decoder_skip")([detail, x]), width, style, "decoder")
+    return [block(keras.layers.Concatenate(name="decoder_skip")([detail, x]), width, style, "decoder")]
 
 
-DECODERS: Final[dict[str, Callable[[keras.KerasTensor, Features, NetworkSpec], keras.KerasTensor]]] = {
+DECODERS: Final[dict[str, Callable[[keras.KerasTensor, Features, NetworkSpec], Levels]]] = {
     "unet": unet,
     "unetplusplus": unetplusplus,
     "deeplabv3plus": deeplabv3plus,

@@ -218,6 +218,11 @@ class NetworkSpec:
         return _BORROWED_DECODER if self._encoder.fixed else self.down_widths[::-1]
 
     @property
+    def deep(self) -> bool:
+        """Whether the decoder has several levels that scores can be read from."""
+        return len(self.up_widths) > 1
+
+    @property
     def stride(self) -> int:
         """How many times smaller the bottleneck is than the image."""
         return max(self._encoder.pyramid) if self._encoder.fixed else int(2 ** len(self.down_widths))
