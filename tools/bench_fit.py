@@ -38,8 +38,8 @@ def time_bare(config: Any, epochs: int) -> float:
     """Seconds of the same steps and validations on a batch in memory."""
     from kseg.data import Arrays
     from kseg.training import Reporter
+    from kseg.training.network import compile_network
     from kseg.training.prepare import prepare
-    from kseg.training.stage import compile_network
 
     prepared = prepare(config, Reporter())
     model = compile_network(config, prepared, "float32")

@@ -137,6 +137,12 @@ class TrainConfig(Section):
         "'cross_entropy + focal_tversky(gamma=2)': cross_entropy, bce, focal, dice, generalized_dice, jaccard, "
         "log_jaccard, tversky, focal_tversky, lovasz, boundary. What they are and take stands in docs/losses.md.",
     )
+    deep_supervision: StrictBool = Field(
+        False,
+        description="Whether the coarser levels of the decoder learn to find the classes, too, each counting half as "
+        "much in loss and val_loss as the next finer one; those of unetplusplus, which have one size, count the same. "
+        "All other scores, and what is saved, are the network's without them. Not with deeplabv3plus.",
+    )
     class_weights: ClassWeights = Field(
         None,
         description="How much each class counts in the loss: by the training masks, so that rare classes count more "
@@ -172,6 +178,14 @@ class RunConfig(Section):
     project: Path = Field(Path("runs"), description="The folder that runs go to, as PROJECT/fit/NAME.")
     name: FolderName | None = Field(
         None, description="The name of the run; a number is added where it is taken. Null: chosen for you."
+    )
+    save_every: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = Field(
+        0,
+        description="Keep the weights of every so many epochs, and a picture of what they find; 0: of the best and the "
+        "last only.",
+    )
+    tensorboard: StrictBool = Field(
+        False, description="Whether the scores go to RUN/tensorboard, too (pip install 'kseg[tensorboard]')."
     )
 
 

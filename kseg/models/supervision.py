@@ -6,8 +6,8 @@
     decoder level 2 ── 1×1 convolution ── scaled up ──┐│
     decoder level 3 ── the network's head ────────── [main, level 2, level 1]   channels side by side
 
-Each level thus has a short way to the loss (Lee et al. 2015, https://arxiv.org/abs/1409.5185). The auxiliary heads belong
-to the training alone: what is saved is the plain network in it, which shares its variables.
+Each level thus has a short way to the loss (Lee et al. 2015, https://arxiv.org/abs/1409.5185). The auxiliary heads
+belong to the training alone: what is saved is the plain network in it, which shares its variables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keras callbacks of a training. Early stopping is Keras' own."""
+"""Keras callbacks that watch a training. Early stopping is Keras' own."""
 
 from __future__ import annotations
 
@@ -8,28 +8,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import keras
 
-from kseg.card import ModelCard
 from kseg.errors import TrainingError, some
-from kseg.files import same_file
-from kseg.models import save_model
+from kseg.training.checkpoints import Checkpoints
 from kseg.training.folder import RunFolder
 from kseg.training.reporter import EpochRow, Reporter
 
-__all__ = ["Checkpoints", "Journal", "NanGuard", "StopAtStep", "StopRequested", "mode_of", "stop_signals"]
+__all__ = ["Journal", "NanGuard", "StopAtStep", "StopRequested", "stop_signals"]
 
 Logs = Mapping[str, Any] | None
-
-
-def mode_of(monitor: str) -> str:
-    """Whether the monitored score is better small or large, in Keras' words."""
-    return "min" if monitor.endswith("loss") else "max"
 
 
 class StopRequested(Exception):
@@ -103,80 +95,6 @@ class NanGuard(keras.callbacks.Callback):
                 remedy=f"lower train.lr, or look at these files; {self.last_good()}",
             )  # fmt: skip
         self.steps += 1
-
-
-class Checkpoints(keras.callbacks.Callback):
-    """Writes last.keras after each epoch, and best.keras after each that is better than all before.
-
-    Keras takes a quarter of a second of Python to write even a small network, so it is done beside the next epoch,
-    from a copy of the weights; one write at a time, and a failed one ends the training at the next epoch's end.
-
-    Args:
-        folder: The run folder.
-        network: The network that is saved (float32, ending in the activation); it takes the trained weights.
-        card: The model card; the epoch and its scores are added.
-        monitor: The log entry that decides.
-    """
-
-    def __init__(self, folder: RunFolder, network: keras.Model, card: ModelCard, monitor: str) -> None:
-        super().__init__()
-        self.folder = folder
-        self.network = network
-        self.card = card
-        self.monitor = monitor
-        self.sign = -1.0 if mode_of(monitor) == "min" else 1.0
-        self.best_value = -math.inf
-        self.best_epoch = 0
-        self.last_epoch = 0
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._writing: Future[None] | None = None
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Save. A score that is NaN (no foreground in the validation) is never better, but a first file is written."""
-        scores = {key: float(value) for key, value in (logs or {}).items()}
-        value = self.sign * scores[self.monitor]
-        better = value > self.best_value or self.best_epoch == 0
-        if better:
-            self.best_value = value if not math.isnan(value) else -math.inf
-            self.best_epoch = epoch + 1
-        card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores))
-        self.wait()
-        self._writing = self._writer.submit(self._write, self.model.get_weights(), card, better)
-
-    def _write(self, weights: list[Any], card: ModelCard, better: bool) -> None:
-        self.network.set_weights(weights)
-        save_model(self.network, self.folder.last, card)
-        if better:
-            # The same bytes under another name: writing them twice would take as long again.
-            same_file(self.folder.last, self.folder.best)
-        self.last_epoch = int(card.provenance["epoch"])
-
-    def wait(self) -> None:
-        """Return when all is written. Raises OutputError where it cannot be; the earlier files stay."""
-        if self._writing:
-            writing, self._writing = self._writing, None
-            writing.result()
-
-    def save_last(self) -> None:
-        """Write last.keras with the weights as they are now. Raises OutputError; the earlier file stays."""
-        self.wait()
-        self._write(self.model.get_weights(), self.card.with_provenance(epoch=self.last_epoch), better=False)
-
-    def on_train_end(self, logs: Logs = None) -> None:
-        """Wait for the last write."""
-        self.wait()
-
-    def last_good(self) -> str:
-        """Which weights are good, for an error's remedy."""
-        self.wait()
-        if not self.last_epoch:
-            return "no epoch was finished, so there are no weights to keep"
-        return f"the weights of epoch {self.last_epoch} are in {self.folder.last}"
-
-
-def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
-    # JSON has no NaN.
-    return {key: round(value, 6) if math.isfinite(value) else None for key, value in scores.items()}
 
 
 class Journal(keras.callbacks.Callback):

@@ -7,10 +7,13 @@
       env.json           the command, versions, hardware, precision
       data.json          files, hashes and split
       weights/best.keras, weights/last.keras
+      weights/epoch_0010.keras, …    with run.save_every
       results.csv, results.png
+      tensorboard/train/, tensorboard/validation/    with run.tensorboard
       labels.png         class frequencies
       train_batch.jpg    what the network really saw
-      val_pred.jpg       image, truth, prediction
+      val_pred.jpg       image, truth, prediction of the best epoch
+      val_pred_0010.jpg, …           the same of others, with run.save_every
 """
 
 from __future__ import annotations
@@ -49,6 +52,24 @@ class RunFolder:
     def last(self) -> Path:
         """The weights of the last finished step or epoch."""
         return self.path / "weights" / "last.keras"
+
+    def weights_of(self, epoch: int) -> Path:
+        """The weights of an epoch that are to stay."""
+        return self.path / "weights" / f"epoch_{epoch:04}.keras"
+
+    @property
+    def picture(self) -> Path:
+        """What the best network finds in some validation images."""
+        return self.path / "val_pred.jpg"
+
+    def picture_of(self, epoch: int) -> Path:
+        """What the network of that epoch finds in the same."""
+        return self.path / f"val_pred_{epoch:04}.jpg"
+
+    @property
+    def tensorboard(self) -> Path:
+        """The scores for TensorBoard."""
+        return self.path / "tensorboard"
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
-import numpy.typing as npt
 
-from kseg.data import Arrays
+from kseg.card import ModelCard
+from kseg.data import Arrays, Sample, load_arrays
 from kseg.data.charts import figure
 from kseg.drawing import overlay, panel
 from kseg.images import write_jpeg
 from kseg.labels import LabelMap
 
-__all__ = ["draw_results", "draw_train_batch", "draw_validation"]
+__all__ = ["ValidationPanel", "draw_results", "draw_train_batch"]
 
 TILE = 224
 MAX_TILES = 16
@@ -52,13 +54,51 @@ def draw_train_batch(path: Path, batches: Any, labels: LabelMap) -> None:
     write_jpeg(path, panel(rows, [], tile=_tile(images.shape[1:3])))
 
 
-def draw_validation(path: Path, shown: Arrays, found: npt.NDArray[np.uint8], labels: LabelMap) -> None:
-    """Image, truth and prediction (class ids ``[N, H, W]``) in a row each."""
-    rows = [
-        [image, overlay(image, truth, labels), overlay(image, ids, labels)]
-        for image, truth, ids in zip(shown.images, shown.masks, found, strict=True)
-    ]
-    write_jpeg(path, panel(rows, ["image", "truth", "prediction"], tile=_tile(shown.images.shape[1:3])))
+@dataclass(frozen=True)
+class ValidationPanel:
+    """Some validation samples, and what networks find in them.
+
+    Args:
+        shown: The samples, at the network's size.
+        labels: The classes.
+    """
+
+    shown: Arrays
+    labels: LabelMap
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], labels: LabelMap, size: tuple[int, int]) -> ValidationPanel:
+        """Choose a few, and read them. Raises DataError."""
+        return cls(load_arrays(_spread(samples, MAX_ROWS), labels, size), labels)
+
+    def draw(self, path: Path, network: keras.Model, card: ModelCard) -> bool:
+        """Image, truth and prediction in a row each.
+
+        Args:
+            path: The JPEG file.
+            network: Raw images ``[B, H, W, 3]`` → scores.
+            card: Its card.
+
+        Returns:
+            Whether the network finds any foreground, or there is none.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        scores = network.predict(self.shown.images.astype("float32"), batch_size=1, verbose=0)
+        found, foreground = card.class_ids(scores), self.labels.foreground
+        rows = [
+            [image, overlay(image, truth, self.labels), overlay(image, ids, self.labels)]
+            for image, truth, ids in zip(self.shown.images, self.shown.masks, found, strict=True)
+        ]
+        write_jpeg(path, panel(rows, ["image", "truth", "prediction"], tile=_tile(self.shown.images.shape[1:3])))
+        return bool(np.isin(found, foreground).any() or not np.isin(self.shown.masks, foreground).any())
+
+
+def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """Some of the samples, evenly: neighbours in a list are often frames of one film."""
+    places = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
+    return [samples[place] for place in places]
 
 
 def _tile(size: Sequence[int]) -> tuple[int, int]:

@@ -31,8 +31,9 @@ from kseg.errors import ConfigError, DataError
 from kseg.losses import parse_loss
 from kseg.models import ENCODERS, NetworkSpec
 from kseg.models.tables import PerChannel
-from kseg.models.weights.source import check_source, start_file
+from kseg.models.weights.source import start_file
 from kseg.training.balance import draw_weights, loss_weights
+from kseg.training.checks import check_batch, check_settings
 from kseg.training.reporter import Reporter
 
 __all__ = ["Prepared", "network_spec", "prepare"]
@@ -135,11 +136,11 @@ def prepare(config: Config, reporter: Reporter) -> Prepared:
         DataError: The images or masks cannot be used.
     """
     parse_loss(config.train.loss)
-    network_spec(config, channels=1)  # a wrong name or size is told before the data are read
-    _check_weights(config)
+    # A wrong name or size is told before the data are read.
+    check_settings(config, network_spec(config, channels=1))
     dataset = find_dataset(**config.data.model_dump())
     train, val = dataset.samples("train"), dataset.samples("val")
-    _check_batch(config.train.batch, len(train))
+    check_batch(config.train.batch, len(train))
     report = check_dataset(dataset, on_progress=reporter.reading)
     labels = dataset.labels
     spec = network_spec(config, 1 if labels.is_binary else labels.num_classes, report)
@@ -173,27 +174,6 @@ def _augment(config: Config) -> Augment:
     if augment.albumentations is not None:
         load_pipeline(augment.albumentations)  # what is wrong with it is told before training
     return augment
-
-
-def _check_weights(config: Config) -> None:
-    check_source(config.model.encoder, config.model.weights)
-    if config.model.start is not None:
-        read_card(start_file(config.model.start))  # what is no model of kseg is told before the data are read
-    if config.model.weights is None and config.model.start is None and config.train.encoder_trainable is not True:
-        raise ConfigError(
-            "the encoder has no pretrained weights, so what is frozen would be random",
-            where="train.encoder_trainable", expected="true without model.weights or model.start",
-            found=str(config.train.encoder_trainable).lower(), remedy="set model.weights or model.start",
-        )  # fmt: skip
-
-
-def _check_batch(batch: int, images: int) -> None:
-    if batch > images:
-        raise ConfigError(
-            "the batch is larger than the training data", where="train.batch",
-            expected=f"at most {images}, the number of training images", found=str(batch),
-            remedy=f"use --batch {images} or less",
-        )  # fmt: skip
 
 
 def _cache(config: Config, images: int) -> Cache:

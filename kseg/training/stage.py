@@ -10,43 +10,32 @@ from datetime import datetime, timezone
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kseg import __version__
 from kseg.card import ModelCard
 from kseg.config import Config, to_yaml
-from kseg.data import Sample, load_arrays
 from kseg.data.charts import draw_statistics
 from kseg.data.pipeline import batch_samples, collect_apart, data_errors, eval_batches, train_batches
 from kseg.data.statistics import summarize
 from kseg.errors import Interrupted, TrainingError
 from kseg.files import write_json, write_text
-from kseg.losses.loss import SegmentationLoss
-from kseg.metrics.training import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model, load_model
-from kseg.models.fused import fuse_batch_norm
-from kseg.models.weights.start import start_from
+from kseg.models.supervision import plain_network
 from kseg.training.average import average_callbacks
 from kseg.training.balance import describe_weights
-from kseg.training.callbacks import (
-    Checkpoints,
-    Journal,
-    NanGuard,
-    StopAtStep,
-    StopRequested,
-    mode_of,
-    stop_signals,
-)
-from kseg.training.finetune import freeze, thaw_callbacks
+from kseg.training.board import board_callbacks
+from kseg.training.callbacks import Journal, NanGuard, StopAtStep, StopRequested, stop_signals
+from kseg.training.checkpoints import Checkpoints, mode_of
+from kseg.training.finetune import thaw_callbacks
 from kseg.training.folder import RunFolder
 from kseg.training.hardware import Device, choose_device, choose_precision, describe_environment
-from kseg.training.optimizer import make_optimizer
-from kseg.training.pictures import MAX_ROWS, draw_results, draw_train_batch, draw_validation
+from kseg.training.network import compile_network
+from kseg.training.pictures import ValidationPanel, draw_results, draw_train_batch
 from kseg.training.prepare import Prepared
 from kseg.training.reporter import EpochRow, FitResult, Reporter
 
-__all__ = ["compile_network", "train"]
+__all__ = ["train"]
 
 _log = logging.getLogger("kseg")
 
@@ -98,28 +87,6 @@ def _train_data(config: Config, prepared: Prepared) -> Any:
     )
 
 
-def compile_network(config: Config, prepared: Prepared, precision: str) -> keras.Model:
-    """The network as it is trained: ending in logits, with loss, metrics and optimiser."""
-    labels = prepared.dataset.labels
-    plain = build_model(prepared.spec, logits=True, weights=config.model.weights, precision=precision)
-    if config.model.start is not None:
-        _log.info("started from %s", start_from(plain, config.model.start))
-    model = fuse_batch_norm(plain)
-    optimizer = make_optimizer(config.train, model, prepared.steps)
-    # Variables that first appear inside the compiled step make TensorFlow trace it twice; those of a frozen encoder
-    # may come later.
-    optimizer.build(model.trainable_variables)
-    freeze(model, config.train)
-    model.compile(
-        optimizer=optimizer,
-        loss=SegmentationLoss(config.train.loss, class_weights=prepared.class_weights, head=config.model.head),
-        metrics=[SegmentationMetrics(labels.num_classes, labels.foreground)],
-        # XLA on the CPU trains these networks at two thirds of the rate; JAX knows nothing else.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-    )
-    return model
-
-
 def _card(config: Config, prepared: Prepared, name: str) -> ModelCard:
     return ModelCard(
         name=name,
@@ -155,18 +122,21 @@ def _train(
     facts: dict[str, str],
 ) -> FitResult:
     model = compile_network(config, prepared, precision)
-    facts["parameters"] = f"{model.count_params():,}"
+    kept = plain_network(model)
+    facts["parameters"] = f"{kept.count_params():,}"
+    panel = ValidationPanel.of(prepared.dataset.splits["val"], prepared.dataset.labels, prepared.spec.size)
     checkpoints = Checkpoints(
-        folder, build_model(prepared.spec), _card(config, prepared, folder.path.name), config.train.monitor
-    )
+        folder, kept, build_model(prepared.spec), _card(config, prepared, folder.path.name),
+        monitor=config.train.monitor, every=config.run.save_every, draw=panel.draw,
+    )  # fmt: skip
     journal = Journal(folder, checkpoints, reporter, batch=config.train.batch)
     guard = NanGuard(lambda step: _files_of(config, prepared, step), checkpoints.last_good)
-    early = _early_stopping(config)
+    records = [checkpoints, journal, *board_callbacks(config.run, folder)]
     reporter.started(folder.path, facts)
     begin = time.perf_counter()
     with stop_signals() as requested:
-        kept = [*average_callbacks(config.train), checkpoints, journal, *early]
-        callbacks = [*thaw_callbacks(config.train), guard, StopAtStep(requested), *kept]
+        watch = [*thaw_callbacks(config.train), guard, StopAtStep(requested)]
+        callbacks = [*watch, *average_callbacks(config.train), *records, *_early_stopping(config)]
         try:
             _loop(model, config, prepared, callbacks)
         except (StopRequested, KeyboardInterrupt) as stop:
@@ -176,7 +146,7 @@ def _train(
                 remedy=f"the weights of this moment are in {folder.last}",
             ) from stop  # fmt: skip
     seconds = time.perf_counter() - begin
-    _draw_outcome(folder, journal.rows, prepared)
+    _draw_outcome(folder, journal.rows, panel)
     stopped = len(journal.rows) < config.train.epochs
     return FitResult(folder.path, tuple(journal.rows), checkpoints.best_epoch, seconds, stopped)
 
@@ -236,20 +206,9 @@ def _keep_after_stop(folder: RunFolder, checkpoints: Checkpoints, journal: Journ
         draw_results(folder / "results.png", journal.rows)
 
 
-def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
-    """Some of the samples, evenly: neighbours in a list are often frames of one film."""
-    places = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
-    return [samples[place] for place in places]
-
-
-def _draw_outcome(folder: RunFolder, rows: Sequence[EpochRow], prepared: Prepared) -> None:
+def _draw_outcome(folder: RunFolder, rows: Sequence[EpochRow], panel: ValidationPanel) -> None:
     draw_results(folder / "results.png", rows)
-    labels = prepared.dataset.labels
-    shown = load_arrays(_spread(prepared.dataset.splits["val"], MAX_ROWS), labels, prepared.spec.size)
     # Through the file, so that the picture shows what `kseg predict` will do.
     network, card = load_model(folder.best)
-    scores = network.predict(shown.images.astype("float32"), batch_size=1, verbose=0)
-    found = card.class_ids(scores)
-    draw_validation(folder / "val_pred.jpg", shown, found, labels)
-    if not np.isin(found, labels.foreground).any() and np.isin(shown.masks, labels.foreground).any():
-        _log.warning("the best network finds background only in the validation images: see %s", folder / "val_pred.jpg")
+    if not panel.draw(folder.picture, network, card):
+        _log.warning("the best network finds background only in the validation images: see %s", folder.picture)

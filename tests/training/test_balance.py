@@ -19,8 +19,8 @@ from kseg.export import EXPORTERS, export_model
 from kseg.inference import load_predictor
 from kseg.models import load_model
 from kseg.training import FitResult, Reporter, fit
+from kseg.training.network import compile_network
 from kseg.training.prepare import network_spec, prepare
-from kseg.training.stage import compile_network
 
 from .conftest import config_for
 

@@ -1,0 +1,123 @@
+"""The weights that a training keeps, written beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kseg.card import ModelCard
+from kseg.files import same_file
+from kseg.models import save_model
+from kseg.training.folder import RunFolder
+
+__all__ = ["Checkpoints", "mode_of"]
+
+Logs = Mapping[str, Any] | None
+Draw = Callable[[Path, keras.Model, ModelCard], object]
+
+
+def mode_of(monitor: str) -> str:
+    """Whether the monitored score is better small or large, in Keras' words."""
+    return "min" if monitor.endswith("loss") else "max"
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Writes last.keras after each epoch, best.keras after each that is better than all before, and what is to stay.
+
+    Keras takes a quarter of a second of Python to write even a small network, so it is done beside the next epoch,
+    from a copy of the weights; one write at a time, and a failed one ends the training at the next epoch's end.
+
+    Args:
+        folder: The run folder.
+        trained: Whose weights are saved: the network under training, or the part of it that is to be kept.
+        network: The network that is saved (float32, ending in the activation); it takes the trained weights.
+        card: The model card; the epoch and its scores are added.
+        monitor: The log entry that decides.
+        every: After every so many epochs the file stays, and a picture is drawn; 0: never.
+        draw: Draws what a network finds; it is called beside the training, too.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        trained: keras.Model,
+        network: keras.Model,
+        card: ModelCard,
+        *,
+        monitor: str,
+        every: int,
+        draw: Draw,
+    ) -> None:
+        super().__init__()
+        self.folder = folder
+        self.trained = trained
+        self.network = network
+        self.card = card
+        self.monitor = monitor
+        self.every = every
+        self.draw = draw
+        self.sign = -1.0 if mode_of(monitor) == "min" else 1.0
+        self.best_value = -math.inf
+        self.best_epoch = 0
+        self.last_epoch = 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: Future[None] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save. A score that is NaN (no foreground in the validation) is never better, but a first file is written."""
+        scores = {key: float(value) for key, value in (logs or {}).items()}
+        value = self.sign * scores[self.monitor]
+        better = value > self.best_value or self.best_epoch == 0
+        if better:
+            self.best_value = value if not math.isnan(value) else -math.inf
+            self.best_epoch = epoch + 1
+        card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores))
+        stays = self.every > 0 and (epoch + 1) % self.every == 0
+        self.wait()
+        self._writing = self._writer.submit(self._keep, self.trained.get_weights(), card, better=better, stays=stays)
+
+    def _keep(self, weights: list[Any], card: ModelCard, *, better: bool, stays: bool) -> None:
+        epoch = int(card.provenance["epoch"])
+        self._write(weights, card, [self.folder.best] * better + [self.folder.weights_of(epoch)] * stays)
+        if stays:
+            self.draw(self.folder.picture_of(epoch), self.network, card)
+
+    def _write(self, weights: list[Any], card: ModelCard, others: Sequence[Path] = ()) -> None:
+        self.network.set_weights(weights)
+        save_model(self.network, self.folder.last, card)
+        for other in others:
+            # The same bytes under another name: writing them twice would take as long again.
+            same_file(self.folder.last, other)
+        self.last_epoch = int(card.provenance["epoch"])
+
+    def wait(self) -> None:
+        """Return when all is written. Raises OutputError where it cannot be; the earlier files stay."""
+        if self._writing:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def save_last(self) -> None:
+        """Write last.keras with the weights as they are now. Raises OutputError; the earlier file stays."""
+        self.wait()
+        self._write(self.trained.get_weights(), self.card.with_provenance(epoch=self.last_epoch))
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Wait for the last write."""
+        self.wait()
+
+    def last_good(self) -> str:
+        """Which weights are good, for an error's remedy."""
+        self.wait()
+        if not self.last_epoch:
+            return "no epoch was finished, so there are no weights to keep"
+        return f"the weights of epoch {self.last_epoch} are in {self.folder.last}"
+
+
+def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+    # JSON has no NaN.
+    return {key: round(value, 6) if math.isfinite(value) else None for key, value in scores.items()}
