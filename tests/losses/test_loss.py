@@ -11,7 +11,7 @@ import pytest
 
 from kseg.errors import ConfigError, UnknownNameError
 from kseg.losses import LOSSES
-from kseg.losses.loss import SegmentationLoss
+from kseg.losses.loss import SegmentationLoss, SupervisedLoss
 from tests.losses.cases import CASES, WEIGHTS, call, draw
 
 ALL = " + ".join(LOSSES)
@@ -75,3 +75,31 @@ def test_a_network_learns_with_all_of_them_at_once(channels: int, head: Any, pol
     losses = network.fit(pictures, ids, batch_size=2, epochs=12, shuffle=False, verbose=0).history["loss"]
     assert np.isfinite(losses).all()
     assert losses[-1] < 0.6 * losses[0]
+
+
+HEADS = (0.5, 0.375, 0.125)
+
+
+@pytest.mark.parametrize(("channels", "head"), CASES)
+def test_several_heads_are_a_weighted_sum(channels: int, head: Any) -> None:
+    ids, first = draw(channels)
+    logits = [first, *(draw(channels, seed=seed)[1] for seed in (1, 2))]
+    settings = {"class_weights": WEIGHTS[channels], "head": head}
+    expected = sum(
+        share * (call("cross_entropy", ids, one, **settings) + 0.5 * call("dice", ids, one, **settings))
+        for share, one in zip(HEADS, logits, strict=True)
+    )
+    loss = SupervisedLoss("cross_entropy + 0.5 * dice", heads=HEADS, **settings)
+    assert value(loss(ids, np.concatenate(logits, axis=-1))) == pytest.approx(expected, rel=1e-5)
+    assert value(loss(ids, np.concatenate(logits[::-1], axis=-1))) != pytest.approx(expected, rel=1e-3)
+
+
+def test_several_heads_survive_keras_own_serialisation() -> None:
+    loss = SupervisedLoss("bce", heads=HEADS, class_weights=WEIGHTS[4], head="sigmoid")
+    plain = json.loads(json.dumps(keras.saving.serialize_keras_object(loss)))
+    again = keras.saving.deserialize_keras_object(plain, safe_mode=True)
+    assert isinstance(again, SupervisedLoss)
+    assert again.get_config() == loss.get_config()
+    ids, _ = draw(4)
+    logits = np.concatenate([draw(4, seed=seed)[1] for seed in range(3)], axis=-1)
+    assert value(loss(ids, logits)) == value(again(ids, logits))

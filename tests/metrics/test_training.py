@@ -78,6 +78,15 @@ def test_an_absent_class_is_left_out_of_the_mean_and_no_class_at_all_gives_nan()
     assert float(metric.result()["mean_iou"]) == 1.0
 
 
+@CASES
+def test_auxiliary_logits_count_nowhere(classes, channels, foreground):
+    truth, logits, ids = _batch(1, classes, channels)
+    others = _batch(2, classes, channels)[1]
+    metric = SegmentationMetrics(classes, foreground, channels=channels)
+    metric.update_state(truth, np.concatenate([logits, others, -logits], axis=-1))
+    np.testing.assert_array_equal(np.asarray(metric.matrix), metrics.confusion_matrix(truth, ids, classes))
+
+
 def test_half_precision_logits_are_counted_in_float32():
     truth, logits, _ = _batch(2, 2, 1, ignored=False)
     metric = SegmentationMetrics(2, (1,))
@@ -92,9 +101,9 @@ def test_sample_weights_are_refused():
 
 
 def test_a_saved_config_rebuilds_the_same_metric():
-    metric = SegmentationMetrics(4, (1, 3), 9)
+    metric = SegmentationMetrics(4, (1, 3), 9, channels=4)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
-    assert (again.num_classes, again.foreground, again.ignore_index) == (4, (1, 3), 9)
+    assert (again.num_classes, again.foreground, again.ignore_index, again.channels) == (4, (1, 3), 9, 4)
     assert str(again.matrix.dtype) == "float32"
 
 
