@@ -124,7 +124,8 @@ def test_a_stop_saves_the_plain_network_of_that_moment(
 
 
 def test_mixed_precision_with_several_classes(discs: Path, tmp_path: Path, networks: list[keras.Model]) -> None:
-    classes = {"data__classes": ["background", "disc", "other"], "data__values": {0: "background", 255: "disc"}}
+    values = {0: "background", 255: "disc", 9: "ring"}
+    classes = {"data__classes": list(values.values()), "data__values": values}
     settings = {**SETTINGS, **classes, "train__precision": "mixed_bfloat16", "train__epochs": 2}
     result = fit(config_for(discs, tmp_path, **{**settings, "train__loss": "cross_entropy + dice"}))
     assert networks[0].output_shape[-1] == 9
