@@ -8,14 +8,34 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kseg.losses.loss import SegmentationLoss
+from kseg.losses.loss import SegmentationLoss, SupervisedLoss
+from kseg.models import NetworkSpec, build_model
 
 TRAINED = ("batch", "attention")
 """Compiling a step takes JAX many seconds."""
 
 
+SUPERVISED = NetworkSpec(size=(16, 16), channels=3, widths=(4, 4), norm="batch")
+HEADS = (0.75, 0.25)
+
+
+def supervise(folder: Path) -> None:
+    """The loss of a network with an auxiliary head, and what a step moves."""
+    model = build_model(SUPERVISED, logits=True, supervised=True)
+    with np.load(folder / "supervised.npz") as held:
+        images, truth = held["images"], held["truth"]
+        model.set_weights([held[f"weight{i}"] for i in range(len(model.weights))])
+    model.compile(keras.optimizers.SGD(0.1), SupervisedLoss("cross_entropy", heads=HEADS))
+    loss = model.test_on_batch(images, truth)
+    before = [np.asarray(weight) for weight in model.trainable_weights]
+    model.train_on_batch(images, truth)
+    learnt = [not np.array_equal(a, np.asarray(b)) for a, b in zip(before, model.trainable_weights, strict=True)]
+    np.savez(folder / "supervised.out.npz", loss=loss, learnt=np.array(learnt))
+
+
 def main(folder: Path) -> None:
     assert keras.backend.backend() == "jax"
+    supervise(folder)
     for path in sorted(folder.glob("*.keras")):
         with np.load(path.with_suffix(".npz")) as held:
             images = held["images"]

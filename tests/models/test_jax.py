@@ -14,13 +14,26 @@ import numpy as np
 import pytest
 
 import kseg
+from kseg.losses.loss import SupervisedLoss
 from kseg.models import build_model
-from tests.models.jax_side import TRAINED
+from tests.models.jax_side import HEADS, SUPERVISED, TRAINED
 from tests.models.test_models import images, spec_of
 
 CHOSEN = ("batch", "group", "bilinear", "sigmoid", "residual", "separable", "attention", "aspp", "gates", "u-net++",
           "deeplabv3+", "mobilenetv3_small", "efficientnet_lite0", "mit_b0")  # fmt: skip
 """Every kind of layer once."""
+
+
+def supervise(folder: Path) -> None:
+    """A network with an auxiliary head, and its loss on TensorFlow."""
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 3, (2, *SUPERVISED.size)).astype(np.uint8)
+    model = build_model(SUPERVISED, logits=True, supervised=True)
+    model.compile(loss=SupervisedLoss("cross_entropy", heads=HEADS), jit_compile=False)
+    loss = model.test_on_batch(images(SUPERVISED), truth)
+    weights = {f"weight{i}": weight for i, weight in enumerate(model.get_weights())}
+    np.savez(folder / "supervised.npz", images=images(SUPERVISED), truth=truth, loss=loss, **weights)
+    keras.backend.clear_session()
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model.save(folder / f"{name}.keras")
         np.savez(folder / f"{name}.npz", images=images(spec), scores=model(images(spec), training=False))
         keras.backend.clear_session()
+    supervise(folder)
     done = subprocess.run(
         [python, str(Path(__file__).with_name("jax_side.py")), str(folder)],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu",
@@ -57,3 +71,9 @@ def test_jax_trains(name: str, folder: Path) -> None:
     with np.load(folder / f"{name}.out.npz") as found:
         assert np.isfinite(found["loss"])
         assert found["learnt"].mean() > 0.9
+
+
+def test_jax_supervises_a_coarser_level(folder: Path) -> None:
+    with np.load(folder / "supervised.npz") as held, np.load(folder / "supervised.out.npz") as found:
+        np.testing.assert_allclose(found["loss"], held["loss"], rtol=1e-4)
+        assert found["learnt"].all()

@@ -24,7 +24,7 @@ def scalars(folder: Path) -> dict[str, dict[int, float]]:
     events.Reload()
     tensor = pytest.importorskip("tensorflow").make_ndarray
     tags = events.Tags()
-    assert not (tags["graph"] or tags["histograms"] or tags["images"])
+    assert not any(tags[costly] for costly in ("graph", "histograms", "images"))
     return {
         name: {event.step: float(tensor(event.tensor_proto)) for event in events.Tensors(name)}
         for name in tags["tensors"]
@@ -48,14 +48,15 @@ def test_a_stop_keeps_the_scores_so_far(discs: Path, tmp_path: Path) -> None:
 
     class Impatient(Listener):
         def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
-            if (epoch, step) == (3, 2):
+            if (epoch, step) == (2, 2):
                 os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Interrupted):
         fit(config_for(discs, tmp_path, run__tensorboard=True, train__epochs=9), reporter=Impatient())
     board = next(tmp_path.rglob("tensorboard"))
     for name in ("train", "validation"):
-        assert set(scalars(board / name)["epoch_iou"]) == {0, 1}
+        found = scalars(board / name)
+        assert all(set(found[f"epoch_{score}"]) == {0} for score in SCORES)
 
 
 def test_there_is_none_unless_asked(discs: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from kseg.data import Dataset, load_arrays
 from kseg.errors import ConfigError, Interrupted
@@ -17,7 +18,7 @@ from kseg.losses.loss import SegmentationLoss
 from kseg.models import load_model
 from kseg.training import FitResult, Reporter, fit
 from kseg.training.prepare import prepare
-from tests.training.conftest import Listener, config_for
+from tests.training.conftest import Listener, config_for, draw_discs
 
 SETTINGS: dict[str, Any] = {
     "train__deep_supervision": True, "train__loss": "bce", "train__patience": 0, "model__widths": [4, 4, 8],
@@ -49,9 +50,7 @@ def iou(found: np.ndarray, truth: np.ndarray) -> float:
     return float((found & (truth == 1)).sum() / (found | (truth == 1)).sum())
 
 
-@pytest.mark.parametrize(
-    ("arch", "shares"), [("unet", (4 / 7, 2 / 7, 1 / 7)), ("unetplusplus", (1 / 3, 1 / 3, 1 / 3))]
-)
+@pytest.mark.parametrize(("arch", "shares"), [("unet", (4 / 7, 2 / 7, 1 / 7)), ("unetplusplus", (1 / 3, 1 / 3, 1 / 3))])
 def test_the_loss_is_of_all_heads_and_the_rest_of_the_network_alone(
     arch: str, shares: tuple[float, ...], discs: Path, tmp_path: Path, networks: list[keras.Model]
 ) -> None:
@@ -123,11 +122,15 @@ def test_a_stop_saves_the_plain_network_of_that_moment(
     np.testing.assert_allclose(model(images)[..., 0], 1 / (1 + np.exp(-logits)), atol=1e-5)
 
 
-def test_mixed_precision_with_several_classes(discs: Path, tmp_path: Path, networks: list[keras.Model]) -> None:
-    values = {0: "background", 255: "disc", 9: "ring"}
+def test_mixed_precision_with_several_classes(tmp_path: Path, networks: list[keras.Model]) -> None:
+    data = draw_discs(tmp_path / "data", 12)
+    for path in (data / "masks").iterdir():
+        upper = np.arange(32)[:, None] < 16
+        Image.fromarray((np.asarray(Image.open(path)) // 255 * np.where(upper, 1, 2)).astype(np.uint8)).save(path)
+    values = {0: "ground", 1: "upper", 2: "lower"}
     classes = {"data__classes": list(values.values()), "data__values": values}
     settings = {**SETTINGS, **classes, "train__precision": "mixed_bfloat16", "train__epochs": 2}
-    result = fit(config_for(discs, tmp_path, **{**settings, "train__loss": "cross_entropy + dice"}))
+    result = fit(config_for(data, tmp_path, **{**settings, "train__loss": "cross_entropy + dice"}))
     assert networks[0].output_shape[-1] == 9
     assert all(np.isfinite(row["loss"]) for row in result.rows)
     model, card = load_model(result.folder / "weights" / "last.keras")
