@@ -79,7 +79,7 @@ def test_wrong_class_weights(error: Callable[..., str], given: str) -> None:
 
 def test_an_unknown_key_comes_with_the_nearest_one(error: Callable[..., str]) -> None:
     message = error(f"{ROOT}train:\n  epohcs: 3\n")
-    assert message.startswith("pets.yaml:4: train.epohcs: unknown key; expected one of batch, cache, class_weights,")
+    assert message.startswith("pets.yaml:4: train.epohcs: unknown key; expected one of average, batch, cache,")
     assert message.endswith("found 'epohcs'; did you mean 'epochs'?")
 
 
