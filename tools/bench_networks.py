@@ -24,7 +24,8 @@ from torch_side import TorchSide
 
 from kseg.quiet import load_tensorflow
 
-SMP = (256, 128, 64, 32, 16)
+SMP: dict[str, Any] = {"decoder_widths": (256, 128, 64, 32, 16), "upsampling": "nearest", "norm": "batch"}
+"""segmentation_models.pytorch's decoder."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ CONTESTS = {
     # The facts' classic U-Net: the same layers written in PyTorch.
     "unet": Contest((128, 128), 16, {"widths": (16, 32, 64, 128), "norm": "batch"}, "unet"),
     **{
-        name: Contest((256, 256), 8, {"encoder": name, "decoder_widths": SMP, "upsampling": "nearest", "norm": "batch"}, torch)
+        name: Contest((256, 256), 8, {"encoder": name, **SMP}, torch)
         for name, torch in {
             "mobilenetv2": "mobilenet_v2", "resnet18": "resnet18", "resnet34": "resnet34", "vgg11": "vgg11",
             "efficientnet_b0": "timm-efficientnet-b0", "efficientnet_lite0": "timm-tf_efficientnet_lite0",

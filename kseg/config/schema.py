@@ -58,8 +58,8 @@ class ModelConfig(Section):
     )
     decoder_widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
         None,
-        description="Channels at each level of the decoder, coarsest first; with fewer numbers than levels the scores are "
-        "scaled up from the last; one number with deeplabv3plus. Null: the encoder's mirrored.",
+        description="Channels at each level of the decoder, coarsest first; with fewer numbers than levels the scores "
+        "are scaled up from the last; one number with deeplabv3plus. Null: the encoder's mirrored.",
     )
     block: Literal["standard", "residual", "separable"] | None = Field(
         None,
