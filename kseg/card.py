@@ -5,8 +5,9 @@ Every artifact carries its card, so that the file alone is enough to predict::
     best.keras      a member `kseg_card.json` of the zip archive
     saved_model/    `assets.extra/kseg_card.json`
     model.tflite    a zip archive with `kseg_card.json` appended to the flatbuffer, as TFLite packs associated files
+    model.onnx      the entry `kseg_card.json` of the metadata
 
-All are read without TensorFlow.
+All are read without TensorFlow; the last by the package onnx.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from kseg.errors import ArtifactError, KsegError
+from kseg.errors import ArtifactError, KsegError, without_extra
 from kseg.labels import LabelMap
 
 __all__ = ["CARD_NAME", "ModelCard", "append_card", "read_card"]
@@ -128,31 +129,41 @@ class ModelCard:
 
 
 def append_card(path: Path, card: ModelCard) -> None:
-    """Put the card into a ``.keras`` file, or behind the flatbuffer of a ``.tflite`` file."""
+    """Put the card into a ``.keras`` or ``.onnx`` file, or behind the flatbuffer of a ``.tflite`` file.
+
+    Raises:
+        UsageError: The file is an ``.onnx`` file, and kseg's extra ``onnx`` is not installed.
+    """
+    if _is_onnx(path):
+        entry = {"key": CARD_NAME, "value": card.to_json()}
+        # Protocol buffers that lie one behind the other are one: the network need not be read and written again.
+        with path.open("ab") as file:
+            file.write(_onnx(path).ModelProto(metadata_props=[entry]).SerializeToString())
+        return
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(CARD_NAME, card.to_json())
 
 
 def read_card(path: Path) -> ModelCard:
-    """The card of a ``.keras`` or ``.tflite`` file or of a SavedModel folder.
+    """The card of a ``.keras``, ``.tflite`` or ``.onnx`` file or of a SavedModel folder.
 
     Raises:
         ArtifactError: There is no such file, it is corrupt, or kseg did not write it.
+        UsageError: The file is an ``.onnx`` file, and kseg's extra ``onnx`` is not installed.
     """
     if not path.exists():
         raise ArtifactError("no such model", where=str(path))
     if path.is_dir():
         return _read_folder_card(path)
+    if _is_onnx(path):
+        return _read_onnx_card(path)
     try:
         with zipfile.ZipFile(path) as archive:
             text = archive.read(CARD_NAME)
     except KeyError:
         raise _not_ours(path) from None
     except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, EOFError, ValueError) as error:
-        raise ArtifactError(
-            "the model file is corrupt or not kseg's", where=str(path),
-            expected="a .keras, .tflite or SavedModel written by kseg", found=str(error),
-        ) from error  # fmt: skip
+        raise _corrupt(path, error) from error
     return ModelCard.from_json(text, where=str(path))
 
 
@@ -163,6 +174,40 @@ def _read_folder_card(path: Path) -> ModelCard:
     if not card.is_file():
         raise _not_ours(path)
     return ModelCard.from_json(card.read_bytes(), where=str(card))
+
+
+def _is_onnx(path: Path) -> bool:
+    return path.suffix.lower() == ".onnx"
+
+
+def _onnx(path: Path) -> Any:
+    """The package. Raises UsageError."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise without_extra("onnx", "the package onnx is not installed", where=str(path)) from error
+    return onnx
+
+
+def _read_onnx_card(path: Path) -> ModelCard:
+    onnx = _onnx(path)
+    from google.protobuf.message import DecodeError
+
+    try:
+        network = onnx.ModelProto.FromString(path.read_bytes())
+    except (DecodeError, OSError) as error:
+        raise _corrupt(path, error) from error
+    texts = {entry.key: entry.value for entry in network.metadata_props}
+    if CARD_NAME not in texts:
+        raise _not_ours(path)
+    return ModelCard.from_json(texts[CARD_NAME], where=str(path))
+
+
+def _corrupt(path: Path, error: Exception) -> ArtifactError:
+    return ArtifactError(
+        "the model file is corrupt or not kseg's", where=str(path),
+        expected="a .keras, .tflite, .onnx or SavedModel written by kseg", found=str(error),
+    )  # fmt: skip
 
 
 def _not_ours(path: Path) -> ArtifactError:

@@ -34,6 +34,7 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "some",
+    "without_extra",
 ]
 
 
@@ -129,3 +130,14 @@ def some(items: Iterable[object], limit: int = 5) -> str:
     shown = ", ".join(names[:limit])
     rest = len(names) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def without_extra(extra: str, what: str, *, where: str | None = None) -> UsageError:
+    """The error where packages are missing that an extra of kseg brings.
+
+    Args:
+        extra: Its name in setup.cfg.
+        what: What is missing, as a sentence without a full stop.
+        where: The file or flag that asked for it.
+    """
+    return UsageError(what, where=where, remedy=f"pip install 'kseg[{extra}]'")

@@ -12,7 +12,7 @@ from kseg import __version__
 
 __all__ = ["cores", "describe", "environment"]
 
-PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "numpy")
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy")
 
 
 def cores() -> int:
@@ -42,6 +42,7 @@ def describe(environment: dict[str, Any]) -> str:
         *gpus,
         f"TensorFlow {packages.get('tensorflow')}",
         f"LiteRT {packages.get('ai-edge-litert')}",
+        *([f"ONNX Runtime {packages['onnxruntime']}"] if packages.get("onnxruntime") else []),
         f"Python {environment['python']}",
     ]
     return " · ".join(parts)

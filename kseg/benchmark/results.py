@@ -46,7 +46,7 @@ class Row:
 
     Args:
         model: What the user calls it: the path as given, or a file of the export folder as given.
-        runtime: ``keras``, ``saved_model`` or ``tflite``.
+        runtime: ``keras``, ``saved_model``, ``tflite`` or ``onnx``.
         sha256: Of the file; of a folder, of its graph and variables. The same model on another machine has the same.
         device: ``cpu`` or ``gpu``.
         threads: CPU threads; None on a GPU.

@@ -23,7 +23,8 @@ __all__ = ["Settings", "run_benchmark"]
 Device = Literal["cpu", "gpu"]
 
 NO_GPU = "TensorFlow sees no GPU on this machine"
-CPU_ONLY = "LiteRT runs on the CPU only"
+CPU_ONLY = {"tflite": "LiteRT runs on the CPU only", "onnx": "kseg runs .onnx files on the CPU only"}
+"""Runtime → why it has no line for the GPU."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def run_benchmark(
 def _find_gpus(targets: Sequence[Target], settings: Settings) -> list[str]:
     """The names of the GPUs, asked in a process of its own: this one must not touch them, and needs no TensorFlow."""
     wanted = settings.devices is None or "gpu" in settings.devices
-    if not wanted or all(target.runtime == "tflite" for target in targets):
+    if not wanted or all(target.runtime in CPU_ONLY for target in targets):
         return []
     return [str(name) for name in _work('"gpus"', "gpu").get("gpus", [])]
 
@@ -98,7 +99,7 @@ def _plan(targets: Sequence[Target], settings: Settings, has_gpu: bool) -> list[
             if device == "cpu":
                 plans += [_Plan(target, "cpu", n, None) for n in settings.threads or (cores(),)]
             else:
-                obstacle = CPU_ONLY if target.runtime == "tflite" else None if has_gpu else NO_GPU
+                obstacle = CPU_ONLY.get(target.runtime, None if has_gpu else NO_GPU)
                 # A file that no GPU runs is a line of the table only for one who asked for the GPU.
                 if obstacle is None or settings.devices:
                     plans.append(_Plan(target, "gpu", None, obstacle))

@@ -21,7 +21,7 @@ class Target:
     Args:
         model: What to call it.
         path: The file or SavedModel folder.
-        runtime: ``keras``, ``saved_model`` or ``tflite``.
+        runtime: ``keras``, ``saved_model``, ``tflite`` or ``onnx``.
     """
 
     model: str
@@ -65,7 +65,7 @@ def find_targets(models: Sequence[Path]) -> list[Target]:
 
 def _expand(model: Path) -> Iterable[Target]:
     if _is_export(model):
-        files = [model / "model.keras", model / "saved_model", *sorted(model.glob("*.tflite"))]
+        files = [model / "model.keras", model / "saved_model", *_exchanged(model)]
         return [Target(str(file), file, _runtime(file)) for file in files if file.exists()]
     path = resolve_model(model)
     return [Target(str(model), path, _runtime(path))]
@@ -74,10 +74,15 @@ def _expand(model: Path) -> Iterable[Target]:
 def _is_export(model: Path) -> bool:
     if not model.is_dir() or (model / "saved_model.pb").exists() or (model / "args.yaml").exists():
         return False
-    return (model / "model.keras").is_file() or (model / "saved_model").is_dir() or any(model.glob("*.tflite"))
+    return (model / "model.keras").is_file() or (model / "saved_model").is_dir() or bool(_exchanged(model))
+
+
+def _exchanged(model: Path) -> list[Path]:
+    """The files of an export that other libraries than TensorFlow run."""
+    return [*sorted(model.glob("*.tflite")), *sorted(model.glob("*.onnx"))]
 
 
 def _runtime(path: Path) -> str:
     if path.is_dir():
         return "saved_model"
-    return "tflite" if path.suffix == ".tflite" else "keras"
+    return {".tflite": "tflite", ".onnx": "onnx"}.get(path.suffix.lower(), "keras")

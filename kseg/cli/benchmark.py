@@ -40,10 +40,10 @@ def command(
     json_file: Path | None,
     against: Path | None,
 ) -> None:
-    """Measure latency, throughput, memory and load time of Keras, SavedModel and TFLite artifacts.
+    """Measure latency, throughput, memory and load time of Keras, SavedModel, TFLite and ONNX artifacts.
 
-    MODEL is a run folder, a .keras file, a SavedModel folder, a .tflite file, or an export folder (then everything in
-    it). Inference only, on fixed random pixels; each line of the table is measured in a process of its own.
+    MODEL is a run folder, a SavedModel folder, a .keras, .tflite or .onnx file, or an export folder (then everything
+    in it). Inference only, on fixed random pixels; each line of the table is measured in a process of its own.
 
     \b
       kseg benchmark saved_models/NAME --threads 1,2

@@ -60,7 +60,7 @@ def command(
 ) -> None:
     """Score a model against true masks, at the images' original size.
 
-    RUN_OR_MODEL is a run folder, a .keras file, a SavedModel folder or a .tflite file. A model inside a run is
+    RUN_OR_MODEL is a run folder, a SavedModel folder, or a .keras, .tflite or .onnx file. A model inside a run is
     scored on the run's own test images; any other needs --data.
 
     \b

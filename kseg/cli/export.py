@@ -1,4 +1,4 @@
-"""``kseg export``: a trained model as SavedModel, TFLite and int8 TFLite, each scored beside the original."""
+"""``kseg export``: a trained model as SavedModel, TFLite, int8 TFLite and ONNX, each scored beside the original."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["command"]
 @click.command("export")
 @click.argument("model", metavar="RUN_OR_MODEL", type=click.Path(path_type=Path))
 @click.option(
-    "--format", "formats", default="saved_model,tflite", show_default=True, metavar="LIST",
-    help="What to write: saved_model, tflite.",
+    "--format", "formats", metavar="LIST",
+    help="What to write: saved_model, tflite, onnx.  [default: all; onnx where kseg[onnx] is installed]",
 )  # fmt: skip
 @click.option(
     "--quantize", default="none,int8", show_default=True, metavar="LIST",
@@ -45,7 +45,7 @@ __all__ = ["command"]
 )  # fmt: skip
 def command(
     model: Path,
-    formats: str,
+    formats: str | None,
     quantize: str,
     out: Path | None,
     data: Path | None,
@@ -60,11 +60,12 @@ def command(
     \b
       kseg export runs/fit/NAME
       kseg export runs/fit/NAME --format tflite --quantize int8 --calibration-images 300
+      kseg export runs/fit/NAME --format onnx
       kseg export best.keras --data data.yaml --out saved_models/mine
     """
-    from kseg.export.table import choose
+    from kseg.export.table import choose, left_out
 
-    exporters = choose(_names(formats), _names(quantize))
+    exporters = choose(None if formats is None else _names(formats), _names(quantize))
     source, name = _source(model, data)
     from kseg.evaluation import load_data
     from kseg.quiet import load_tensorflow
@@ -79,6 +80,8 @@ def command(
             source, dataset, folder, exporters, calibration=calibration_images, split=split, on_progress=tell
         )
     _show(report, split)
+    for exporter in left_out(_names(quantize)) if formats is None else ():
+        click.echo(f"Left out: {exporter.file}, which needs pip install 'kseg[{exporter.extra}]'")
     if report.failures:
         what = "; ".join(f"{file}: {reason}" for file, reason in report.failures.items())
         raise PartialFailure(f"{len(report.failures)} of {len(exporters)} artifacts failed", found=what)

@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Write a mask for every picture; no truth is needed.
 
-    MODEL is a run folder, a .keras file, a SavedModel folder or a .tflite file. SOURCE is a picture, a folder
+    MODEL is a run folder, a SavedModel folder, or a .keras, .tflite or .onnx file. SOURCE is a picture, a folder
     (searched at any depth) or a quoted pattern. Masks are PNG files of the picture's own size that hold the data's
     own mask values (0 and 255, say).
 

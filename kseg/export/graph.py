@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-__all__ = ["INPUT", "OUTPUT", "SIGNATURE", "save_graph"]
+__all__ = ["INPUT", "OUTPUT", "SIGNATURE", "save_graph", "serving_module"]
 
 SIGNATURE = "serving_default"
 INPUT = "images"
@@ -29,6 +29,14 @@ def save_graph(model: keras.Model, folder: str, *, batch: int | None, dtype: Any
     Raises:
         ArtifactError: Keras runs on a backend that has no TensorFlow graph to write.
     """
+    import tensorflow as tf
+
+    module = serving_module(model, batch=batch, dtype=dtype)
+    tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
+
+
+def serving_module(model: keras.Model, *, batch: int | None, dtype: Any) -> tf.Module:
+    """The graph: its ``serve`` takes `INPUT` and returns ``{OUTPUT: scores}``. Arguments and errors of `save_graph`."""
     import keras
     import tensorflow as tf
 
@@ -37,12 +45,7 @@ def save_graph(model: keras.Model, folder: str, *, batch: int | None, dtype: Any
             "only Keras' TensorFlow backend can be exported", expected="KERAS_BACKEND=tensorflow",
             found=f"KERAS_BACKEND={keras.backend.backend()}",
         )  # fmt: skip
-    module = _module(model, tf.TensorSpec([batch, *model.input_shape[1:]], dtype, name=INPUT))
-    tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
-
-
-def _module(model: keras.Model, spec: tf.TensorSpec) -> tf.Module:
-    import tensorflow as tf
+    spec = tf.TensorSpec([batch, *model.input_shape[1:]], dtype, name=INPUT)
 
     @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:

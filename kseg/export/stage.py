@@ -6,6 +6,7 @@
     OUT/saved_model/           SavedModel
     OUT/model_float32.tflite   TFLite
     OUT/model_int8.tflite      TFLite, fully quantised
+    OUT/model.onnx             ONNX
     OUT/card.json              what they all expect and return, and where they came from
     OUT/parity.json, .md       the score of each beside the Keras model's
 """

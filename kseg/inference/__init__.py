@@ -3,9 +3,9 @@
 ::
 
     image [H, W, 3] ─ resize → run(images [B, h, w, 3]) → scores [B, h, w, C] ─ resize → class ids [H, W]
-                               └ runtimes/: Keras, SavedModel, LiteRT, or any function
+                               └ runtimes/: Keras, SavedModel, LiteRT, ONNX Runtime, or any function
 
-Importing this loads no TensorFlow; a ``.tflite`` file is predicted without it.
+Importing this loads no TensorFlow; a ``.tflite`` or ``.onnx`` file is predicted without it.
 """
 
 from kseg.inference.ahead import ahead

@@ -18,13 +18,15 @@ RUNTIMES: Final = {
     "keras": "kseg.inference.runtimes.keras",
     "saved_model": "kseg.inference.runtimes.saved_model",
     "tflite": "kseg.inference.runtimes.litert",
+    "onnx": "kseg.inference.runtimes.onnxruntime",
 }
 """Kind of artifact → the module whose ``load(path, card, device=, threads=)`` runs it.
 
-Names, not modules: only the runtime that is needed may be imported, since one costs seconds and another needs no
+Names, not modules: only the runtime that is needed may be imported, since one costs seconds and others need no
 TensorFlow at all.
 """
 
+_KINDS: Final = "a run folder, a .keras, .tflite or .onnx file, or a SavedModel folder"
 _BEST = Path("weights") / "best.keras"
 
 
@@ -32,13 +34,13 @@ def load_predictor(path: str | Path, *, device: Device = "auto", threads: int | 
     """Load a model for prediction.
 
     Args:
-        path: A run folder, a ``.keras`` or ``.tflite`` file, or a SavedModel folder, all as kseg writes them.
+        path: A run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg writes them.
         device: Where to run: ``auto`` takes a GPU if the runtime sees one.
         threads: CPU threads; None leaves it to the runtime.
 
     Raises:
         ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
-        UsageError: A GPU is asked for and there is none.
+        UsageError: A GPU is asked for and there is none, or the runtime's extra of kseg is not installed.
     """
     model = resolve_model(path)
     kind = _kind(model)
@@ -54,9 +56,7 @@ def resolve_model(path: str | Path) -> Path:
     """
     path = Path(path)
     if not path.exists():
-        raise ArtifactError(
-            "no such model", where=str(path), expected="a run folder, a .keras or .tflite file, or a SavedModel folder"
-        )
+        raise ArtifactError("no such model", where=str(path), expected=_KINDS)
     if not path.is_dir() or (path / "saved_model.pb").is_file():
         return path
     if (path / _BEST).is_file():
@@ -72,7 +72,7 @@ def _no_model(folder: Path) -> ArtifactError:
             remedy=f"take {last}" if last.is_file() else "train it first: kseg fit",
         )  # fmt: skip
     inside = sorted(
-        p for p in folder.iterdir() if p.suffix in (".keras", ".tflite") or (p / "saved_model.pb").is_file()
+        p for p in folder.iterdir() if p.suffix in (".keras", ".tflite", ".onnx") or (p / "saved_model.pb").is_file()
     )
     return ArtifactError(
         "the folder is no model", where=str(folder), expected="a run folder or a SavedModel folder",
@@ -87,7 +87,7 @@ def _kind(model: Path) -> str:
     if kind not in RUNTIMES:
         raise ArtifactError(
             "not a kind of model that kseg runs", where=str(model),
-            expected="a run folder, a .keras or .tflite file, or a SavedModel folder",
+            expected=_KINDS,
             found=f"a file with the suffix {model.suffix!r}",
         )  # fmt: skip
     return kind

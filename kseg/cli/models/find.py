@@ -11,7 +11,7 @@ from kseg.errors import ArtifactError, UsageError
 __all__ = ["find_network"]
 
 SIZE = (256, 256)
-SUFFIXES = {".yaml", ".yml", ".keras", ".tflite"}
+SUFFIXES = {".yaml", ".yml", ".keras", ".tflite", ".onnx"}
 
 
 def find_network(name: str, imgsz: list[int] | None) -> Callable[[], Any]:

@@ -1,15 +1,21 @@
-"""Where TensorFlow runs, and on how many threads; shared by the runtimes that stand on it."""
+"""Where a network runs, and on how many threads; what several runtimes share."""
 
 from __future__ import annotations
 
 import logging
+import os
 
 from kseg.errors import UsageError
 from kseg.quiet import load_tensorflow, quiet_stderr
 
-__all__ = ["prepare_tensorflow"]
+__all__ = ["prepare_tensorflow", "usable_cores"]
 
 _log = logging.getLogger("kseg")
+
+
+def usable_cores() -> int:
+    """How many CPU cores this process may use (not how many the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def prepare_tensorflow(device: str, threads: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError, UsageError
+from kseg.inference.runtimes.devices import usable_cores
 from kseg.quiet import quiet_stderr
 
 __all__ = ["load"]
@@ -43,7 +43,7 @@ def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Li
     _check_flatbuffer(path)
     with quiet_stderr():
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads or _usable_cores())
+            interpreter = Interpreter(model_path=str(path), num_threads=threads or usable_cores())
             interpreter.allocate_tensors()
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
             failure = None
@@ -118,7 +118,3 @@ def _check_fit(source: Details, target: Details, card: ModelCard, path: Path) ->
             "the network contradicts its card", where=str(path), expected=f"{[*size, 3]} → {[*size, card.channels]}",
             found=f"{takes} → {gives}",
         )  # fmt: skip
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,88 @@
+"""``.onnx`` files, run by ONNX Runtime; TensorFlow is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kseg.card import ModelCard
+from kseg.errors import ArtifactError, UsageError, without_extra
+from kseg.inference.runtimes.devices import usable_cores
+
+if TYPE_CHECKING:
+    from kseg.inference.predictor import Run
+
+__all__ = ["load"]
+
+_SILENT = 4
+"""ONNX Runtime's level for nothing but what ends the process; what goes wrong comes as an exception, too."""
+
+
+def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Run:
+    """Open an ``.onnx`` file.
+
+    Args:
+        path: The file.
+        card: Its card.
+        device: ``auto`` or ``cpu``.
+        threads: How many CPU threads; None takes all cores that the process may use.
+
+    Raises:
+        UsageError: A GPU is asked for, or kseg's extra ``onnx`` is not installed.
+        ArtifactError: The file is corrupt, or contradicts its card.
+    """
+    if device == "gpu":
+        raise UsageError(
+            "kseg runs .onnx files on the CPU only", where="--device", found="gpu",
+            remedy="use --device cpu, or predict with the .keras file",
+        )  # fmt: skip
+    session = _session(path, threads or usable_cores())
+    source, target = _only(session.get_inputs(), path), _only(session.get_outputs(), path)
+    _check_fit(source, target, card, path)
+    name = source.name
+
+    def run(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        scores: npt.NDArray[np.float32] = session.run(None, {name: images})[0]
+        return scores
+
+    return run
+
+
+def _session(path: Path, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise without_extra("onnx", "ONNX Runtime is not installed", where=str(path)) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _SILENT
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its own exceptions have no ancestor in common but this one
+        reason = (str(error).strip().splitlines() or ["nothing"])[0][:200]
+        raise ArtifactError(
+            "the model is corrupt", where=str(path), expected="a network that ONNX Runtime loads", found=reason,
+            remedy="export it again",
+        ) from error  # fmt: skip
+
+
+def _only(values: Sequence[Any], path: Path) -> Any:
+    if len(values) != 1:
+        raise ArtifactError("the network has more than one input or output", where=str(path))
+    return values[0]
+
+
+def _check_fit(source: Any, target: Any, card: ModelCard, path: Path) -> None:
+    size = [card.height, card.width]
+    # The first dimension is the batch, of any name.
+    takes, gives = (f"{value.type} {value.shape[1:]}" for value in (source, target))
+    expected = (f"tensor(uint8) {[*size, 3]}", f"tensor(float) {[*size, card.channels]}")
+    if (takes, gives) != expected:
+        raise ArtifactError(
+            "the network contradicts its card", where=str(path), expected=" → ".join(expected),
+            found=f"{takes} → {gives}",
+        )  # fmt: skip
