@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": EVERYTHING,
 }
 
-HEAVY = {"tensorflow", "keras", "jax", "ai_edge_litert", "matplotlib"}
+HEAVY = {"tensorflow", "keras", "jax", "ai_edge_litert", "onnxruntime", "tf2onnx", "matplotlib"}
 WITHOUT_HEAVY = FOUNDATION - {"quiet"} | {"config"}
 
 

@@ -30,6 +30,8 @@ HEAVY = {
     "yaml",
     "rich",
     "ai_edge_litert",
+    "onnx",
+    "onnxruntime",
 }
 
 PROBE = """

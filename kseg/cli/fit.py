@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kseg.cli.options import SizeCommand, config_argument, data_option, overrides_from, parse_size, set_option
+from kseg.models.tables import ARCHITECTURES, ENCODERS
 
 __all__ = ["command"]
 
@@ -22,8 +23,8 @@ FLAGS = {
 @click.command("fit", cls=SizeCommand)
 @config_argument
 @data_option
-@click.option("--arch", metavar="NAME", help="Architecture [default: unet].")
-@click.option("--encoder", metavar="NAME", help="Encoder: plain, mobilenetv2 [default: plain].")
+@click.option("--arch", metavar="NAME", help=f"Architecture: {', '.join(ARCHITECTURES)} [default: unet].")
+@click.option("--encoder", metavar="NAME", help=f"Encoder: {', '.join(ENCODERS)} [default: plain].")
 @click.option("--imgsz", metavar="H [W]", callback=parse_size, help="Size the network works at [default: 256].")
 @click.option("--epochs", type=int, help="Passes over the training images, at most.")
 @click.option("--batch", type=int, help="Images a step.")

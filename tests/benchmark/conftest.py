@@ -1,4 +1,4 @@
-"""An untrained network and its TFLite file: speed does not depend on what was learnt."""
+"""An untrained network, its TFLite and its ONNX file: speed does not depend on what was learnt."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exported") / "discs"
     dataset = Dataset.load(run / "data.json")
-    return export_model(run / "weights" / "best.keras", dataset, out, choose(["tflite"], ["none"])).out
+    return export_model(run / "weights" / "best.keras", dataset, out, choose(["tflite", "onnx"], ["none"])).out

@@ -24,6 +24,7 @@ def test_targets_of_an_export_folder_are_all_its_artifacts(exported: Path) -> No
     assert [(target.path.name, target.runtime) for target in targets] == [
         ("model.keras", "keras"),
         ("model_float32.tflite", "tflite"),
+        ("model.onnx", "onnx"),
     ]
     assert targets[1].bytes == (exported / "model_float32.tflite").stat().st_size
 
@@ -35,8 +36,9 @@ def test_targets_of_a_run_is_its_best_model(run: Path) -> None:
 
 def test_the_same_artifact_is_known_by_its_bytes(run: Path, exported: Path) -> None:
     (trained,) = find_targets([run])
-    copy, tflite = find_targets([exported])
-    assert trained.sha256() == copy.sha256() != tflite.sha256()
+    copy, *others = find_targets([exported])
+    assert trained.sha256() == copy.sha256()
+    assert copy.sha256() not in {other.sha256() for other in others}
 
 
 def test_twice_the_same_model_is_refused(exported: Path) -> None:
@@ -78,9 +80,22 @@ def test_keras_and_a_batch(exported: Path) -> None:
     assert row.images_per_s == pytest.approx(3000 / row.latency_ms.mean)
 
 
-def test_gpu_for_tflite_is_skipped_and_says_why(exported: Path) -> None:
-    (row,) = run_benchmark(find_targets([exported / "model_float32.tflite"]), Settings(("gpu",), **QUICK)).rows
-    assert (row.error, row.failed, row.latency_ms) == ("LiteRT runs on the CPU only", False, None)
+def test_onnx_is_measured_without_tensorflow(exported: Path) -> None:
+    (row,) = run_benchmark(find_targets([exported / "model.onnx"]), Settings(("cpu",), (1,), **QUICK)).rows
+    assert (row.error, row.runtime, row.input) == (None, "onnx", (*SIZE, 3))
+    assert row.peak_rss_mb < 400
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("model_float32.tflite", "LiteRT runs on the CPU only"),
+        ("model.onnx", "kseg runs .onnx files on the CPU only"),
+    ],
+)
+def test_gpu_is_skipped_by_what_has_none_and_says_why(exported: Path, file: str, reason: str) -> None:
+    (row,) = run_benchmark(find_targets([exported / file]), Settings(("gpu",), **QUICK)).rows
+    assert (row.error, row.failed, row.latency_ms) == (reason, False, None)
 
 
 def test_a_model_that_fails_is_a_row_and_loses_no_other(exported: Path, tmp_path: Path) -> None:

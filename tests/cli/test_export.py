@@ -24,7 +24,7 @@ def test_run_is_exported_under_its_name_and_its_scores_are_printed(trained: Path
     folder = tmp_path / "saved_models" / "discs"
     parity = json.loads((folder / "parity.json").read_text())
     assert [row["file"] for row in parity["rows"]] == [
-        "model.keras", "saved_model", "model_float32.tflite", "model_int8.tflite",
+        "model.keras", "saved_model", "model_float32.tflite", "model_int8.tflite", "model.onnx",
     ]  # fmt: skip
     for row in parity["rows"]:
         line = next(line.split() for line in out.splitlines() if line.split()[:1] == [row["file"]])
@@ -61,7 +61,7 @@ def test_lone_model_without_data_is_a_usage_error(trained: Path, call: Call, tmp
     [
         (
             ("--format", "tflte"),
-            "--format: unknown export format 'tflte'; expected one of saved_model, tflite; did you",
+            "--format: unknown export format 'tflte'; expected one of onnx, saved_model, tflite; did you",
         ),
         (("--quantize", "int16"), "--quantize: unknown quantisation 'int16'; expected one of int8, none; did you"),
         (("--format", "saved_model", "--quantize", "int8"), "--quantize: saved_model has no quantisation int8"),
@@ -80,6 +80,22 @@ def test_only_a_keras_model_can_be_exported(call: Call, tmp_path: Path) -> None:
     code, _, err = call("export", "m.tflite")
     assert code == 1
     assert "only a Keras model can be exported" in err
+
+
+def test_without_onnx_the_others_are_written_and_the_remedy_is_told(
+    trained: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kseg.export import table
+
+    monkeypatch.setattr(table, "find_spec", lambda name: None if name == "tf2onnx" else object())
+    code, out, err = call("export", trained, "--quantize", "none", "--out", "o")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1] == "Left out: model.onnx, which needs pip install 'kseg[onnx]'"
+    assert {p.name for p in Path("o").iterdir()} >= {"saved_model", "model_float32.tflite"}
+    code, out, err = call("export", trained, "--format", "onnx", "--out", "p")
+    assert (code, out) == (2, "")
+    assert err == "error: --format: what writes and runs onnx is not installed; pip install 'kseg[onnx]'\n"
+    assert not Path("p").exists()
 
 
 def test_failing_format_exits_1_and_keeps_the_others(

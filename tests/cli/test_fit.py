@@ -147,3 +147,13 @@ def test_a_training_from_flags_alone(call: Call, tmp_path: Path) -> None:
     assert code == 0
     assert " IoU " in out
     assert "calibration error" in out
+
+
+def test_the_help_names_every_encoder_and_architecture(call: Call) -> None:
+    from kseg.models.tables import ARCHITECTURES, ENCODERS
+
+    code, out, _ = call("fit", "--help")
+    assert code == 0
+    said = " ".join(out.split())
+    assert f"Encoder: {', '.join(ENCODERS)} [default: plain]." in said
+    assert f"Architecture: {', '.join(ARCHITECTURES)} [default: unet]." in said

@@ -14,7 +14,7 @@ from kseg.export import ExportReport
 from kseg.inference import load_predictor
 from tests.tiny_run import SIZE, draw_discs
 
-FILES = ["model.keras", "saved_model", "model_float32.tflite", "model_int8.tflite"]
+FILES = ["model.keras", "saved_model", "model_float32.tflite", "model_int8.tflite", "model.onnx"]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_folder_holds_what_the_docs_promise_and_nothing_else(exported: ExportRep
     assert exported.failures == {}
 
 
-@pytest.mark.parametrize("file", FILES[1:3])
+@pytest.mark.parametrize("file", ["saved_model", "model_float32.tflite", "model.onnx"])
 def test_float_artifacts_return_the_keras_scores(exported: ExportReport, images: np.ndarray, file: str) -> None:
     expected = load_predictor(exported.out / "model.keras").run(images)
     found = load_predictor(exported.out / file).run(images)
@@ -89,12 +89,25 @@ print(name, spec.dtype.name, spec.shape.as_list(), sorted(scores), scores["score
     ), done.stderr[-500:]
 
 
+def test_onnx_takes_a_batch_of_raw_bytes_and_is_known_by_name(exported: ExportReport) -> None:
+    import onnx
+
+    network = onnx.load(exported.out / "model.onnx")
+    height, width = SIZE
+    described = [onnx.helper.printable_value_info(value) for value in (*network.graph.input, *network.graph.output)]
+    assert described == [f"%images[UINT8, batchx{height}x{width}x3]", f"%scores[FLOAT, batchx{height}x{width}x1]"]
+    assert {entry.domain: entry.version for entry in network.opset_import}[""] == 17
+    assert [entry.key for entry in network.metadata_props] == ["kseg_card.json"]
+    onnx.checker.check_model(network, full_check=True)
+
+
 @pytest.mark.parametrize(
     ("file", "format", "quantization", "calibrated"),
     [
         ("saved_model", "saved_model", "none", 0),
         ("model_float32.tflite", "tflite", "none", 0),
         ("model_int8.tflite", "tflite", "int8", 8),
+        ("model.onnx", "onnx", "none", 0),
     ],
 )
 def test_card_inside_says_how_it_was_exported(
@@ -114,7 +127,8 @@ def test_parity_report_holds_every_artifact_beside_keras(exported: ExportReport)
     assert list(rows) == FILES
     assert (parity["split"], parity["images"]) == ("test", 4)
     assert rows["model.keras"]["iou"] > 0.8, "the fixture did not learn: nothing would be compared"
-    assert rows["saved_model"]["changed"] == pytest.approx(0, abs=1e-4)
+    for file in ("saved_model", "model.onnx"):
+        assert rows[file]["changed"] == pytest.approx(0, abs=1e-4)
     assert rows["model_int8.tflite"]["iou"] == pytest.approx(rows["model.keras"]["iou"], abs=0.01)
     assert rows["model_int8.tflite"]["bytes"] == (exported.out / "model_int8.tflite").stat().st_size
     assert rows["model_int8.tflite"]["bytes"] < rows["model_float32.tflite"]["bytes"] / 2

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kseg.card import ModelCard
 from kseg.data import Dataset
 from kseg.errors import ArtifactError, DataError, UnknownNameError, UsageError
-from kseg.export import EXPORTERS, choose, export_model
+from kseg.export import EXPORTERS, choose, export_model, left_out, table
 from kseg.export.conversion import Conversion, calibration_images
 from kseg.export.tflite_int8 import calibration_inputs
 from kseg.inference import load_predictor
@@ -36,6 +38,35 @@ def test_choose_takes_the_rows_that_are_asked_for() -> None:
     assert [row.file for row in choose(["tflite"], ["none", "int8"])] == ["model_float32.tflite", "model_int8.tflite"]
     assert [row.file for row in choose(["tflite", "saved_model"], ["int8"])] == ["model_int8.tflite"]
     assert [row.file for row in choose(["saved_model"], ["none", "int8"])] == ["saved_model"]
+    assert choose(None, ["none", "int8"]) == EXPORTERS
+
+
+def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "find_spec", lambda name: None if name == "onnxruntime" else object())
+    assert [row.file for row in choose(None, ["none"])] == ["saved_model", "model_float32.tflite"]
+    assert [row.file for row in left_out(["none"])] == ["model.onnx"]
+    assert left_out(["int8"]) == ()
+    with pytest.raises(UsageError, match=r"--format: what writes and runs onnx is .*; pip install 'kseg\[onnx\]'"):
+        choose(["onnx", "tflite"], ["none"])
+
+
+def test_without_tf2onnx_the_exporter_tells_the_remedy(
+    run: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    report = export_model(best(run), dataset, tmp_path / "out", [FLOAT, BY_FILE["model.onnx"]])
+    assert report.failures == {"model.onnx": "tf2onnx, which writes ONNX, is not installed; pip install 'kseg[onnx]'"}
+
+
+def test_an_operation_that_onnx_lacks_is_told(tmp_path: Path) -> None:
+    import keras
+
+    image = keras.Input((*SIZE, 3))
+    labels = LabelMap(("background", "x"))
+    odd = keras.Model(image, keras.layers.Lambda(lambda x: keras.ops.erfinv(x[..., :1] / 256))(image))
+    with pytest.raises(ArtifactError, match="the conversion to ONNX failed; found No Op registered for Erfinv"):
+        BY_FILE["model.onnx"].write(Conversion(odd, ModelCard("x", "odd", *SIZE, labels)), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_choose_suggests_the_near_name() -> None:

@@ -21,7 +21,7 @@ COLORS = ModelCard(
     *SIZE,
     LabelMap(("background", "red", "blue"), {7: "background", 1: "red", 2: "blue", 9: "ignore"}),
 )
-FORMS = ("red.keras", "saved_model", "red.tflite", "red_int8.tflite")
+FORMS = ("red.keras", "saved_model", "red.tflite", "red_int8.tflite", "red.onnx")
 
 
 def network(card):
@@ -49,6 +49,7 @@ def write_all(folder: Path) -> Path:
     write_saved_model(model, folder / "float", RED, "float32")
     write_tflite(folder / "saved_model", folder / "red.tflite", quantize=False)
     write_tflite(folder / "float", folder / "red_int8.tflite", quantize=True)
+    write_onnx(RED, folder / "red.onnx")
     shutil.rmtree(folder / "float")
     return folder
 
@@ -81,6 +82,29 @@ def write_tflite(source: Path, path: Path, *, quantize: bool) -> None:
         converter.inference_input_type = converter.inference_output_type = tf.uint8
     path.write_bytes(converter.convert())
     append_card(path, RED)
+
+
+def write_onnx(card: ModelCard, path: Path) -> None:
+    """The network of `RED`, of ONNX's own operations, written by the package onnx alone."""
+    from onnx import TensorProto, checker, helper
+
+    weights = {"weights": np.array([[20], [-10], [-10]], np.float32) / 255, "bias": np.array([-5], np.float32)}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["images"], ["raw"], to=TensorProto.FLOAT),
+            helper.make_node("MatMul", ["raw", "weights"], ["redness"]),
+            helper.make_node("Add", ["redness", "bias"], ["logits"]),
+            helper.make_node("Sigmoid", ["logits"], ["scores"]),
+        ],
+        "red",
+        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", *SIZE, 3])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", *SIZE, 1])],
+        [helper.make_tensor(name, TensorProto.FLOAT, w.shape, w.ravel()) for name, w in weights.items()],
+    )
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    checker.check_model(network)
+    path.write_bytes(network.SerializeToString())
+    append_card(path, card)
 
 
 def picture(size=(20, 30), red=(slice(2, 12), slice(5, 20)), blue=None):

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-from kseg.card import CARD_NAME, append_card
+from kseg.card import CARD_NAME, append_card, read_card
 from kseg.errors import ArtifactError, UsageError
 from kseg.inference import find_run, load_predictor, resolve_model
-from tests.inference.artifacts import COLORS, FORMS, RED, SIZE, picture
+from tests.inference.artifacts import COLORS, FORMS, RED, SIZE, picture, write_onnx
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -160,15 +160,47 @@ def junk_saved_model(folder, models):
     return folder / "saved"
 
 
-def onnx(folder, _models):
-    (folder / "model.onnx").touch()
-    return folder / "model.onnx"
+def torch_file(folder, _models):
+    (folder / "model.pt").touch()
+    return folder / "model.pt"
+
+
+def empty_onnx(folder, _models):
+    (folder / "empty.onnx").touch()
+    return folder / "empty.onnx"
+
+
+def text_onnx(folder, _models):
+    (folder / "text.onnx").write_text("this is no model")
+    return folder / "text.onnx"
+
+
+def half_onnx(folder, models):
+    whole = (models / "red.onnx").read_bytes()
+    (folder / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    return folder / "half.onnx"
+
+
+def card_alone_onnx(folder, _models):
+    append_card(folder / "hollow.onnx", RED)
+    return folder / "hollow.onnx"
+
+
+def onnx_of_other_classes(folder, _models):
+    write_onnx(COLORS, folder / "other.onnx")
+    return folder / "other.onnx"
+
+
+def onnx_that_cannot_run(folder, models):
+    whole = (models / "red.onnx").read_bytes()
+    (folder / "odd.onnx").write_bytes(whole.replace(b"Sigmoid", b"Sigmund"))
+    return folder / "odd.onnx"
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (missing, "nothing.keras: no such model; expected a run folder, a .keras or .tflite file"),
+        (missing, "nothing.keras: no such model; expected a run folder, a .keras, .tflite or .onnx file"),
         (text, "text.keras: the model file is corrupt or not kseg's"),
         (truncated, "half.keras: the model file is corrupt or not kseg's"),
         (plain_keras, "plain.keras: the model has no kseg card"),
@@ -181,7 +213,13 @@ def onnx(folder, _models):
         (saved_model_without_card, "saved: the model has no kseg card"),
         (saved_model_without_variables, "saved: the SavedModel cannot be loaded"),
         (junk_saved_model, "saved: the SavedModel cannot be loaded"),
-        (onnx, "model.onnx: not a kind of model that kseg runs"),
+        (torch_file, "model.pt: not a kind of model that kseg runs"),
+        (empty_onnx, "empty.onnx: the model has no kseg card"),
+        (text_onnx, "text.onnx: the model file is corrupt or not kseg's"),
+        (half_onnx, "half.onnx: the model file is corrupt or not kseg's"),
+        (card_alone_onnx, "hollow.onnx: the model is corrupt; expected a network that ONNX Runtime loads"),
+        (onnx_of_other_classes, "other.onnx: the network contradicts its card; expected tensor(uint8) [16, 24, 3] → "),
+        (onnx_that_cannot_run, "odd.onnx: the model is corrupt; expected a network that ONNX Runtime loads"),
     ],
 )
 def test_a_bad_model_is_one_clear_line(tmp_path, models, make, message, capfd):
@@ -205,6 +243,28 @@ def test_litert_runs_on_the_cpu_only(models):
         load_predictor(models / "red.tflite", device="gpu")
 
 
+def test_onnx_runs_on_the_cpu_only(models):
+    with pytest.raises(UsageError, match=r"kseg runs \.onnx files on the CPU only"):
+        load_predictor(models / "red.onnx", device="gpu")
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [("onnx", "the package onnx is not installed"), ("onnxruntime", "ONNX Runtime is not installed")],
+)
+def test_without_the_extra_onnx_the_remedy_is_told(models, monkeypatch, module, message):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match=rf"red\.onnx: {message}; pip install 'kseg\[onnx\]'"):
+        load_predictor(models / "red.onnx")
+
+
+def test_a_second_card_takes_the_place_of_the_first(models, tmp_path):
+    path = shutil.copy(models / "red.onnx", tmp_path / "red.onnx")
+    append_card(path, RED.with_provenance(note="new"))
+    assert read_card(path).provenance == {"note": "new"}
+    assert load_predictor(path).card == read_card(path)
+
+
 def test_threads_that_come_too_late_are_told(models, caplog):
     load_predictor(models / "red.keras").predict(picture()[0])
     with caplog.at_level(logging.WARNING, "kseg"):
@@ -226,8 +286,11 @@ else:
 """
 
 
-@pytest.mark.parametrize(("form", "says"), [("red.keras", "1 []"), ("red_int8.tflite", "no tensorflow")])
-def test_in_a_fresh_process_threads_are_set_and_tflite_needs_no_tensorflow(models, form, says):
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [("red.keras", "1 []"), ("red_int8.tflite", "no tensorflow"), ("red.onnx", "no tensorflow")],
+)
+def test_in_a_fresh_process_threads_are_set_and_exchanged_files_need_no_tensorflow(models, form, says):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(models / form)], capture_output=True, text=True, check=True, env=os.environ
     )
