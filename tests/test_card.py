@@ -93,6 +93,20 @@ def test_a_truncated_archive_is_told(tmp_path_factory: pytest.TempPathFactory, c
         read_card(path)
 
 
+@given(st.data())
+def test_a_damaged_onnx_file_is_told(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.mktemp("cut") / "m.onnx"
+    append_card(path, CARD)
+    assert read_card(path) == CARD
+    whole = path.read_bytes()
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    with pytest.raises(ArtifactError):
+        read_card(path)
+    path.write_bytes(data.draw(st.binary()))
+    with pytest.raises(ArtifactError):
+        read_card(path)
+
+
 def test_the_members_name_is_fixed(tmp_path: Path) -> None:
     """Files already written carry this name."""
     append_card(tmp_path / "m.keras", CARD)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["write_onnx"]
 
 OPSET: Final = 17
-"""Of 2022: old enough for every runtime in use, and new enough for layer normalisation to be told from its parts."""
+"""Of 2022; ONNX Runtime has read it since 1.12."""
 _BATCH: Final = "batch"
 
 
