@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from kseg.cli.options import runtime_options, threshold_option
+from kseg.cli.options import flip_option, runtime_options, threshold_option
 
 if TYPE_CHECKING:
     from kseg.evaluation import Score, Scores
@@ -40,6 +40,7 @@ HEADINGS: Final[Headings] = {
     help="Which of the images.",
 )  # fmt: skip
 @threshold_option
+@flip_option
 @runtime_options
 @click.option(
     "--boundary/--no-boundary", default=True, show_default=True,
@@ -53,6 +54,7 @@ def command(
     data: Path | None,
     split: Any,
     threshold: float | None,
+    flip: bool,
     device: Any,
     threads: int | None,
     boundary: bool,
@@ -82,25 +84,26 @@ def command(
     dataset = load_data(data, path)
     check_labels(dataset.labels, card.labels)
     samples = dataset.samples(split)
-    predictor = load_predictor(path, device=device, threads=threads)
+    predictor = load_predictor(path, device=device, threads=threads, flip=flip)
     with counting("evaluating") as tell:
         scores = evaluate(predictor, samples, dataset.labels, threshold=threshold, boundary=boundary, on_progress=tell)
     headings = {name: text for name, text in HEADINGS.items() if boundary or not name.startswith("boundary")}
-    _show(scores, headings, f"{path} on {dataset.root}, split {split}")
+    _show(scores, headings, f"{path} on {dataset.root}, split {split}", flip=flip)
     for warning in scores.warnings:
         logging.getLogger("kseg").warning("%s", warning)
     if json_file:
-        _write(json_file, scores, model=str(path), data=str(dataset.root), split=split)
+        _write(json_file, scores, model=str(path), data=str(dataset.root), split=split, flip=flip)
         click.echo(f"scores written to {json_file}")
 
 
-def _show(scores: Scores, headings: Headings, title: str) -> None:
+def _show(scores: Scores, headings: Headings, title: str, *, flip: bool) -> None:
     from rich.console import Console
 
     console = Console() if Console().is_terminal else Console(width=120)
     decided = "best class wins" if scores.threshold is None else f"threshold {scores.threshold:g}"
+    asked = ", with their mirror images" if flip else ""
     console.print(
-        f"{title}: {scores.images} images at their original size, {decided}", markup=False, highlight=False,
+        f"{title}: {scores.images} images at their original size{asked}, {decided}", markup=False, highlight=False,
         soft_wrap=True,
     )  # fmt: skip
     console.print("\n[bold]Each class, over the dataset (pixels of all images summed)")
@@ -170,7 +173,7 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4f}"
 
 
-def _write(path: Path, scores: Scores, **facts: str) -> None:
+def _write(path: Path, scores: Scores, **facts: str | bool) -> None:
     from kseg.files import make_folder, write_json
 
     make_folder(path.absolute().parent)

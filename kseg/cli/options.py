@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
-    "SizeCommand", "config_argument", "data_option", "overrides_from", "parse_size", "runtime_options", "set_option",
-    "threshold_option",
+    "SizeCommand", "config_argument", "data_option", "flip_option", "overrides_from", "parse_size", "runtime_options",
+    "set_option", "threshold_option",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,6 +65,12 @@ def threshold_option(function: F) -> F:
     """``--threshold X``, as `threshold`: float in 0..1 or None."""
     text = "Score from which on a pixel is foreground.  [default: the model's]"
     return click.option("--threshold", type=click.FloatRange(0, 1), help=text)(function)
+
+
+def flip_option(function: F) -> F:
+    """``--flip``, as `flip`: bool."""
+    text = "Ask about the mirror image, too, and take the mean: a little better, at twice the time."
+    return click.option("--flip", is_flag=True, help=text)(function)
 
 
 def runtime_options(function: F) -> F:

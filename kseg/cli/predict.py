@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.options import runtime_options, threshold_option
+from kseg.cli.options import flip_option, runtime_options, threshold_option
 from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = ["command"]
 @click.option("--overlay", is_flag=True, help="Also write the pictures with the masks drawn on them.")
 @click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ with several classes.")
 @threshold_option
+@flip_option
 @runtime_options
 def command(
     model: Path,
@@ -31,6 +32,7 @@ def command(
     overlay: bool,
     save_prob: bool,
     threshold: float | None,
+    flip: bool,
     device: Any,
     threads: int | None,
 ) -> None:
@@ -55,7 +57,7 @@ def command(
     check_threshold(read_card(path), threshold)
     find_sources(sources)
     make_folder(out)
-    predictor = load_predictor(path, device=device, threads=threads)
+    predictor = load_predictor(path, device=device, threads=threads, flip=flip)
     with counting("predicting") as tell:
         report = predict_files(
             predictor, sources, out, overlay=overlay, save_prob=save_prob, threshold=threshold, on_progress=tell

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from kseg.card import read_card
 from kseg.errors import ArtifactError
-from kseg.inference.predictor import Predictor
+from kseg.inference.predictor import Predictor, with_mirror
 
 __all__ = ["RUNTIMES", "Device", "find_run", "load_predictor", "resolve_model"]
 
@@ -30,13 +30,16 @@ _KINDS: Final = "a run folder, a .keras, .tflite or .onnx file, or a SavedModel 
 _BEST = Path("weights") / "best.keras"
 
 
-def load_predictor(path: str | Path, *, device: Device = "auto", threads: int | None = None) -> Predictor:
+def load_predictor(
+    path: str | Path, *, device: Device = "auto", threads: int | None = None, flip: bool = False
+) -> Predictor:
     """Load a model for prediction.
 
     Args:
         path: A run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg writes them.
         device: Where to run: ``auto`` takes a GPU if the runtime sees one.
         threads: CPU threads; None leaves it to the runtime.
+        flip: Ask it about the mirror image, too, and take the mean: a little better, at twice the time.
 
     Raises:
         ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
@@ -45,7 +48,8 @@ def load_predictor(path: str | Path, *, device: Device = "auto", threads: int | 
     model = resolve_model(path)
     kind = _kind(model)
     card = read_card(model)
-    return Predictor(import_module(RUNTIMES[kind]).load(model, card, device=device, threads=threads), card)
+    run = import_module(RUNTIMES[kind]).load(model, card, device=device, threads=threads)
+    return Predictor(with_mirror(run) if flip else run, card)
 
 
 def resolve_model(path: str | Path) -> Path:

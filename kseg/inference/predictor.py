@@ -13,7 +13,7 @@ from kseg.card import ModelCard
 from kseg.errors import ArtifactError, UsageError
 from kseg.images import resize_image, resize_scores
 
-__all__ = ["Decision", "Predictor", "Run", "check_threshold"]
+__all__ = ["Decision", "Predictor", "Run", "check_threshold", "with_mirror"]
 
 Pixels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -21,6 +21,20 @@ Ids = npt.NDArray[np.uint8]
 
 Run = Callable[[Pixels], Scores]
 """uint8 ``[B, h, w, 3]`` → float32 ``[B, h, w, C]`` in 0..1, at the network's own size."""
+
+
+def with_mirror(run: Run) -> Run:
+    """The network asked twice, about the images and their mirror images; the mean of the two answers.
+
+    Of a network that saw mirror images in training it is a small ensemble, at twice the time (test-time augmentation).
+    """
+
+    def mean(images: Pixels) -> Scores:
+        mirrored: Scores = run(np.ascontiguousarray(images[:, :, ::-1]))[:, :, ::-1]
+        both: Scores = (run(images) + mirrored) / np.float32(2)
+        return both
+
+    return mean
 
 
 def check_threshold(card: ModelCard, threshold: float | None) -> None:

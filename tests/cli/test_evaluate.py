@@ -109,6 +109,18 @@ def test_outlines_are_left_out_on_request(kseg, models, data, tmp_path):
     assert json.loads((tmp_path / "s.json").read_text())["over_the_dataset"]["foreground_boundary_iou"] is None
 
 
+def test_scores_with_mirror_images_say_so(kseg, models, data, tmp_path):
+    """This network decides pixel by pixel, so that its mirror images change nothing else."""
+    args = ("evaluate", models / "red.keras", "--data", data, "--split", "all", "--json", tmp_path / "s.json")
+    _, plain, _ = kseg(*args)
+    assert json.loads((tmp_path / "s.json").read_text())["flip"] is False
+    code, flipped, _ = kseg(*args, "--flip")
+    assert code == 0
+    assert json.loads((tmp_path / "s.json").read_text())["flip"] is True
+    assert "original size, with their mirror images, threshold" in flipped
+    assert plain == flipped.replace(", with their mirror images", "")
+
+
 def test_a_run_is_scored_on_its_own_test_images(kseg, run_folder):
     code, stdout, stderr = kseg("evaluate", run_folder)
     assert (code, stderr.count("error")) == (0, 0)

@@ -32,6 +32,19 @@ def test_every_form_answers_as_the_network_was_made_to(models, form):
     assert scores[0, 0, 0] == pytest.approx(1 / (1 + np.exp(5)), abs=tolerance)
 
 
+def test_the_mirror_image_is_asked_about_on_request(models, monkeypatch):
+    def load(_path, card, **_):
+        """A network that always sees the left half."""
+        left = np.arange(card.width) < card.width // 2
+        return lambda images: np.broadcast_to(left[None, None, :, None], (*images.shape[:3], 1)).astype(np.float32)
+
+    monkeypatch.setattr("kseg.inference.runtimes.keras.load", load)
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert load_predictor(models / "red.keras").predict(image).tolist() == [[1, 1, 0, 0]] * 4
+    scores = load_predictor(models / "red.keras", flip=True).scores(image)
+    np.testing.assert_allclose(scores, 0.5, atol=0.01)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_batch_is_its_images_one_by_one(models, form):
     run = load_predictor(models / form).run

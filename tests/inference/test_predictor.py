@@ -13,6 +13,7 @@ from scipy import ndimage
 from kseg.errors import ArtifactError, UsageError
 from kseg.images import read_image
 from kseg.inference import Predictor, check_threshold
+from kseg.inference.predictor import with_mirror
 from tests.inference.artifacts import COLORS, RED, SIZE
 
 
@@ -170,3 +171,30 @@ def test_several_classes_take_no_threshold():
         check_threshold(COLORS, 0.5)
     check_threshold(COLORS, None)
     check_threshold(RED, 1.0)
+
+
+def leftness(images):
+    """A network that is not even-handed: it adds to what it sees how far left it sees it."""
+    columns = np.linspace(1, 0, images.shape[2], dtype=np.float32)[None, None, :, None]
+    return redness(images) / 2 + columns / 2
+
+
+def test_with_its_mirror_image_a_network_is_even_handed():
+    image = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), np.uint8)
+    run = with_mirror(leftness)
+    np.testing.assert_allclose(run(image)[:, :, ::-1], run(image[:, :, ::-1]), atol=1e-6)
+    np.testing.assert_allclose(run(image), redness(image) / 2 + 0.25, atol=1e-6)
+    assert not np.allclose(leftness(image)[:, :, ::-1], leftness(image[:, :, ::-1]))
+
+
+def test_the_mirror_image_is_a_whole_array_of_its_own():
+    """Runtimes take memory as it lies."""
+    seen = []
+
+    def run(images):
+        seen.append((images.shape, images.flags.c_contiguous))
+        return redness(images)
+
+    scores = Predictor(with_mirror(run), RED).scores(np.zeros((50, 70, 3), np.uint8))
+    assert (scores.shape, scores.dtype) == ((50, 70, 1), np.float32)
+    assert seen == [((1, *SIZE, 3), True)] * 2
