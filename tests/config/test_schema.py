@@ -59,7 +59,7 @@ def test_the_schema_takes_both_forms_of_the_size_and_the_mask_values() -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
 def test_every_recipe_is_valid(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KSEG_DATA", str(tmp_path))
-    assert load_config(recipe, {"data.root": tmp_path}).data.classes
+    assert load_config(recipe, {"data.root": tmp_path}).run.name == recipe.stem
 
 
 def test_there_are_recipes() -> None:
