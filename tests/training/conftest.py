@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
@@ -71,3 +72,17 @@ def trained(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[FitR
     listener = Listener()
     config = config_for(discs, tmp_path_factory.mktemp("project"), train__epochs=8, run__name="first")
     return fit(config, reporter=listener), listener
+
+
+@pytest.fixture
+def networks(monkeypatch: pytest.MonkeyPatch) -> list[keras.Model]:
+    """The networks that were trained."""
+    seen: list[keras.Model] = []
+    original = keras.Model.fit
+
+    def spy(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
+        seen.append(model)
+        return original(model, *args, **kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", spy)
+    return seen

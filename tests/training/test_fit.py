@@ -214,7 +214,7 @@ class TestMistakes:
 
 
 def test_a_nan_loss_names_the_batch_and_keeps_the_last_good_weights(
-    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    discs: Path, tmp_path: Path, networks: list[keras.Model]
 ) -> None:
     """Epoch 1 is sound; in epoch 2 the weights are poisoned before the second step."""
     config = config_for(discs, tmp_path)
@@ -223,16 +223,8 @@ def test_a_nan_loss_names_the_batch_and_keeps_the_last_good_weights(
         def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
             if (epoch, step) == (2, 1):
                 # The last layer's: a ReLU after the first would turn NaN into 0.
-                weights[0].trainable_weights[-1].assign([np.nan])
+                networks[0].trainable_weights[-1].assign([np.nan])
 
-    weights: list[keras.Model] = []
-    original = keras.Model.fit
-
-    def spy(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        weights.append(model)
-        return original(model, *args, **kwargs)
-
-    monkeypatch.setattr(keras.Model, "fit", spy)
     with pytest.raises(TrainingError) as caught:
         fit(config, reporter=Poison())
     message = str(caught.value)

@@ -26,20 +26,6 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def networks(monkeypatch: pytest.MonkeyPatch) -> list[keras.Model]:
-    """The networks that were trained."""
-    seen: list[keras.Model] = []
-    original = keras.Model.fit
-
-    def spy(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        seen.append(model)
-        return original(model, *args, **kwargs)
-
-    monkeypatch.setattr(keras.Model, "fit", spy)
-    return seen
-
-
 def validation(result: FitResult) -> tuple[np.ndarray, np.ndarray]:
     dataset = Dataset.load(result.folder / "data.json")
     data = load_arrays(dataset.samples("val"), dataset.labels, (32, 32))

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
 
-from kseg.errors import UsageError
+from kseg.errors import ArtifactError, UsageError
 from kseg.quiet import load_tensorflow, quiet_stderr
 
-__all__ = ["prepare_tensorflow", "usable_cores"]
+__all__ = ["prepare_tensorflow", "refuse_gpu", "the_only", "usable_cores"]
 
 _log = logging.getLogger("kseg")
+
+T = TypeVar("T")
+
+
+def refuse_gpu(device: str, why: str) -> None:
+    """Say that a runtime has the CPU alone. Raises UsageError where ``device`` is a GPU."""
+    if device == "gpu":
+        raise UsageError(why, where="--device", found="gpu", remedy="use --device cpu, or predict with the .keras file")
+
+
+def the_only(values: Sequence[T], path: Path) -> T:
+    """The one input, or output, of a network. Raises ArtifactError where it has another number."""
+    if len(values) != 1:
+        raise ArtifactError("the network has more than one input or output", where=str(path))
+    return values[0]
 
 
 def usable_cores() -> int:

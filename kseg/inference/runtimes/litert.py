@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import ModelCard
-from kseg.errors import ArtifactError, UsageError
-from kseg.inference.runtimes.devices import usable_cores
+from kseg.errors import ArtifactError
+from kseg.inference.runtimes.devices import refuse_gpu, the_only, usable_cores
 from kseg.quiet import quiet_stderr
 
 __all__ = ["load"]
@@ -33,11 +33,7 @@ def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Li
         UsageError: A GPU is asked for.
         ArtifactError: The file is corrupt, or contradicts its card.
     """
-    if device == "gpu":
-        raise UsageError(
-            "LiteRT runs .tflite files on the CPU only", where="--device", found="gpu",
-            remedy="use --device cpu, or predict with the .keras file",
-        )  # fmt: skip
+    refuse_gpu(device, "LiteRT runs .tflite files on the CPU only")
     from ai_edge_litert.interpreter import Interpreter
 
     _check_flatbuffer(path)
@@ -51,7 +47,7 @@ def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Li
             failure = error  # raised outside, since `quiet_stderr` tells LiteRT's own lines where its block fails
     if failure:
         raise _corrupt(path, str(failure).strip()) from failure
-    source, target = _only(inputs, path), _only(outputs, path)
+    source, target = the_only(inputs, path), the_only(outputs, path)
     _check_fit(source, target, card, path)
     return LiteRT(interpreter, source, target)
 
@@ -102,12 +98,6 @@ def _corrupt(path: Path, reason: str) -> ArtifactError:
         "the model is corrupt", where=str(path), expected="a TFLite flatbuffer",
         found=(reason.splitlines() or ["nothing"])[0][:200], remedy="export it again",
     )  # fmt: skip
-
-
-def _only(details: list[Details], path: Path) -> Details:
-    if len(details) != 1:
-        raise ArtifactError("the network has more than one input or output", where=str(path))
-    return details[0]
 
 
 def _check_fit(source: Details, target: Details, card: ModelCard, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import ModelCard
-from kseg.errors import ArtifactError, UsageError, without_extra
-from kseg.inference.runtimes.devices import usable_cores
+from kseg.errors import ArtifactError, without_extra
+from kseg.inference.runtimes.devices import refuse_gpu, the_only, usable_cores
 
 if TYPE_CHECKING:
     from kseg.inference.predictor import Run
@@ -35,13 +34,9 @@ def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Ru
         UsageError: A GPU is asked for, or kseg's extra ``onnx`` is not installed.
         ArtifactError: The file is corrupt, or contradicts its card.
     """
-    if device == "gpu":
-        raise UsageError(
-            "kseg runs .onnx files on the CPU only", where="--device", found="gpu",
-            remedy="use --device cpu, or predict with the .keras file",
-        )  # fmt: skip
+    refuse_gpu(device, "kseg runs .onnx files on the CPU only")
     session = _session(path, threads or usable_cores())
-    source, target = _only(session.get_inputs(), path), _only(session.get_outputs(), path)
+    source, target = the_only(session.get_inputs(), path), the_only(session.get_outputs(), path)
     _check_fit(source, target, card, path)
     name = source.name
 
@@ -68,12 +63,6 @@ def _session(path: Path, threads: int) -> Any:
             "the model is corrupt", where=str(path), expected="a network that ONNX Runtime loads", found=reason,
             remedy="export it again",
         ) from error  # fmt: skip
-
-
-def _only(values: Sequence[Any], path: Path) -> Any:
-    if len(values) != 1:
-        raise ArtifactError("the network has more than one input or output", where=str(path))
-    return values[0]
 
 
 def _check_fit(source: Any, target: Any, card: ModelCard, path: Path) -> None:
