@@ -34,7 +34,7 @@ class EncoderSpec:
         imagenet: Where the weights come from that the name ``imagenet`` stands for: ``keras.applications``, or a preset
             or handle of KerasHub; None: that name stands for none.
         presets: The presets of KerasHub that are this very network.
-        torch: Files of torchvision's or timm's network can be read without KerasHub's folders.
+        torch: Files of torchvision's or timm's network can be read.
         normalization: The scaling of raw pixels that it takes by default, and that its weights were trained with.
         norm: The normalisation of the blocks around it where the user says nothing.
         block: Their kind.
@@ -74,7 +74,7 @@ def _borrowed(paper: str, channels: tuple[int, ...], **settings: object) -> Enco
 
 def _hub(paper: str, channels: tuple[int, ...], presets: tuple[str, ...], **settings: object) -> EncoderSpec:
     """One of KerasHub's, whose first preset has the ImageNet weights unless another handle is named."""
-    usual = {"normalization": "imagenet", "extra": "hub", "imagenet": presets[0] if presets else None}
+    usual = {"torch": True, "normalization": "imagenet", "extra": "hub", "imagenet": presets[0] if presets else None}
     return _borrowed(paper, channels, presets=presets, **{**usual, **settings})
 
 
@@ -91,21 +91,21 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
         paper="https://arxiv.org/abs/1711.10684", widths=(64, 128, 256, 512), block="residual", activation="silu"
     ),
     "resnet18": _hub(
-        _RESNET, (64, 64, 128, 256, 512), ("resnet_18_imagenet",), torch=True, parameters=11_186_112
+        _RESNET, (64, 64, 128, 256, 512), ("resnet_18_imagenet",), parameters=11_186_112
     ),
     "resnet34": _hub(
-        _RESNET, (64, 64, 128, 256, 512), (), torch=True, parameters=21_301_696,
+        _RESNET, (64, 64, 128, 256, 512), (), parameters=21_301_696,
         imagenet="hf://timm/resnet34.a1_in1k",
     ),
     "resnet50": _hub(
-        _RESNET, (64, 256, 512, 1024, 2048), ("resnet_50_imagenet",), torch=True, parameters=23_561_152
+        _RESNET, (64, 256, 512, 1024, 2048), ("resnet_50_imagenet",), parameters=23_561_152
     ),
     # As TernausNet-11 and -16 have them.
     "vgg11": _hub(
-        _VGG, (64, 128, 256, 512, 512, 512), ("vgg_11_imagenet",), torch=True, parameters=9_220_480, norm="none"
+        _VGG, (64, 128, 256, 512, 512, 512), ("vgg_11_imagenet",), parameters=9_220_480, norm="none"
     ),
     "vgg16": _hub(
-        _VGG, (64, 128, 256, 512, 512, 512), ("vgg_16_imagenet",), torch=True, parameters=14_714_688, norm="none"
+        _VGG, (64, 128, 256, 512, 512, 512), ("vgg_16_imagenet",), parameters=14_714_688, norm="none"
     ),
     "mobilenetv2": _borrowed(
         "https://arxiv.org/abs/1801.04381", (96, 144, 192, 576, 1280), parameters=2_257_984, **_KERAS

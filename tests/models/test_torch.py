@@ -19,7 +19,7 @@ from tests.torch_python import run_torch
 SIZE = (64, 96)
 FILES = [
     "resnet18.pth", "resnet34.pth", "resnet50.pth", "vgg11.pth", "vgg16.pth", "resnet34_timm.safetensors",
-    "resnet50_folder", "efficientnet_lite0_folder", "efficientnet_b0_folder",
+    "resnet50_folder", "efficientnet_lite0_folder", "efficientnet_b0_timm.safetensors",
 ]  # fmt: skip
 
 

@@ -120,7 +120,7 @@ def main(images: Path, out: Path) -> None:
         "resnet34_timm": (timm_model("resnet34", num_classes=5), resnet),
         "resnet50_folder": (timm_model("resnet50", num_classes=5), resnet),
         "efficientnet_lite0_folder": (timm_model("efficientnet_lite0", num_classes=5), efficientnet),
-        "efficientnet_b0_folder": (timm_model("efficientnet_b0", num_classes=5), efficientnet),
+        "efficientnet_b0_timm": (timm_model("efficientnet_b0", num_classes=5), efficientnet),
     }
     for name, (network, features) in cases.items():
         save(randomise(network), out, name)

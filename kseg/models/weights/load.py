@@ -23,7 +23,7 @@ def load_file(model: Any, path: Path) -> None:
 
     Args:
         model: Of plain layers. From torch's files (``.safetensors``, ``.pth``, ``.pt``, ``.bin``) only KerasHub's
-            ResNets and VGGs.
+            backbones.
         path: The file.
 
     Raises:

@@ -1,7 +1,7 @@
 """What the arrays of other libraries' files are called, by the layers and weights of the Keras networks.
 
 torchvision's and timm's ResNets and VGGs have the same names and shapes: ``layer2.0.downsample.1.running_mean``,
-``features.7.weight``.
+``features.7.weight``. timm's EfficientNets: ``blocks.1.0.conv_dw.weight``.
 """
 
 from __future__ import annotations
@@ -10,32 +10,57 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import keras
+
 from kseg.models.weights.match import Array, Slot
 
-__all__ = ["TORCH_ENCODERS", "in_keras_order", "keras_slots", "spare_in_keras", "spare_in_torch", "torch_slots"]
-
-TORCH_ENCODERS: Final = frozenset({"resnet18", "resnet34", "resnet50", "vgg11", "vgg16"})
-"""The encoders whose torch files have names that `torch_slots` knows."""
+__all__ = ["in_keras_order", "keras_slots", "spare_in_keras", "spare_in_torch", "torch_slots"]
 
 _LEAVES: Final[dict[str, tuple[str, tuple[int, ...] | None]]] = {
     # Keras' height, width, in, out from torch's out, in, height, width
     "kernel": ("weight", (2, 3, 1, 0)), "bias": ("bias", None), "gamma": ("weight", None), "beta": ("bias", None),
     "moving_mean": ("running_mean", None), "moving_variance": ("running_var", None),
 }  # fmt: skip
+_DEPTHWISE: Final = (2, 3, 0, 1)
+"""Its channels are torch's outputs, of one input each."""
 _SPARE_TORCH: Final = re.compile(r"(fc|classifier|head|pre_logits)\..*|.*num_batches_tracked")
 _SPARE_KERAS: Final = re.compile(r"(predictions|pre_logits|logits)(/.*)?")
 
 
 def torch_slots(model: Any) -> list[Slot]:
-    """What each weight of a ResNet or VGG backbone of KerasHub is called by torchvision and timm, in Keras' order."""
+    """What each weight of a backbone of KerasHub is called by torchvision and timm, in Keras' order."""
     slots = []
-    convolutions = _vgg_numbers([layer.name for layer in model.layers])
+    names = _torch_names([layer.name for layer in model.layers if layer.weights])
     for layer in model.layers:
         for weight in layer.weights:
-            name = convolutions.get(layer.name) or _resnet_name(layer.name)
             leaf, axes = _LEAVES[weight.name]
-            slots.append(Slot(f"{name}.{leaf}", tuple(weight.shape), axes))
+            if axes and isinstance(layer, keras.layers.DepthwiseConv2D):
+                axes = _DEPTHWISE
+            slots.append(Slot(f"{names[layer.name]}.{leaf}", tuple(weight.shape), axes))
     return slots
+
+
+def _torch_names(layers: list[str]) -> dict[str, str]:
+    """Of the layers of a ResNet, a VGG or an EfficientNet."""
+    if "stem_conv" in layers:
+        return {layer: _efficientnet_name(layer, set(layers)) for layer in layers}
+    if "conv1_conv" in layers:
+        return {layer: _resnet_name(layer) for layer in layers}
+    return _vgg_names(layers)
+
+
+def _efficientnet_name(layer: str, layers: set[str]) -> str:
+    """``block2a_dwconv_bn`` → ``blocks.1.0.bn2``: a block that does not widen first lacks a convolution."""
+    if not layer.startswith("block"):
+        return {"stem_conv": "conv_stem", "stem_bn": "bn1", "top_conv": "conv_head", "top_bn": "bn2"}[layer]
+    block, _, part = layer.partition("_")
+    widens = f"{block}_expand_conv" in layers
+    return f"blocks.{int(block[5]) - 1}.{ord(block[6]) - ord('a')}." + {
+        "expand_conv": "conv_pw", "expand_bn": "bn1",
+        "dwconv": "conv_dw", "dwconv_bn": "bn2" if widens else "bn1",
+        "se_reduce": "se.conv_reduce", "se_expand": "se.conv_expand",
+        "project": "conv_pwl" if widens else "conv_pw", "project_bn": "bn3" if widens else "bn2",
+    }[part]  # fmt: skip
 
 
 def _resnet_name(layer: str) -> str:
@@ -47,16 +72,9 @@ def _resnet_name(layer: str) -> str:
     return f"{place}.downsample.{int(kind == 'bn')}" if number == "0" else f"{place}.{kind}{number}"
 
 
-def _vgg_numbers(layers: list[str]) -> dict[str, str]:
-    """``block2_conv1`` → ``features.3``: torch counts activations and poolings too."""
-    names, number = {}, 0
-    for layer in layers:
-        if re.fullmatch(r"block\d_conv\d", layer):
-            names[layer] = f"features.{number}"
-            number += 2
-        elif re.fullmatch(r"block\d_pool", layer):
-            number += 1
-    return names
+def _vgg_names(layers: list[str]) -> dict[str, str]:
+    """``block2_conv1`` → ``features.3``: torch counts activations and the poolings between the blocks too."""
+    return {layer: f"features.{2 * place + int(layer[5]) - 1}" for place, layer in enumerate(layers)}
 
 
 def spare_in_torch(name: str) -> bool:
