@@ -97,9 +97,9 @@ def _plan(targets: Sequence[Target], settings: Settings, has_gpu: bool) -> list[
     for target in targets:
         for device in devices:
             if device == "cpu":
-                plans += [_Plan(target, "cpu", n, None) for n in settings.threads or (cores(),)]
+                plans += [_Plan(target, "cpu", n, target.obstacle) for n in settings.threads or (cores(),)]
             else:
-                obstacle = CPU_ONLY.get(target.runtime, None if has_gpu else NO_GPU)
+                obstacle = target.obstacle or CPU_ONLY.get(target.runtime, None if has_gpu else NO_GPU)
                 # A file that no GPU runs is a line of the table only for one who asked for the GPU.
                 if obstacle is None or settings.devices:
                     plans.append(_Plan(target, "gpu", None, obstacle))

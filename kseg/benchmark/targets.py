@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from kseg.card import read_card
@@ -22,11 +23,13 @@ class Target:
         model: What to call it.
         path: The file or SavedModel folder.
         runtime: ``keras``, ``saved_model``, ``tflite`` or ``onnx``.
+        obstacle: Why it is left out here, if it is.
     """
 
     model: str
     path: Path
     runtime: str
+    obstacle: str | None = None
 
     @property
     def bytes(self) -> int:
@@ -51,7 +54,8 @@ def find_targets(models: Sequence[Path]) -> list[Target]:
 
     Raises:
         ArtifactError: A path is no model, or a model that kseg did not write.
-        UsageError: The same artifact is named twice.
+        UsageError: The same artifact is named twice, or an ``.onnx`` file where kseg's extra ``onnx`` is not installed;
+            of an export folder such a file is left out.
     """
     targets = [target for model in models for target in _expand(model)]
     seen: set[Path] = set()
@@ -59,14 +63,15 @@ def find_targets(models: Sequence[Path]) -> list[Target]:
         if target.path.resolve() in seen:
             raise UsageError("the model is named twice", where=str(target.path), remedy="name it once")
         seen.add(target.path.resolve())
-        read_card(target.path)
+        if target.obstacle is None:
+            read_card(target.path)
     return targets
 
 
 def _expand(model: Path) -> Iterable[Target]:
     if _is_export(model):
         files = [model / "model.keras", model / "saved_model", *_exchanged(model)]
-        return [Target(str(file), file, _runtime(file)) for file in files if file.exists()]
+        return [Target(str(file), file, _runtime(file), _obstacle(file)) for file in files if file.exists()]
     path = resolve_model(model)
     return [Target(str(model), path, _runtime(path))]
 
@@ -80,6 +85,12 @@ def _is_export(model: Path) -> bool:
 def _exchanged(model: Path) -> list[Path]:
     """The files of an export that other libraries than TensorFlow run."""
     return [*sorted(model.glob("*.tflite")), *sorted(model.glob("*.onnx"))]
+
+
+def _obstacle(file: Path) -> str | None:
+    if _runtime(file) != "onnx" or all(find_spec(package) for package in ("onnx", "onnxruntime")):
+        return None
+    return "ONNX Runtime is not installed: pip install 'kseg[onnx]'"
 
 
 def _runtime(path: Path) -> str:

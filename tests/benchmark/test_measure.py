@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def test_onnx_is_measured_without_tensorflow(exported: Path) -> None:
     (row,) = run_benchmark(find_targets([exported / "model.onnx"]), Settings(("cpu",), (1,), **QUICK)).rows
     assert (row.error, row.runtime, row.input) == (None, "onnx", (*SIZE, 3))
     assert row.peak_rss_mb < 400
+
+
+def test_without_onnx_runtime_a_folder_is_measured_but_for_its_onnx_file(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError, match=re.escape("kseg[onnx]")):
+        find_targets([exported / "model.onnx"])
+    *others, left_out = run_benchmark(find_targets([exported]), Settings(("cpu",), (1,), **QUICK)).rows
+    assert (left_out.runtime, left_out.failed, left_out.latency_ms) == ("onnx", False, None)
+    assert left_out.error == "ONNX Runtime is not installed: pip install 'kseg[onnx]'"
+    assert all(row.latency_ms for row in others)
 
 
 @pytest.mark.parametrize(
