@@ -164,7 +164,7 @@ class RandomResizedCrop(Transform):
     ratio: Pair = _of((0.75, 1.3333), "pair", 0.1, 10, "How much wider than high it is cut, the whole being 1.")
     foreground: float = _of(
         0.0, "number", 0, 1,
-        "The probability that it is centred on an object: on a random pixel of a random class of the picture, "
+        "The probability that it shows an object: somewhere in it is a random pixel of a random class of the picture, "
         "the background left out.",
     )  # fmt: skip
     p: float = _chance(1.0)

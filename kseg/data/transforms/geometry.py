@@ -98,16 +98,17 @@ def crop_window(transform: settings.RandomResizedCrop, draws: tf.Tensor, focus: 
     Args:
         transform: How.
         draws: Its row.
-        focus: Where the middle should be, ``(x, y)`` as shares; None for anywhere.
+        focus: What it should show, ``(x, y)`` as shares; None for anything.
     """
     area = transform.area[0] + (transform.area[1] - transform.area[0]) * draws[1]
     ratio = _between(transform.ratio, draws[2])
     height, width = tf.minimum(tf.sqrt(area / ratio), 1.0), tf.minimum(tf.sqrt(area * ratio), 1.0)
     top, left = draws[3] * (1 - height), draws[4] * (1 - width)
     if focus is not None:
-        centred = draws[5] < transform.foreground
-        top = tf.where(centred, tf.clip_by_value(focus[1] - height / 2, 0.0, 1 - height), top)
-        left = tf.where(centred, tf.clip_by_value(focus[0] - width / 2, 0.0, 1 - width), left)
+        # Anywhere in the crop: networks learn that objects are in the middle, and find some where there are none.
+        shows = draws[5] < transform.foreground
+        top = tf.where(shows, tf.clip_by_value(focus[1] - height * draws[3], 0.0, 1 - height), top)
+        left = tf.where(shows, tf.clip_by_value(focus[0] - width * draws[4], 0.0, 1 - width), left)
     return tf.stack([top, left, height, width])
 
 
