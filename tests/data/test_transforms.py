@@ -237,7 +237,7 @@ class TestPlace:
         assert blind.count(1) < 5
 
     def test_a_crop_about_an_object_shows_it_anywhere(self) -> None:
-        """In the middle alone, networks learn to find it there."""
+        """Always in the middle, its place would tell what it is."""
         mask = np.zeros((64, 64), np.uint8)
         mask[32, 32] = 1
         items = [{"random_resized_crop": {"area": [0.06, 0.06], "ratio": [1, 1], "foreground": 1.0}}]

@@ -105,7 +105,7 @@ def crop_window(transform: settings.RandomResizedCrop, draws: tf.Tensor, focus: 
     height, width = tf.minimum(tf.sqrt(area / ratio), 1.0), tf.minimum(tf.sqrt(area * ratio), 1.0)
     top, left = draws[3] * (1 - height), draws[4] * (1 - width)
     if focus is not None:
-        # Anywhere in the crop: networks learn that objects are in the middle, and find some where there are none.
+        # Anywhere in the crop, so that the place tells nothing of what is there.
         shows = draws[5] < transform.foreground
         top = tf.where(shows, tf.clip_by_value(focus[1] - height * draws[3], 0.0, 1 - height), top)
         left = tf.where(shows, tf.clip_by_value(focus[0] - width * draws[4], 0.0, 1 - width), left)
