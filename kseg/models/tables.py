@@ -90,16 +90,12 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     "residual": EncoderSpec(
         paper="https://arxiv.org/abs/1711.10684", widths=(64, 128, 256, 512), block="residual", activation="silu"
     ),
-    "resnet18": _hub(
-        _RESNET, (64, 64, 128, 256, 512), ("resnet_18_imagenet",), parameters=11_186_112
-    ),
+    "resnet18": _hub(_RESNET, (64, 64, 128, 256, 512), ("resnet_18_imagenet",), parameters=11_186_112),
     "resnet34": _hub(
         _RESNET, (64, 64, 128, 256, 512), (), parameters=21_301_696,
         imagenet="hf://timm/resnet34.a1_in1k",
     ),
-    "resnet50": _hub(
-        _RESNET, (64, 256, 512, 1024, 2048), ("resnet_50_imagenet",), parameters=23_561_152
-    ),
+    "resnet50": _hub(_RESNET, (64, 256, 512, 1024, 2048), ("resnet_50_imagenet",), parameters=23_561_152),
     # As TernausNet-11 and -16 have them.
     "vgg11": _hub(
         _VGG, (64, 128, 256, 512, 512, 512), ("vgg_11_imagenet",), parameters=9_220_480, norm="none"

@@ -66,6 +66,20 @@ def test_a_torch_file(encoder: str, write: Any, tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_timms_names_and_shapes_of_an_efficientnet() -> None:
+    pytest.importorskip("keras_hub")
+    shapes = {
+        name: array.shape for name, array in torch_arrays(hub.backbone("efficientnet_b0", (32, 32, 3), None)).items()
+    }
+    wanted = {
+        "conv_stem.weight": (32, 3, 3, 3), "blocks.0.0.conv_dw.weight": (32, 1, 3, 3), "blocks.0.0.bn2.bias": (16,),
+        "blocks.1.0.conv_dw.weight": (96, 1, 3, 3), "blocks.1.0.se.conv_reduce.bias": (4,),
+        "blocks.2.1.conv_pwl.weight": (40, 240, 1, 1), "blocks.6.0.bn3.running_var": (320,),
+        "conv_head.weight": (1280, 320, 1, 1), "bn2.running_mean": (1280,),
+    }  # fmt: skip
+    assert {name: shapes.get(name) for name in wanted} == wanted
+
+
 def test_a_torch_file_of_another_resnet_lists_what_differs(tmp_path: Path) -> None:
     pytest.importorskip("keras_hub")
     arrays = torch_arrays(hub.backbone("resnet18", (32, 32, 3), None))
