@@ -2,7 +2,7 @@
 
     python tools/bench_networks.py [--torch-python ~/torch/bin/python] [--rounds 3] [--network unet …]
 
-Training is one compiled step (loss, gradients, Adam) on one batch in memory; inference one image at a time by Keras
+Training is one compiled step (loss, gradients, AdamW) on one batch in memory; inference one image at a time by Keras
 and by PyTorch's eager mode. Both sides in float32 and in bfloat16 (mixed precision, autocast), PyTorch in
 channels_last. All take turns, round after round; each number is the median over the rounds. The ratio compares the best
 of either side.
@@ -79,6 +79,7 @@ def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]
     from kseg.losses.loss import SegmentationLoss
     from kseg.models import NetworkSpec, build_model
     from kseg.models.fused import fuse_batch_norm
+    from kseg.training.optimizer import FusedAdamW
 
     spec = NetworkSpec(size=contest.size, channels=1, **contest.spec)
     rng = np.random.default_rng(0)
@@ -87,7 +88,7 @@ def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]
 
     def training(precision: str) -> Callable[[], float]:
         model = fuse_batch_norm(build_model(spec, logits=True, precision=precision))
-        model.compile(keras.optimizers.Adam(1e-3), SegmentationLoss("bce"), jit_compile=False)
+        model.compile(FusedAdamW(1e-3, weight_decay=1e-4), SegmentationLoss("bce"), jit_compile=False)
         return lambda: contest.batch * repeat(lambda: model.train_on_batch(images, truth), seconds)
 
     def inference() -> Callable[[], float]:

@@ -83,7 +83,7 @@ def main() -> None:
     model = build(work["network"]).to(memory_format=torch.channels_last)
     images = torch.rand(work["batch"], 3, *work["size"]).to(memory_format=torch.channels_last)
     truth = (images[:, :1] > 0.5).float()
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-4)
     loss = torch.nn.BCEWithLogitsLoss()
 
     def step(mixed: bool) -> None:

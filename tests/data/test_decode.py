@@ -125,7 +125,7 @@ def test_a_crop_about_objects_finds_them_in_the_files(tmp_path: Path) -> None:
     crop = parse([{"random_resized_crop": {"area": [0.02, 0.04], "foreground": 1.0}}])
     batches = train_batches(Streamed((sample,), LABELS, SIZE), batch=12, seed=3, augment=crop)
     _, masks = next(iter(batches))
-    assert (masks.numpy()[:, 20, 28] == 1).mean() > 0.9
+    assert (masks.numpy() == 1).any(axis=(1, 2)).all()
 
 
 def test_a_value_that_the_labels_do_not_name_is_told(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from kseg.models import NetworkSpec, build_model
 from kseg.models.encoders import is_encoder
 from kseg.training import Reporter, fit
 from kseg.training.finetune import freeze, thaw_callbacks
-from kseg.training.optimizer import make_optimizer
+from kseg.training.optimizer import FusedAdamW, make_optimizer
 from tests.training.conftest import config_for, draw_discs
 
 Weights = dict[str, list[np.ndarray]]
@@ -114,6 +114,25 @@ def test_the_encoder_goes_at_its_own_pace() -> None:
         expected = step * (0.1 if path.startswith("encoder") else 1.0)
         np.testing.assert_allclose(steps[0.1][path], expected, rtol=1e-3, atol=1e-6, err_msg=path)
     assert any(is_encoder(layer) for layer in model.layers)
+
+
+@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.5}, {"clipnorm": 0.1}, {"beta_1": 0.5, "epsilon": 1e-3}])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_fused_step_is_the_one_of_keras(settings: dict[str, float], compiled: bool) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (4, 16, 16, 3)).astype(np.float32)
+    truth = (images[..., :1] > 127).astype(np.float32)
+    begin, ends = network().get_weights(), []
+    for kind in (keras.optimizers.AdamW, FusedAdamW):
+        model = network()
+        model.set_weights(begin)
+        rate = keras.optimizers.schedules.ExponentialDecay(1e-2, 2, 0.9)
+        model.compile(kind(rate, **settings), "mse", run_eagerly=not compiled, jit_compile=False)
+        model.fit(images, truth, batch_size=2, epochs=2, shuffle=False, verbose=0)
+        ends.append([*model.get_weights(), *(np.array(v) for v in model.optimizer.variables)])
+    assert max(np.abs(a - b).max() for a, b in zip(begin, ends[0], strict=False)) > 1e-2
+    for ours, theirs in zip(ends[1], ends[0], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-5)
 
 
 def test_the_one_cycle_rises_for_three_tenths_and_falls() -> None:
