@@ -73,7 +73,6 @@ def repeat(call: Callable[[], Any], seconds: float) -> float:
 
 def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]]:
     """What measures kseg: training images/s in each precision, inference ms."""
-    import keras
     import numpy as np
 
     from kseg.losses.loss import SegmentationLoss
