@@ -28,13 +28,13 @@ _UNDECAYED = ["bias", "gamma", "beta"]
 class FusedAdamW(keras.optimizers.AdamW):
     """AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), on TensorFlow one operation a variable.
 
-    Keras' own step reads and writes a variable and its moments in a dozen operations; the numbers are the same. All
-    of Keras' arguments but ``amsgrad``, which the operation lacks.
+    Keras' own step reads and writes a variable and its moments in a dozen operations; the numbers are the same. So are
+    the arguments; with ``amsgrad``, which the operation lacks, the step is Keras' own.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
-        if keras.backend.backend() != "tensorflow":
+        if self.amsgrad or keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
             return
         import tensorflow as tf

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kseg.config import TrainConfig
 from kseg.errors import ConfigError
@@ -116,7 +117,9 @@ def test_the_encoder_goes_at_its_own_pace() -> None:
     assert any(is_encoder(layer) for layer in model.layers)
 
 
-@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.5}, {"clipnorm": 0.1}, {"beta_1": 0.5, "epsilon": 1e-3}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"weight_decay": 0.5}, {"clipnorm": 0.1}, {"beta_1": 0.5, "epsilon": 1e-3}, {"amsgrad": True}]
+)
 @pytest.mark.parametrize("compiled", [True, False])
 def test_the_fused_step_is_the_one_of_keras(settings: dict[str, float], compiled: bool) -> None:
     rng = np.random.default_rng(0)
@@ -133,6 +136,20 @@ def test_the_fused_step_is_the_one_of_keras(settings: dict[str, float], compiled
     assert max(np.abs(a - b).max() for a, b in zip(begin, ends[0], strict=False)) > 1e-2
     for ours, theirs in zip(ends[1], ends[0], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.1])
+def test_a_variable_is_updated_by_one_operation(pace: float) -> None:
+    model = network()
+    optimizer = make_optimizer(TrainConfig(encoder_lr=pace), model, steps=1)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step() -> None:
+        optimizer.apply([tf.ones(v.shape) for v in model.trainable_variables])
+
+    kinds = [operation.type for operation in step.get_concrete_function().graph.get_operations()]
+    assert kinds.count("ResourceApplyAdam") == len(model.trainable_variables)
 
 
 def test_the_one_cycle_rises_for_three_tenths_and_falls() -> None:
