@@ -77,7 +77,7 @@ def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]
 
     from kseg.losses.loss import SegmentationLoss
     from kseg.models import NetworkSpec, build_model
-    from kseg.models.fused import fuse_batch_norm
+    from kseg.models.twin import training_twin
     from kseg.training.optimizer import FusedAdamW
 
     spec = NetworkSpec(size=contest.size, channels=1, **contest.spec)
@@ -86,7 +86,7 @@ def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]
     truth = (images[..., 0] > 128).astype(np.uint8)
 
     def training(precision: str) -> Callable[[], float]:
-        model = fuse_batch_norm(build_model(spec, logits=True, precision=precision))
+        model = training_twin(build_model(spec, logits=True, precision=precision))
         model.compile(FusedAdamW(1e-3, weight_decay=1e-4), SegmentationLoss("bce"), jit_compile=False)
         return lambda: contest.batch * repeat(lambda: model.train_on_batch(images, truth), seconds)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["FusedBatchNormalization", "fuse_batch_norm"]
+__all__ = ["FusedBatchNormalization"]
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -44,35 +44,3 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
     def _keep(self, moving: Any, now: Any) -> None:
         moving.assign(moving * self.momentum + now * (1.0 - self.momentum))
-
-
-def fuse_batch_norm(model: keras.Model) -> keras.Model:
-    """The same network with fused layers in place of `keras.layers.BatchNormalization`, for training.
-
-    The weights come in the same order, so ``set_weights(get_weights())`` carries them over and back. On other backends
-    than TensorFlow, which fuse by themselves, it is the model itself.
-
-    Args:
-        model: A functional model; it is left as it is.
-    """
-    if keras.backend.backend() != "tensorflow" or not any(_can_fuse(layer) for layer in model._flatten_layers()):
-        return model
-    fused = keras.models.clone_model(model, clone_function=_fused, recursive=True)
-    fused.set_weights(model.get_weights())
-    for layer, twin in zip(model._flatten_layers(), fused._flatten_layers(), strict=True):
-        twin.trainable = layer.trainable
-    return fused
-
-
-def _fused(layer: keras.Layer) -> keras.Layer:
-    kind = FusedBatchNormalization if _can_fuse(layer) else type(layer)
-    return kind.from_config(layer.get_config())
-
-
-def _can_fuse(layer: keras.Layer) -> bool:
-    return (
-        type(layer) is keras.layers.BatchNormalization
-        and not (layer.renorm or layer.synchronized)
-        and layer.input_spec.ndim == 4
-        and layer.axis in (-1, 3)
-    )

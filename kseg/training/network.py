@@ -10,7 +10,7 @@ from kseg.config import Config
 from kseg.losses.loss import SegmentationLoss, SupervisedLoss
 from kseg.metrics.training import SegmentationMetrics
 from kseg.models import build_model
-from kseg.models.fused import fuse_batch_norm
+from kseg.models.twin import training_twin
 from kseg.models.supervision import head_weights, plain_network
 from kseg.models.weights.start import start_from
 from kseg.training.finetune import freeze
@@ -27,7 +27,7 @@ def compile_network(config: Config, prepared: Prepared, precision: str) -> keras
 
     With deep supervision it ends in those of all levels; `kseg.models.supervision.plain_network` is what is kept of it.
     """
-    model = fuse_batch_norm(_begin(config, prepared, precision))
+    model = training_twin(_begin(config, prepared, precision))
     optimizer = make_optimizer(config.train, model, prepared.steps)
     # Variables that first appear inside the compiled step make TensorFlow trace it twice; those of a frozen encoder
     # may come later.

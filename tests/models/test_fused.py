@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from kseg.models import NetworkSpec, build_model
-from kseg.models.fused import FusedBatchNormalization, fuse_batch_norm
+from kseg.models.fused import FusedBatchNormalization
+from kseg.models.twin import training_twin
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fused operation is TensorFlow's")
 
@@ -45,7 +45,7 @@ def step(model: keras.Model, times: int = 3) -> list[np.ndarray]:
 )
 def test_a_training_leads_to_the_same_weights_and_statistics(settings: dict[str, Any]) -> None:
     own = network(**settings)
-    fused = fuse_batch_norm(own)
+    fused = training_twin(own)
     assert isinstance(fused.layers[2], FusedBatchNormalization)
     before = [np.asarray(weight) for weight in own.get_weights()]
     expected, found = step(own), step(fused)
@@ -73,7 +73,7 @@ def test_a_single_value_has_no_variance() -> None:
 def test_a_frozen_layer_stays_as_it_is() -> None:
     own = network()
     own.layers[2].trainable = False
-    fused = fuse_batch_norm(own)
+    fused = training_twin(own)
     assert not fused.layers[2].trainable
     before = fused.layers[2].get_weights()
     step(fused)
@@ -88,19 +88,3 @@ def test_bfloat16_data_keep_float32_statistics() -> None:
     assert keras.backend.standardize_dtype(out.dtype) == "bfloat16"
     assert {weight.dtype for weight in layer.weights} == {"float32"}
     np.testing.assert_allclose(np.asarray(layer.moving_mean), values.mean((0, 1, 2)), atol=0.05)
-
-
-@pytest.mark.parametrize("encoder", [{"widths": (4, 8)}, {"encoder": "mobilenetv2", "decoder_widths": (4,) * 5}])
-def test_networks_keep_their_weights_and_outputs(encoder: dict[str, Any]) -> None:
-    model = build_model(NetworkSpec(size=(32, 32), channels=1, norm="batch", **encoder))
-    fused = fuse_batch_norm(model)
-    assert not any(type(layer) is keras.layers.BatchNormalization for layer in fused.layers)
-    assert [layer.name for layer in fused.layers] == [layer.name for layer in model.layers]
-    images = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
-    np.testing.assert_allclose(fused(images), model(images), atol=1e-5)
-    model.set_weights(fused.get_weights())
-
-
-def test_networks_without_batch_normalisation_stay_themselves() -> None:
-    model = build_model(NetworkSpec(size=(32, 32), channels=1, widths=(4, 8)))
-    assert fuse_batch_norm(model) is model

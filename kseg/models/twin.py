@@ -1,0 +1,59 @@
+"""The network as it trains fastest on TensorFlow: weight for weight the same, with other layers in some places."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import keras
+
+from kseg.models.depthwise import FastGradientDepthwiseConv2D
+from kseg.models.fused import FusedBatchNormalization
+
+__all__ = ["training_twin"]
+
+
+def training_twin(model: keras.Model) -> keras.Model:
+    """The same network with the layers of `_TWINS`, for training; what is saved and exported is the plain one.
+
+    The weights come in the same order, so ``set_weights(get_weights())`` carries them over and back. On other backends
+    than TensorFlow, and where nothing can be gained, it is the model itself.
+
+    Args:
+        model: A functional model; it is left as it is.
+    """
+    if keras.backend.backend() != "tensorflow" or all(_twin(one) is type(one) for one in model._flatten_layers()):
+        return model
+    twin = keras.models.clone_model(
+        model, clone_function=lambda layer: _twin(layer).from_config(layer.get_config()), recursive=True
+    )
+    twin.set_weights(model.get_weights())
+    for layer, other in zip(model._flatten_layers(), twin._flatten_layers(), strict=True):
+        other.trainable = layer.trainable
+    return twin
+
+
+def _twin(layer: keras.Layer) -> Any:
+    twin, fits = _TWINS.get(type(layer), (None, None))
+    return twin if fits and fits(layer) else type(layer)
+
+
+def _can_fuse(layer: keras.Layer) -> bool:
+    return not (layer.renorm or layer.synchronized) and layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
+
+
+def _has_slow_gradient(layer: keras.Layer) -> bool:
+    """Where the CPU computes, see `kseg.models.depthwise`; a GPU's kernels have no such gaps."""
+    import tensorflow as tf
+
+    if tf.config.get_visible_devices("GPU") or layer.data_format != "channels_last":
+        return False
+    if layer.strides[0] != layer.strides[1] or set(layer.dilation_rate) != {1} or None in layer.input.shape[1:3]:
+        return False
+    half = layer.compute_dtype in ("bfloat16", "float16")
+    return max(layer.kernel_size) > 3 or (half and layer.strides[0] > 1)
+
+
+_TWINS: Final[dict[Any, Any]] = {
+    keras.layers.BatchNormalization: (FusedBatchNormalization, _can_fuse),
+    keras.layers.DepthwiseConv2D: (FastGradientDepthwiseConv2D, _has_slow_gradient),
+}

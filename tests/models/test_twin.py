@@ -1,0 +1,88 @@
+"""The network as it is trained beside the one that is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kseg.models import NetworkSpec, build_model
+from kseg.models.depthwise import FastGradientDepthwiseConv2D
+from kseg.models.twin import training_twin
+
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends need no twin")
+
+
+@pytest.fixture(autouse=True)
+def _forget_networks() -> Any:
+    yield
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("encoder", [{"widths": (4, 8)}, {"encoder": "mobilenetv2", "decoder_widths": (4,) * 5}])
+def test_networks_keep_their_weights_and_outputs(encoder: dict[str, Any]) -> None:
+    model = build_model(NetworkSpec(size=(32, 32), channels=1, norm="batch", **encoder))
+    twin = training_twin(model)
+    assert not any(type(layer) is keras.layers.BatchNormalization for layer in twin.layers)
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    images = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(twin(images), model(images), atol=1e-5)
+    model.set_weights(twin.get_weights())
+
+
+def test_networks_without_such_layers_stay_themselves() -> None:
+    model = build_model(NetworkSpec(size=(32, 32), channels=1, widths=(4, 8)))
+    assert training_twin(model) is model
+
+
+def depthwise(policy: str, **settings: Any) -> keras.Model:
+    image = keras.Input((16, 16, 4))
+    layer = keras.layers.DepthwiseConv2D(padding="same", dtype=policy, **settings)
+    return keras.Model(image, layer(image))
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings", "swapped"),
+    [
+        ("float32", {"kernel_size": 5}, True),
+        ("float32", {"kernel_size": 3, "strides": 2}, False),
+        ("mixed_bfloat16", {"kernel_size": 3, "strides": 2}, True),
+        ("mixed_bfloat16", {"kernel_size": 3}, False),
+        ("mixed_bfloat16", {"kernel_size": 5, "dilation_rate": 2}, False),
+    ],
+)
+def test_depthwise_convolutions_are_swapped_where_their_gradients_are_slow(
+    policy: str, settings: dict[str, Any], swapped: bool
+) -> None:
+    model = depthwise(policy, **settings)
+    twin = training_twin(model)
+    assert isinstance(twin.layers[1], FastGradientDepthwiseConv2D) is swapped
+    assert (twin is not model) is swapped
+
+
+def test_a_frozen_layer_stays_frozen() -> None:
+    model = depthwise("float32", kernel_size=5)
+    model.layers[1].trainable = False
+    assert not training_twin(model).trainable_variables
+
+
+def test_a_network_is_trained_to_the_same_weights() -> None:
+    """Of a stage as EfficientNets have it, three steps."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(8, 1)(image)
+    x = keras.layers.DepthwiseConv2D(5, strides=2, padding="same")(x)
+    model = keras.Model(image, keras.layers.Conv2D(1, 1)(keras.layers.BatchNormalization()(x)))
+    twin = training_twin(model)
+    before = model.get_weights()
+    rng = np.random.default_rng(0)
+    images, truth = rng.normal(size=(4, 16, 16, 3)), rng.normal(size=(4, 8, 8, 1))
+    for one in (model, twin):
+        one.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+        for _ in range(3):
+            one.train_on_batch(images, truth)
+    for start, expected, found in zip(before, model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    assert np.abs(before[2] - twin.get_weights()[2]).max() > 1e-3
