@@ -1,7 +1,7 @@
 """Depthwise convolution with gradients that a CPU computes fast, for training.
 
 TensorFlow's CPU kernels (oneDNN) lack a fast way for two gradients of a depthwise convolution: that of the filter where
-it is larger than 3×3, and in half precision that of the input where the stride is 2. Both are had from what is fast: the
+it is larger than 3×3, and in half precision that of the input where the stride is 2. Both come from what is fast: the
 filter's is put together of those of 3×3 parts of it, the input's is computed in float32. The numbers are the same.
 Only networks under training hold this layer; what is saved and exported has Keras' own.
 """

@@ -10,8 +10,8 @@ from kseg.config import Config
 from kseg.losses.loss import SegmentationLoss, SupervisedLoss
 from kseg.metrics.training import SegmentationMetrics
 from kseg.models import build_model
-from kseg.models.twin import training_twin
 from kseg.models.supervision import head_weights, plain_network
+from kseg.models.twin import training_twin
 from kseg.models.weights.start import start_from
 from kseg.training.finetune import freeze
 from kseg.training.optimizer import make_optimizer

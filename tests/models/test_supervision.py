@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from kseg.losses.loss import SupervisedLoss
 from kseg.models import NetworkSpec, build_model
-from kseg.models.twin import training_twin
 from kseg.models.supervision import head_weights, plain_network
+from kseg.models.twin import training_twin
 
 SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 6, 8), "norm": "batch", "dropout": 0.5}
 FIXED: dict[str, Any] = {"size": (32, 64), "encoder": "mobilenetv2", "decoder_widths": (8, 8, 4, 4, 4)}

@@ -83,6 +83,6 @@ def test_a_network_is_trained_to_the_same_weights() -> None:
         one.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
         for _ in range(3):
             one.train_on_batch(images, truth)
-    for start, expected, found in zip(before, model.get_weights(), twin.get_weights(), strict=True):
+    for expected, found in zip(model.get_weights(), twin.get_weights(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
     assert np.abs(before[2] - twin.get_weights()[2]).max() > 1e-3
