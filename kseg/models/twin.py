@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import keras
 
+from kseg.models.activations import CompiledActivation
 from kseg.models.depthwise import FastGradientDepthwiseConv2D
 from kseg.models.fused import FusedBatchNormalization
 
@@ -41,11 +42,20 @@ def _can_fuse(layer: keras.Layer) -> bool:
     return not (layer.renorm or layer.synchronized) and layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
 
 
-def _has_slow_gradient(layer: keras.Layer) -> bool:
-    """Where the CPU computes, see `kseg.models.depthwise`; a GPU's kernels have no such gaps."""
+def _on_cpu() -> bool:
+    """Where TensorFlow's kernels have the gaps that are filled here; a GPU's have not."""
     import tensorflow as tf
 
-    if tf.config.get_visible_devices("GPU") or layer.data_format != "channels_last":
+    return not tf.config.get_visible_devices("GPU")
+
+
+def _can_compile(layer: keras.Layer) -> bool:
+    return _on_cpu() and layer.activation in CompiledActivation.KNOWN
+
+
+def _has_slow_gradient(layer: keras.Layer) -> bool:
+    """See `kseg.models.depthwise`."""
+    if not _on_cpu() or layer.data_format != "channels_last":
         return False
     if layer.strides[0] != layer.strides[1] or set(layer.dilation_rate) != {1} or None in layer.input.shape[1:3]:
         return False
@@ -54,6 +64,7 @@ def _has_slow_gradient(layer: keras.Layer) -> bool:
 
 
 _TWINS: Final[dict[Any, Any]] = {
+    keras.layers.Activation: (CompiledActivation, _can_compile),
     keras.layers.BatchNormalization: (FusedBatchNormalization, _can_fuse),
     keras.layers.DepthwiseConv2D: (FastGradientDepthwiseConv2D, _has_slow_gradient),
 }

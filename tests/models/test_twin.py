@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kseg.models import NetworkSpec, build_model
+from kseg.models.activations import CompiledActivation
 from kseg.models.depthwise import FastGradientDepthwiseConv2D
 from kseg.models.twin import training_twin
 
@@ -60,6 +61,13 @@ def test_depthwise_convolutions_are_swapped_where_their_gradients_are_slow(
     twin = training_twin(model)
     assert isinstance(twin.layers[1], FastGradientDepthwiseConv2D) is swapped
     assert (twin is not model) is swapped
+
+
+@pytest.mark.parametrize(("name", "swapped"), [("gelu", True), ("silu", True), ("relu", False), ("sigmoid", False)])
+def test_activations_of_many_operations_are_swapped(name: str, swapped: bool) -> None:
+    image = keras.Input((4, 4, 2))
+    model = keras.Model(image, keras.layers.Activation(name)(image))
+    assert isinstance(training_twin(model).layers[1], CompiledActivation) is swapped
 
 
 def test_a_frozen_layer_stays_frozen() -> None:
