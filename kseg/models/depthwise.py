@@ -40,7 +40,7 @@ def _convolve(inputs: Any, kernel: Any, stride: int, padding: str) -> Any:
         def gradients(upstream: Any) -> tuple[Any, Any]:
             return (
                 _input_gradient(inputs, kernel, upstream, stride, padding),
-                _filter_gradient(inputs, kernel, upstream, stride, padding),
+                _filter_gradient(inputs, kernel, tf.ensure_shape(upstream, outputs.shape), stride, padding),
             )
 
         return outputs, gradients

@@ -122,9 +122,12 @@ def _warn_of_scaling(config: Config, spec: NetworkSpec) -> None:
     if config.model.start is not None:
         usual = read_card(start_file(config.model.start)).normalization
     if (config.model.weights or config.model.start) is not None and spec.scaling != usual:
+        # What a file was trained with does not stand in it.
+        sure = config.model.start is not None or not isinstance(config.model.weights, Path)
         _log.warning(
-            "model.normalization: the weights of %s were trained with %s pixels, and get %s ones; %s would give "
-            "them what they know", spec.encoder, usual, spec.scaling, usual if config.model.start else "null",
+            "model.normalization: the weights of %s %s trained with %s pixels, and get %s ones; %s would give "
+            "them what they know", spec.encoder, "were" if sure else "are usually", usual, spec.scaling,
+            usual if config.model.start else "null",
         )  # fmt: skip
 
 

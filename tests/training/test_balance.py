@@ -142,6 +142,16 @@ def test_a_scaling_that_the_weights_do_not_know_is_a_warning(
             assert all(f"were trained with symmetric pixels, and get {name} ones" in one for one in told)
 
 
+def test_what_a_file_was_trained_with_is_not_known(
+    discs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "w.h5").touch()
+    settings = {"model__widths": None, "model__encoder": "mobilenetv2", "model__weights": str(tmp_path / "w.h5")}
+    with caplog.at_level(logging.WARNING, logger="kseg"):
+        prepare(config_for(discs, tmp_path, model__normalization="unit", **settings), Reporter())
+    assert "the weights of mobilenetv2 are usually trained with symmetric pixels, and get unit ones" in caplog.text
+
+
 def test_a_wrong_size_is_told_before_the_data_are_read_whatever_the_scaling(discs: Path, tmp_path: Path) -> None:
     config = config_for(discs, tmp_path, model__normalization="dataset")
     assert network_spec(config, channels=1).scaling == "dataset"
