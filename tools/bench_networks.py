@@ -1,11 +1,11 @@
 """Training images/s and inference ms of networks, beside segmentation_models.pytorch on the same device.
 
-    python tools/bench_networks.py [--torch-python ~/torch/bin/python] [--rounds 3] [--network unet …]
+    python tools/bench_networks.py [--torch-python ~/torch/bin/python] [--keras] [--rounds 3] [--network unet …]
 
 Training is one compiled step (loss, gradients, AdamW) on one batch in memory; inference one image at a time by Keras
 and by PyTorch's eager mode. Both sides in float32 and in bfloat16 (mixed precision, autocast), PyTorch in
 channels_last. All take turns, round after round; each number is the median over the rounds. The ratio compares the best
-of either side.
+of either side. With --keras the networks train with Keras' own layers, too, without what kseg puts in their place.
 The Python of --torch-python needs torch, torchvision, timm and segmentation_models_pytorch.
 """
 
@@ -71,8 +71,8 @@ def repeat(call: Callable[[], Any], seconds: float) -> float:
     return done / (time.perf_counter() - begin)
 
 
-def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]]:
-    """What measures kseg: training images/s in each precision, inference ms."""
+def kseg_side(contest: Contest, seconds: float, keras: bool) -> dict[str, Callable[[], float]]:
+    """What measures kseg: training images/s in each precision, if so asked with Keras' own layers, too; inference ms."""
     import numpy as np
 
     from kseg.losses.loss import SegmentationLoss
@@ -85,8 +85,9 @@ def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]
     images = rng.uniform(0, 255, (contest.batch, *contest.size, 3)).astype(np.float32)
     truth = (images[..., 0] > 128).astype(np.uint8)
 
-    def training(precision: str) -> Callable[[], float]:
-        model = training_twin(build_model(spec, logits=True, precision=precision))
+    def training(precision: str, keras: bool = False) -> Callable[[], float]:
+        model = build_model(spec, logits=True, precision=precision)
+        model = model if keras else training_twin(model)
         model.compile(FusedAdamW(1e-3, weight_decay=1e-4), SegmentationLoss("bce"), jit_compile=False)
         return lambda: contest.batch * repeat(lambda: model.train_on_batch(images, truth), seconds)
 
@@ -98,13 +99,17 @@ def kseg_side(contest: Contest, seconds: float) -> dict[str, Callable[[], float]
         one = tf.constant(images[:1])
         return lambda: 1000 / repeat(lambda: run(one).numpy(), seconds)
 
-    return {**{name: training(policy) for name, policy in PRECISIONS.items()}, "ms": inference()}
+    todo = {f"kseg {name}": training(policy) for name, policy in PRECISIONS.items()}
+    todo |= {f"Keras {name}": training(policy, keras=True) for name, policy in PRECISIONS.items() if keras}
+    return {**todo, "kseg ms": inference()}
 
 
-def measure(name: str, contest: Contest, torch_python: Path | None, rounds: int, seconds: float) -> dict[str, float]:
+def measure(
+    name: str, contest: Contest, torch_python: Path | None, keras: bool, rounds: int, seconds: float
+) -> dict[str, float]:
     """The medians of everything, ``kseg float32`` and so on."""
     with ExitStack() as stack:
-        todo = {f"kseg {key}": rate for key, rate in kseg_side(contest, seconds).items()}
+        todo = kseg_side(contest, seconds, keras)
         if torch_python:
             work = {"network": contest.torch, "size": contest.size, "batch": contest.batch}
             side = TorchSide(torch_python, "bench_networks_torch.py", work, stack)
@@ -124,16 +129,18 @@ def row(name: str, contest: Contest, found: dict[str, float]) -> str:
     cells = [f"{found[f'{side} {p}']:.1f}" for side in sides for p in PRECISIONS]
     cells += [f"{best['kseg'] / best['torch']:.2f}"] if len(sides) == 2 else []
     cells += [f"{found[f'{side} ms']:.1f}" for side in sides]
+    cells += [f"{found[f'Keras {p}']:.1f}" for p in PRECISIONS if f"Keras {p}" in found]
     size = "×".join(map(str, contest.size))
     return f"| {name}, {size}, batch {contest.batch} | {' | '.join(cells)} |"
 
 
 @click.command()
 @click.option("--torch-python", type=click.Path(path_type=Path), help="A Python with segmentation_models_pytorch.")
+@click.option("--keras", "own", is_flag=True, help="Train with Keras' own layers, too.")
 @click.option("--network", "names", multiple=True, type=click.Choice(list(CONTESTS)), help="[default: all]")
 @click.option("--rounds", default=3, show_default=True, help="How often each is measured.")
 @click.option("--seconds", default=3.0, show_default=True, help="How long each time.")
-def main(torch_python: Path | None, names: tuple[str, ...], rounds: int, seconds: float) -> None:
+def main(torch_python: Path | None, own: bool, names: tuple[str, ...], rounds: int, seconds: float) -> None:
     """Measure the networks."""
     load_tensorflow()
     import keras
@@ -142,9 +149,10 @@ def main(torch_python: Path | None, names: tuple[str, ...], rounds: int, seconds
     if torch_python:
         head += ["PyTorch float32", "PyTorch bfloat16", "× PyTorch"]
     head += ["Keras ms", *(["PyTorch ms"] if torch_python else [])]
+    head += [f"Keras' layers {precision}" for precision in PRECISIONS if own]
     lines = [f"| training images/s | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name in names or CONTESTS:
-        lines.append(row(name, CONTESTS[name], measure(name, CONTESTS[name], torch_python, rounds, seconds)))
+        lines.append(row(name, CONTESTS[name], measure(name, CONTESTS[name], torch_python, own, rounds, seconds)))
         keras.backend.clear_session()
     click.echo("\n".join(lines))
 
