@@ -72,7 +72,7 @@ def repeat(call: Callable[[], Any], seconds: float) -> float:
 
 
 def kseg_side(contest: Contest, seconds: float, keras: bool) -> dict[str, Callable[[], float]]:
-    """What measures kseg: training images/s in each precision, if so asked with Keras' own layers, too; inference ms."""
+    """What measures kseg: training images/s in each precision, with Keras' own layers, too, if asked; inference ms."""
     import numpy as np
 
     from kseg.losses.loss import SegmentationLoss
