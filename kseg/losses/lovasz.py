@@ -11,8 +11,8 @@ from kseg.losses.prepare import IGNORE_INDEX, Batch, Head, Tensor, prepare, weig
 
 __all__ = ["lovasz"]
 
-_LAST: Final = -1e30
-"""The error of ignored pixels: below all others, so that they are sorted behind them."""
+_LEVELS: Final = 65_536
+"""How many different errors are told apart between 0 and the largest."""
 
 
 def lovasz(
@@ -30,7 +30,8 @@ def lovasz(
     hinge ``max(0, 1 - x·(2y - 1))`` of the logits. Berman et al. 2018, https://arxiv.org/abs/1705.08790. The mean over
     the classes that the batch holds; with one channel a batch without foreground has no loss.
 
-    Sorting all pixels takes most of the time: see docs/losses.md.
+    Errors closer than 1/65536 of the largest are counted, not sorted: pixels on one level share its step of J evenly.
+    That is off by at most 1/65536 of the largest error, and counting takes a tenth of sorting's time.
 
     Args:
         ids: Class ids ``[B, H, W]``.
@@ -47,12 +48,10 @@ def lovasz(
     """
     batch = prepare(ids, logits, ignore_index, class_weights, head)
     truth = batch.truth()
-    errors = ops.where(batch.valid[..., None] > 0, _errors(batch, truth), _LAST)
-    errors, flags = (ops.transpose(ops.reshape(one, (-1, batch.channels))) for one in (errors, truth))
-    order = ops.argsort(-ops.stop_gradient(errors), axis=-1)
-    steps = _jaccard_steps(ops.cast(ops.take_along_axis(flags, order, axis=-1), "int32"))
-    losses = ops.sum(ops.relu(ops.take_along_axis(errors, order, axis=-1)) * steps, axis=-1)
-    present = ops.cast(ops.any(flags > 0, axis=-1), "float32")
+    errors = ops.relu(_errors(batch, truth)) * batch.valid[..., None]
+    steps, present = _jaccard_steps(ops.stop_gradient(errors), truth, batch.valid)
+    # Row by row: in one float32 sum of a million steps the last ones would fall below its digits.
+    losses = ops.sum(ops.sum(errors * steps, axis=2), axis=(0, 1))
     return weighted_mean(losses, present * batch.channel_weights())
 
 
@@ -62,15 +61,43 @@ def _errors(batch: Batch, truth: Tensor) -> Tensor:
     return ops.abs(truth - batch.scores())
 
 
-def _jaccard_steps(flags: Tensor) -> Tensor:
-    """How much each further wrong pixel adds to the Jaccard loss: float32 ``[C, N]`` of 0 or 1 in the errors' order.
+def _jaccard_steps(errors: Tensor, truth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """How much each pixel, taken as wrong after all with larger errors, adds to the Jaccard loss of each class.
 
-    A true pixel takes one from the intersection: ``1 / union``. Another adds one to the union:
-    ``intersection / (union · (union - 1))``. In differences of J itself float32 would lose most digits, each being
-    about 1 / N; and whole numbers count further than 2^24.
+    t true pixels and f others on a level turn ``intersection / union`` into ``(intersection - t) / (union + f)``. The
+    difference is taken as one fraction: between two values of J, float32 would lose most digits of a step of 1 / N.
+
+    Returns:
+        The steps, float32 ``[B, H, W, C]``; and 1 for each class that the batch holds, else 0, float32 ``[C]``.
     """
-    total = ops.sum(flags, axis=-1, keepdims=True)
-    intersection = ops.cast(total - ops.cumsum(flags, axis=-1), "float32")
-    union = ops.cast(total + ops.cumsum(1 - flags, axis=-1), "float32")
-    added = intersection / (ops.maximum(union, 1.0) * ops.maximum(union - 1.0, 1.0))
-    return ops.where(flags > 0, 1.0 / ops.maximum(union, 1.0), added)
+    channels = int(errors.shape[-1])
+    levels = _levels(errors) + _LEVELS * ops.arange(channels, dtype="int32")
+    valid = ops.broadcast_to(valid[..., None], ops.shape(truth))
+    true, other = (_count(levels, one, channels) for one in (truth, valid - truth))
+    total = ops.sum(true, axis=-1, keepdims=True)
+    # Whole numbers count further than 2^24.
+    intersection = ops.cast(total - (_up_to(true) - true), "float32")
+    union = ops.maximum(ops.cast(total + _up_to(other) - other, "float32"), 1.0)
+    true, other, present = (ops.cast(one, "float32") for one in (true, other, ops.squeeze(total > 0, axis=-1)))
+    added = (true * union + intersection * other) / (union * (union + other))
+    each = added / ops.maximum(true + other, 1.0)
+    return ops.take(ops.reshape(each, (-1,)), levels), present
+
+
+def _levels(errors: Tensor) -> Tensor:
+    """Whole numbers below `_LEVELS`, larger errors first."""
+    largest = ops.maximum(ops.max(errors), 1e-30)
+    return ops.cast((1.0 - errors / largest) * (_LEVELS - 1), "int32")
+
+
+def _count(levels: Tensor, flags: Tensor, channels: int) -> Tensor:
+    """The pixels with a flag on each level: int32 ``[C, _LEVELS]``."""
+    counts = ops.segment_sum(
+        ops.reshape(ops.cast(flags, "int32"), (-1,)), ops.reshape(levels, (-1,)), num_segments=channels * _LEVELS
+    )
+    return ops.reshape(counts, (channels, _LEVELS))
+
+
+def _up_to(counts: Tensor) -> Tensor:
+    """The pixels on each level and those before."""
+    return ops.cumsum(counts, axis=-1)

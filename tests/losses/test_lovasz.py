@@ -33,6 +33,25 @@ def test_softmax_is_the_extension_by_its_definition(seed: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("scale", [1, 100])
+def test_of_many_pixels_it_is_the_sorted_sum_to_a_level(channels: int, scale: float) -> None:
+    """Errors are counted on 65536 levels: with more pixels than that, sorting them differs by a level at most."""
+    ids, logits = draw(channels, shape=(1, 400, 500))
+    y, _ = reference(ids, scale * logits, "sigmoid")
+    errors = np.maximum(0, 1 - scale * logits[ids != 255].astype(float) * (2 * y - 1))
+    expected = np.mean([by_sorting(errors[:, c], y[:, c] > 0) for c in range(channels)])
+    found = call("lovasz", ids, scale * logits, head="sigmoid")
+    assert found == pytest.approx(expected, rel=1e-5, abs=errors.max() / 65536)
+
+
+def by_sorting(errors: Array, truth: Array) -> float:
+    """The sum over the sorted errors, as the paper's algorithm 1 has it, in float64."""
+    order = np.argsort(-errors)
+    shared, union = truth.sum() - np.cumsum(truth[order]), truth.sum() + np.cumsum(~truth[order])
+    return float(errors[order] @ np.diff(1 - shared / union, prepend=0.0))
+
+
+@pytest.mark.parametrize("channels", [1, 4])
 def test_hinge_is_the_extension_by_its_definition(channels: int) -> None:
     ids, logits = draw(channels)
     y, _ = reference(ids, logits, "sigmoid")
