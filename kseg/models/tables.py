@@ -63,7 +63,12 @@ class EncoderSpec:
     @property
     def pretrained(self) -> bool:
         """Whether weights can be had."""
-        return self.imagenet is not None or bool(self.presets)
+        return self.imagenet is not None or bool(self.presets) or self.torch
+
+    @property
+    def takes_handles(self) -> bool:
+        """Whether KerasHub can be asked for weights."""
+        return bool(self.presets) or self.extra == "hub"
 
 
 def _borrowed(paper: str, channels: tuple[int, ...], **settings: object) -> EncoderSpec:
@@ -110,6 +115,10 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     "mobilenetv3_large": _borrowed(_MOBILENETV3, (64, 72, 240, 672, 960), parameters=2_996_352, **_KERAS),
     "efficientnet_lite0": _hub(
         _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_lite0_ra_imagenet",), parameters=3_413_024
+    ),
+    # Weights are had as a file alone: TensorFlow's own, trained on pixels from -1 to 1.
+    "efficientnet_lite2": _hub(
+        _EFFICIENTNET, (16, 24, 48, 120, 1280), (), parameters=4_869_168, normalization="symmetric"
     ),
     "efficientnet_b0": _hub(
         _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_b0_ra_imagenet",), parameters=4_049_564

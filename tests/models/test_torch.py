@@ -21,7 +21,7 @@ SIZE = (64, 96)
 FILES = [
     "resnet18.pth", "resnet34.pth", "resnet50.pth", "vgg11.pth", "vgg16.pth", "resnet34_timm.safetensors",
     "resnet50_folder", "efficientnet_lite0_folder", "efficientnet_lite0_plain.pth",
-    "efficientnet_b0_timm.safetensors",
+    "efficientnet_lite2_plain.pth", "efficientnet_b0_timm.safetensors",
 ]  # fmt: skip
 
 
@@ -47,8 +47,8 @@ def images() -> np.ndarray:
 
 
 def features(encoder: str, weights: str | None) -> dict[str, np.ndarray]:
-    """Of the raw images, by stride, through the network's own scaling."""
-    spec = NetworkSpec(size=SIZE, channels=1, encoder=encoder)
+    """Of the raw images, by stride, scaled as the torch side does it."""
+    spec = NetworkSpec(size=SIZE, channels=1, encoder=encoder, normalization="imagenet")
     image = keras.Input((*SIZE, 3))
     scale, offset = spec.rescaling
     found = encode(keras.layers.Rescaling(list(scale), list(offset))(image), spec, weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Final
 
@@ -27,17 +28,25 @@ def _vgg(convolutions: list[int]) -> dict[str, Any]:
     return {"stackwise_num_repeats": convolutions, "stackwise_num_filters": [64, 128, 256, 512, 512]}
 
 
-def _efficientnet(squeeze: float, activation: str) -> dict[str, Any]:
+def _efficientnet(squeeze: float, activation: str, *, width: float = 1.0, depth: float = 1.0) -> dict[str, Any]:
+    """Seven stages, as the Lite networks scale them: stem and top stay, and so do the first's and the last's depth."""
+    channels = [_round_channels(width * one) for one in (16, 24, 40, 80, 112, 192, 320)]
+    repeats = [1, *(math.ceil(depth * one) for one in (2, 2, 3, 3, 4)), 1]
     return {
         "stackwise_width_coefficients": [1.0] * 7, "stackwise_depth_coefficients": [1.0] * 7,
-        "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3], "stackwise_num_repeats": [1, 2, 2, 3, 3, 4, 1],
-        "stackwise_input_filters": [32, 16, 24, 40, 80, 112, 192],
-        "stackwise_output_filters": [16, 24, 40, 80, 112, 192, 320],
+        "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3], "stackwise_num_repeats": repeats,
+        "stackwise_input_filters": [32, *channels[:-1]], "stackwise_output_filters": channels,
         "stackwise_expansion_ratios": [1, 6, 6, 6, 6, 6, 6], "stackwise_strides": [1, 2, 2, 2, 1, 2, 1],
         "stackwise_squeeze_and_excite_ratios": [squeeze] * 7, "stackwise_block_types": ["v1"] * 7,
         "activation": activation, "min_depth": None, "use_depth_divisor_as_min_depth": True,
         "cap_round_filter_decrease": True, "dropout": 0,
     }  # fmt: skip
+
+
+def _round_channels(channels: float) -> int:
+    """To a multiple of 8, but down by no more than a tenth."""
+    near = max(8, int(channels + 4) // 8 * 8)
+    return near if near >= 0.9 * channels else near + 8
 
 
 _BACKBONES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -48,6 +57,7 @@ _BACKBONES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "vgg11": ("VGGBackbone", _vgg([1, 1, 2, 2, 2])),
     "vgg16": ("VGGBackbone", _vgg([2, 2, 3, 3, 3])),
     "efficientnet_lite0": ("EfficientNetBackbone", _efficientnet(0, "relu6")),
+    "efficientnet_lite2": ("EfficientNetBackbone", _efficientnet(0, "relu6", width=1.1, depth=1.2)),
     "efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish")),
 }
 NAMES: Final = tuple(_BACKBONES)

@@ -53,7 +53,7 @@ def check_source(name: str, weights: str | Path | None) -> None:
     if weights is not None:
         _check_weights(name, encoder, weights)
     # Of MiT, KerasHub has the weights but not the graph, and a file of them is read without it.
-    downloads = bool(encoder.presets) and weights is not None and file_of(name, weights) is None
+    downloads = encoder.takes_handles and weights is not None and file_of(name, weights) is None
     if (encoder.extra or downloads) and find_spec(_HUB) is None:
         raise without_hub()
 
@@ -65,25 +65,26 @@ def _check_weights(name: str, encoder: EncoderSpec, weights: str | Path) -> None
             expected=f"none with encoder {name}", found=repr(str(weights)),
             remedy="choose --encoder mobilenetv2, or start from a model of kseg: model.start",
         )  # fmt: skip
-    if isinstance(weights, Path) or "/" in weights or Path(weights).suffix in files_of(encoder):
+    known = dict.fromkeys((*((IMAGENET,) if encoder.imagenet else ()), *encoder.presets), True)
+    is_place = isinstance(weights, Path) or "/" in weights or Path(weights).suffix in files_of(encoder)
+    if is_place or not known:
         _check_place(name, encoder, str(weights))
         return
-    known = dict.fromkeys((*((IMAGENET,) if encoder.imagenet else ()), *encoder.presets), True)
     lookup(known, weights, kind=f"weights of {name}", where="model.weights")
 
 
 def _check_place(name: str, encoder: EncoderSpec, weights: str) -> None:
     """A handle or folder is KerasHub's to read; a file has to be of a kind that holds this encoder's weights."""
-    takes_presets = bool(encoder.presets)
     if "://" in weights or Path(weights).is_dir():
-        if takes_presets:
+        if encoder.takes_handles:
             return
     elif Path(weights).suffix.lower() in files_of(encoder):
         return
-    handles = "a handle or folder of KerasHub, or " if takes_presets else ""
+    handles = "a handle or folder of KerasHub, or " if encoder.takes_handles else ""
     raise ConfigError(
         "these are no weights for this encoder", where="model.weights",
         expected=f"{handles}a file {some(files_of(encoder), 9)} with encoder {name}", found=weights,
+        remedy="see docs/encoders.md",
     )  # fmt: skip
 
 
