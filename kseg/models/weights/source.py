@@ -66,8 +66,7 @@ def _check_weights(name: str, encoder: EncoderSpec, weights: str | Path) -> None
             remedy="choose --encoder mobilenetv2, or start from a model of kseg: model.start",
         )  # fmt: skip
     known = dict.fromkeys((*((IMAGENET,) if encoder.imagenet else ()), *encoder.presets), True)
-    is_place = isinstance(weights, Path) or "/" in weights or Path(weights).suffix in files_of(encoder)
-    if is_place or not known:
+    if isinstance(weights, Path) or not known or "/" in weights or Path(weights).suffix in files_of(encoder):
         _check_place(name, encoder, str(weights))
         return
     lookup(known, weights, kind=f"weights of {name}", where="model.weights")
