@@ -48,7 +48,7 @@ class ModelConfig(Section):
         "plain",
         description="What the network sees with: plain or residual, of any widths; or mobilenetv2, mobilenetv3_small, "
         "mobilenetv3_large, mit_b0, and with the extra hub resnet18, resnet34, resnet50, vgg11, vgg16, "
-        "efficientnet_lite0, efficientnet_lite2, efficientnet_b0.",
+        "efficientnet_lite0, efficientnet_b0, tf_efficientnet_lite0, tf_efficientnet_lite2, tf_efficientnet_b0.",
     )
     widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
         None, description="Channels at each level of the encoder, finest first. Null: the encoder's own."

@@ -68,7 +68,7 @@ class EncoderSpec:
     @property
     def takes_handles(self) -> bool:
         """Whether KerasHub can be asked for weights."""
-        return bool(self.presets) or self.extra == "hub"
+        return bool(self.presets) or "://" in (self.imagenet or "")
 
 
 def _borrowed(paper: str, channels: tuple[int, ...], **settings: object) -> EncoderSpec:
@@ -116,13 +116,17 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     "efficientnet_lite0": _hub(
         _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_lite0_ra_imagenet",), parameters=3_413_024
     ),
-    # Weights are had as a file alone: TensorFlow's own, trained on pixels from -1 to 1.
-    "efficientnet_lite2": _hub(
-        _EFFICIENTNET, (16, 24, 48, 120, 1280), (), parameters=4_869_168, normalization="symmetric"
-    ),
     "efficientnet_b0": _hub(
         _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_b0_ra_imagenet",), parameters=4_049_564
     ),
+    # As TensorFlow trained them: other paddings and epsilons than in timm's own trainings.
+    "tf_efficientnet_lite0": _hub(
+        _EFFICIENTNET, (16, 24, 40, 112, 1280), (), parameters=3_413_024, normalization="symmetric"
+    ),
+    "tf_efficientnet_lite2": _hub(
+        _EFFICIENTNET, (16, 24, 48, 120, 1280), (), parameters=4_869_168, normalization="symmetric"
+    ),
+    "tf_efficientnet_b0": _hub(_EFFICIENTNET, (16, 24, 40, 112, 1280), (), parameters=4_049_564),
     # It has nothing at stride 2.
     "mit_b0": EncoderSpec(
         paper="https://arxiv.org/abs/2105.15203", pyramid={4: 32, 8: 64, 16: 160, 32: 256}, normalization="imagenet",

@@ -20,8 +20,8 @@ from tests.torch_python import run_torch
 SIZE = (64, 96)
 FILES = [
     "resnet18.pth", "resnet34.pth", "resnet50.pth", "vgg11.pth", "vgg16.pth", "resnet34_timm.safetensors",
-    "resnet50_folder", "efficientnet_lite0_folder", "efficientnet_lite0_plain.pth",
-    "efficientnet_lite2_plain.pth", "efficientnet_b0_timm.safetensors",
+    "resnet50_folder", "efficientnet_lite0_folder", "tf_efficientnet_lite0_plain.pth",
+    "tf_efficientnet_lite2_plain.pth", "tf_efficientnet_b0_timm.safetensors", "efficientnet_b0_timm.safetensors",
 ]  # fmt: skip
 
 

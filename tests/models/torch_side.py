@@ -141,8 +141,9 @@ def main(images: Path, out: Path) -> None:
         "resnet50_folder": (timm_model("resnet50", num_classes=5), resnet),
         "efficientnet_lite0_folder": (timm_model("efficientnet_lite0", num_classes=5), efficientnet),
         # Padded and normalised as TensorFlow does it, where EfficientNet-PyTorch's weights come from.
-        "efficientnet_lite0_plain": (timm_model("tf_efficientnet_lite0", num_classes=5), efficientnet),
-        "efficientnet_lite2_plain": (timm_model("tf_efficientnet_lite2", num_classes=5), efficientnet),
+        "tf_efficientnet_lite0_plain": (timm_model("tf_efficientnet_lite0", num_classes=5), efficientnet),
+        "tf_efficientnet_lite2_plain": (timm_model("tf_efficientnet_lite2", num_classes=5), efficientnet),
+        "tf_efficientnet_b0_timm": (timm_model("tf_efficientnet_b0", num_classes=5), efficientnet),
         "efficientnet_b0_timm": (timm_model("efficientnet_b0", num_classes=5), efficientnet),
     }
     for name, (network, features) in cases.items():

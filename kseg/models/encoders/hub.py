@@ -57,10 +57,14 @@ _BACKBONES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "vgg11": ("VGGBackbone", _vgg([1, 1, 2, 2, 2])),
     "vgg16": ("VGGBackbone", _vgg([2, 2, 3, 3, 3])),
     "efficientnet_lite0": ("EfficientNetBackbone", _efficientnet(0, "relu6")),
-    "efficientnet_lite2": ("EfficientNetBackbone", _efficientnet(0, "relu6", width=1.1, depth=1.2)),
     "efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish")),
+    "tf_efficientnet_lite0": ("EfficientNetBackbone", _efficientnet(0, "relu6")),
+    "tf_efficientnet_lite2": ("EfficientNetBackbone", _efficientnet(0, "relu6", width=1.1, depth=1.2)),
+    "tf_efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish")),
 }
 NAMES: Final = tuple(_BACKBONES)
+_OF_TENSORFLOW: Final = "tf_"
+"""What the names begin with, here as in timm, of networks that compute as TensorFlow's first ones did."""
 
 
 def _library() -> Any:
@@ -89,11 +93,14 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
     kind, structure = _BACKBONES[name]
     size_key = "input_shape" if kind == "EfficientNetBackbone" else "image_shape"
     model: keras.Model = getattr(library.models, kind)(**structure, **{size_key: shape})
+    of_tensorflow = name.startswith(_OF_TENSORFLOW)
+    if of_tensorflow:
+        _compute_as_tensorflow(model)
     if weights is None:
         return model
     file = file_of(name, weights) if weights != IMAGENET else None
     if file is not None:
-        load_file(model, file)
+        load_file(model, file, of_tensorflow=of_tensorflow)
         return model
     pretrained = from_preset(kind, ENCODERS[name].imagenet if weights == IMAGENET else weights)
     given, wanted = ([tuple(w.shape) for w in one.weights] for one in (pretrained, model))
@@ -101,6 +108,21 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
         raise _unloadable(weights, f"the weights of another network: {len(given)} arrays for {len(wanted)}")
     model.set_weights(pretrained.get_weights())
     return model
+
+
+def _compute_as_tensorflow(model: keras.Model) -> None:
+    """Pad images and normalise batches as TensorFlow's EfficientNets do.
+
+    Before a stride of 2, TensorFlow pads one pixel less above and left. Layers are what is copied into a network, so
+    they alone have to know.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.epsilon = 1e-3
+        if isinstance(layer, keras.layers.ZeroPadding2D):
+            (_, side), _ = layer.padding
+            stride = model.get_layer(layer.name.removesuffix("_pad")).strides[0]
+            layer.padding = ((side + 1 - stride, side),) * 2
 
 
 def from_preset(kind: str, handle: str | None) -> Any:

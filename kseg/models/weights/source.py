@@ -75,7 +75,7 @@ def _check_weights(name: str, encoder: EncoderSpec, weights: str | Path) -> None
 def _check_place(name: str, encoder: EncoderSpec, weights: str) -> None:
     """A handle or folder is KerasHub's to read; a file has to be of a kind that holds this encoder's weights."""
     if "://" in weights or Path(weights).is_dir():
-        if encoder.takes_handles:
+        if encoder.takes_handles or file_of(name, weights):
             return
     elif Path(weights).suffix.lower() in files_of(encoder):
         return

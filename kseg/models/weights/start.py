@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from kseg.errors import ArtifactError
 from kseg.models.files import load_model
 from kseg.models.weights.match import mismatch
 from kseg.models.weights.source import start_file
@@ -29,9 +30,16 @@ def start_from(model: Any, place: Path) -> str:
         ArtifactError: No such model, damaged, or of another structure; the message lists what does not match.
     """
     path = start_file(place)
-    given = {weight.path: weight for weight in load_model(path)[0].weights}
+    saved, _ = load_model(path)
+    given = {weight.path: weight for weight in saved.weights}
     wanted = {weight.path: weight for weight in model.weights}
     _check(path, given, wanted)
+    if saved.name != model.name:
+        # An EfficientNet and its tf_ namesake have the same arrays.
+        raise ArtifactError(
+            "the arrays fit, but are another network's", where=str(path), expected=model.name, found=saved.name,
+            remedy="set model.arch and model.encoder as they were",
+        )  # fmt: skip
     left = [name for name in wanted if name not in given or given[name].shape != wanted[name].shape]
     for name in wanted.keys() - set(left):
         wanted[name].assign(given[name])

