@@ -53,7 +53,6 @@ CONTESTS = {
         for name, torch in {
             "mobilenetv2": "mobilenet_v2", "resnet18": "resnet18", "resnet34": "resnet34", "vgg11": "vgg11",
             "efficientnet_b0": "timm-efficientnet-b0", "efficientnet_lite0": "timm-tf_efficientnet_lite0",
-            "tf_efficientnet_lite2": "timm-tf_efficientnet_lite2",
             "mit_b0": "mit_b0",
         }.items()
     },
