@@ -72,7 +72,7 @@ def time_bare(config: Any, epochs: int) -> float:
 @click.option("--norm", default="none", show_default=True)
 def main(images: int, imgsz: int, batch: int, epochs: int, rounds: int, widths: str, norm: str) -> None:
     """Print images/s of both, and their ratio, round by round."""
-    load_tensorflow()
+    load_tensorflow(onednn=True)
     from kseg.config import load_config, parse_set
 
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,9 @@ def repeat(call: Callable[[], Any], seconds: float) -> float:
     return done / (time.perf_counter() - begin)
 
 
-def kseg_side(contest: Contest, seconds: float, keras: bool) -> dict[str, Callable[[], float]]:
+def kseg_side(
+    contest: Contest, seconds: float, keras: bool, precisions: Sequence[str]
+) -> dict[str, Callable[[], float]]:
     """What measures kseg: training images/s in each precision, with Keras' own layers, too, if asked; inference ms."""
     import numpy as np
 
@@ -99,37 +101,37 @@ def kseg_side(contest: Contest, seconds: float, keras: bool) -> dict[str, Callab
         one = tf.constant(images[:1])
         return lambda: 1000 / repeat(lambda: run(one).numpy(), seconds)
 
-    todo = {f"kseg {name}": training(policy) for name, policy in PRECISIONS.items()}
-    todo |= {f"Keras {name}": training(policy, keras=True) for name, policy in PRECISIONS.items() if keras}
+    todo = {f"kseg {name}": training(PRECISIONS[name]) for name in precisions}
+    todo |= {f"Keras {name}": training(PRECISIONS[name], keras=True) for name in precisions if keras}
     return {**todo, "kseg ms": inference()}
 
 
 def measure(
-    name: str, contest: Contest, torch_python: Path | None, keras: bool, rounds: int, seconds: float
+    contest: Contest, torch_python: Path | None, keras: bool, rounds: int, seconds: float, precisions: Sequence[str]
 ) -> dict[str, float]:
     """The medians of everything, ``kseg float32`` and so on."""
     with ExitStack() as stack:
-        todo = kseg_side(contest, seconds, keras)
+        todo = kseg_side(contest, seconds, keras, precisions)
         if torch_python:
             work = {"network": contest.torch, "size": contest.size, "batch": contest.batch}
             side = TorchSide(torch_python, "bench_networks_torch.py", work, stack)
-            todo |= {f"torch {key}": lambda key=key: float(side.ask(key, seconds)) for key in (*PRECISIONS, "ms")}  # type: ignore[misc]
+            todo |= {f"torch {key}": lambda key=key: float(side.ask(key, seconds)) for key in (*precisions, "ms")}  # type: ignore[misc]
         found: dict[str, list[float]] = {key: [] for key in todo}
         for _ in range(rounds):
             for key, rate in todo.items():
                 found[key].append(rate())
-    click.echo(f"  {name}: { ({key: [round(v, 1) for v in values] for key, values in found.items()}) }", err=True)
+    click.echo(f"  { ({key: [round(v, 1) for v in values] for key, values in found.items()}) }", err=True)
     return {key: statistics.median(values) for key, values in found.items()}
 
 
-def row(name: str, contest: Contest, found: dict[str, float]) -> str:
+def row(name: str, contest: Contest, found: dict[str, float], precisions: Sequence[str]) -> str:
     """A line of the table."""
     sides = [side for side in ("kseg", "torch") if f"{side} ms" in found]
-    best = {side: max(found[f"{side} {precision}"] for precision in PRECISIONS) for side in sides}
-    cells = [f"{found[f'{side} {p}']:.1f}" for side in sides for p in PRECISIONS]
+    best = {side: max(found[f"{side} {precision}"] for precision in precisions) for side in sides}
+    cells = [f"{found[f'{side} {p}']:.1f}" for side in sides for p in precisions]
     cells += [f"{best['kseg'] / best['torch']:.2f}"] if len(sides) == 2 else []
     cells += [f"{found[f'{side} ms']:.1f}" for side in sides]
-    cells += [f"{found[f'Keras {p}']:.1f}" for p in PRECISIONS if f"Keras {p}" in found]
+    cells += [f"{found[f'Keras {p}']:.1f}" for p in precisions if f"Keras {p}" in found]
     size = "×".join(map(str, contest.size))
     return f"| {name}, {size}, batch {contest.batch} | {' | '.join(cells)} |"
 
@@ -138,21 +140,34 @@ def row(name: str, contest: Contest, found: dict[str, float]) -> str:
 @click.option("--torch-python", type=click.Path(path_type=Path), help="A Python with segmentation_models_pytorch.")
 @click.option("--keras", "own", is_flag=True, help="Train with Keras' own layers, too.")
 @click.option("--network", "names", multiple=True, type=click.Choice(list(CONTESTS)), help="[default: all]")
+@click.option(
+    "--precision", "precisions", multiple=True, type=click.Choice(list(PRECISIONS)), default=list(PRECISIONS),
+    help="[default: both]; a CPU without AVX-512 takes minutes for a step in bfloat16.",
+)  # fmt: skip
 @click.option("--rounds", default=3, show_default=True, help="How often each is measured.")
 @click.option("--seconds", default=3.0, show_default=True, help="How long each time.")
-def main(torch_python: Path | None, own: bool, names: tuple[str, ...], rounds: int, seconds: float) -> None:
+def main(
+    torch_python: Path | None,
+    own: bool,
+    names: tuple[str, ...],
+    precisions: tuple[str, ...],
+    rounds: int,
+    seconds: float,
+) -> None:
     """Measure the networks."""
-    load_tensorflow()
+    load_tensorflow(onednn=True)
     import keras
 
-    head = ["kseg float32", "kseg bfloat16"]
+    head = [f"kseg {precision}" for precision in precisions]
     if torch_python:
-        head += ["PyTorch float32", "PyTorch bfloat16", "× PyTorch"]
+        head += [*(f"PyTorch {precision}" for precision in precisions), "× PyTorch"]
     head += ["Keras ms", *(["PyTorch ms"] if torch_python else [])]
-    head += [f"Keras' layers {precision}" for precision in PRECISIONS if own]
+    head += [f"Keras' layers {precision}" for precision in precisions if own]
     lines = [f"| training images/s | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name in names or CONTESTS:
-        lines.append(row(name, CONTESTS[name], measure(name, CONTESTS[name], torch_python, own, rounds, seconds)))
+        click.echo(f"{name}:", err=True)
+        found = measure(CONTESTS[name], torch_python, own, rounds, seconds, precisions)
+        lines.append(row(name, CONTESTS[name], found, precisions))
         keras.backend.clear_session()
     click.echo("\n".join(lines))
 

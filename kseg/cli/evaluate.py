@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from kseg.cli.options import flip_option, runtime_options, threshold_option
+from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option
 
 if TYPE_CHECKING:
     from kseg.evaluation import Score, Scores
@@ -40,6 +40,7 @@ HEADINGS: Final[Headings] = {
     help="Which of the images.",
 )  # fmt: skip
 @threshold_option
+@min_area_option
 @flip_option
 @runtime_options
 @click.option(
@@ -54,6 +55,7 @@ def command(
     data: Path | None,
     split: Any,
     threshold: float | None,
+    min_area: tuple[str, ...],
     flip: bool,
     device: Any,
     threads: int | None,
@@ -75,33 +77,39 @@ def command(
     from kseg.card import read_card
     from kseg.cli.counting import counting
     from kseg.evaluation import check_labels, evaluate, load_data
-    from kseg.inference import check_threshold, load_predictor, resolve_model
+    from kseg.inference import check_threshold, load_predictor, parse_min_area, resolve_model
 
     # What can be wrong with the command is told before a runtime loads for seconds.
     path = resolve_model(model)
     card = read_card(path)
     check_threshold(card, threshold)
+    areas = parse_min_area(min_area, card.labels)
     dataset = load_data(data, path)
     check_labels(dataset.labels, card.labels)
     samples = dataset.samples(split)
-    predictor = load_predictor(path, device=device, threads=threads, flip=flip)
+    predictor = load_predictor(path, device=device, threads=threads, flip=flip, min_area=areas)
     with counting("evaluating") as tell:
         scores = evaluate(predictor, samples, dataset.labels, threshold=threshold, boundary=boundary, on_progress=tell)
     headings = {name: text for name, text in HEADINGS.items() if boundary or not name.startswith("boundary")}
-    _show(scores, headings, f"{path} on {dataset.root}, split {split}", flip=flip)
+    least = {card.labels.names[k]: pixels for k, pixels in areas.items()}
+    _show(scores, headings, f"{path} on {dataset.root}, split {split}", flip=flip, min_area=least)
     for warning in scores.warnings:
         logging.getLogger("kseg").warning("%s", warning)
     if json_file:
-        _write(json_file, scores, model=str(path), data=str(dataset.root), split=split, flip=flip)
+        _write(json_file, scores, model=str(path), data=str(dataset.root), split=split, flip=flip, min_area=least)
         click.echo(f"scores written to {json_file}")
 
 
-def _show(scores: Scores, headings: Headings, title: str, *, flip: bool) -> None:
+def _show(scores: Scores, headings: Headings, title: str, *, flip: bool, min_area: dict[str, int]) -> None:
     from rich.console import Console
 
     console = Console() if Console().is_terminal else Console(width=120)
     decided = "best class wins" if scores.threshold is None else f"threshold {scores.threshold:g}"
     asked = ", with their mirror images" if flip else ""
+    if min_area:
+        asked += ", without regions under " + ", ".join(
+            f"{pixels} pixels ({name})" for name, pixels in min_area.items()
+        )
     console.print(
         f"{title}: {scores.images} images at their original size{asked}, {decided}", markup=False, highlight=False,
         soft_wrap=True,
@@ -173,7 +181,7 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4f}"
 
 
-def _write(path: Path, scores: Scores, **facts: str | bool) -> None:
+def _write(path: Path, scores: Scores, **facts: Any) -> None:
     from kseg.files import make_folder, write_json
 
     make_folder(path.absolute().parent)

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
-    "SizeCommand", "config_argument", "data_option", "flip_option", "overrides_from", "parse_size", "runtime_options",
-    "set_option", "threshold_option",
+    "SizeCommand", "config_argument", "data_option", "flip_option", "min_area_option", "overrides_from", "parse_size",
+    "runtime_options", "set_option", "threshold_option",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,6 +71,12 @@ def flip_option(function: F) -> F:
     """``--flip``, as `flip`: bool."""
     text = "Ask about the mirror image, too, and take the mean: a little better, at twice the time."
     return click.option("--flip", is_flag=True, help=text)(function)
+
+
+def min_area_option(function: F) -> F:
+    """``--min-area N`` or ``--min-area CLASS=N``, any number of times, as `min_area`: a tuple of texts."""
+    text = "Regions of fewer pixels go to what surrounds them: of every foreground class, or of CLASS; may be repeated."
+    return click.option("--min-area", multiple=True, metavar="[CLASS=]PIXELS", help=text)(function)
 
 
 def runtime_options(function: F) -> F:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.options import flip_option, runtime_options, threshold_option
+from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option
 from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = ["command"]
 @click.option("--overlay", is_flag=True, help="Also write the pictures with the masks drawn on them.")
 @click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ with several classes.")
 @threshold_option
+@min_area_option
 @flip_option
 @runtime_options
 def command(
@@ -32,6 +33,7 @@ def command(
     overlay: bool,
     save_prob: bool,
     threshold: float | None,
+    min_area: tuple[str, ...],
     flip: bool,
     device: Any,
     threads: int | None,
@@ -46,18 +48,28 @@ def command(
       kseg predict runs/fit/NAME photos/ --out masks/
       kseg predict runs/fit/NAME a.jpg 'more/*.png' --out masks/ --overlay
       kseg predict saved_models/NAME/model_int8.tflite photos/ --out masks/ --save-prob
+      kseg predict runs/fit/NAME photos/ --out masks/ --min-area 50 --min-area car=200
     """
     from kseg.card import read_card
     from kseg.cli.counting import counting
     from kseg.files import make_folder
-    from kseg.inference import check_threshold, find_sources, load_predictor, predict_files, resolve_model
+    from kseg.inference import (
+        check_threshold,
+        find_sources,
+        load_predictor,
+        parse_min_area,
+        predict_files,
+        resolve_model,
+    )
 
     # What can be wrong with the command is told before a runtime loads for seconds.
     path = resolve_model(model)
-    check_threshold(read_card(path), threshold)
+    card = read_card(path)
+    check_threshold(card, threshold)
+    areas = parse_min_area(min_area, card.labels)
     find_sources(sources)
     make_folder(out)
-    predictor = load_predictor(path, device=device, threads=threads, flip=flip)
+    predictor = load_predictor(path, device=device, threads=threads, flip=flip, min_area=areas)
     with counting("predicting") as tell:
         report = predict_files(
             predictor, sources, out, overlay=overlay, save_prob=save_prob, threshold=threshold, on_progress=tell

@@ -12,6 +12,7 @@ from kseg.inference.ahead import ahead
 from kseg.inference.files import PredictReport, Written, predict_files
 from kseg.inference.load import RUNTIMES, find_run, load_predictor, resolve_model
 from kseg.inference.predictor import Decision, Predictor, check_threshold
+from kseg.inference.regions import drop_small_regions, parse_min_area
 from kseg.inference.sources import Source, find_sources
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "Written",
     "ahead",
     "check_threshold",
+    "drop_small_regions",
     "find_run",
     "find_sources",
     "load_predictor",
+    "parse_min_area",
     "predict_files",
     "resolve_model",
 ]

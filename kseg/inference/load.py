@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from kseg.card import read_card
@@ -31,7 +33,12 @@ _BEST = Path("weights") / "best.keras"
 
 
 def load_predictor(
-    path: str | Path, *, device: Device = "auto", threads: int | None = None, flip: bool = False
+    path: str | Path,
+    *,
+    device: Device = "auto",
+    threads: int | None = None,
+    flip: bool = False,
+    min_area: Mapping[int, int] = MappingProxyType({}),
 ) -> Predictor:
     """Load a model for prediction.
 
@@ -40,6 +47,7 @@ def load_predictor(
         device: Where to run: ``auto`` takes a GPU if the runtime sees one.
         threads: CPU threads; None leaves it to the runtime.
         flip: Ask it about the mirror image, too, and take the mean: a little better, at twice the time.
+        min_area: Class id → the least pixels of a region; see `Predictor`.
 
     Raises:
         ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
@@ -49,7 +57,7 @@ def load_predictor(
     kind = _kind(model)
     card = read_card(model)
     run = import_module(RUNTIMES[kind]).load(model, card, device=device, threads=threads)
-    return Predictor(with_mirror(run) if flip else run, card)
+    return Predictor(with_mirror(run) if flip else run, card, min_area)
 
 
 def resolve_model(path: str | Path) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError, UsageError
 from kseg.images import resize_image, resize_scores
+from kseg.inference.regions import drop_small_regions
 
 __all__ = ["Decision", "Predictor", "Run", "check_threshold", "with_mirror"]
 
@@ -62,7 +63,7 @@ class Decision:
     Args:
         ids: The class, as `Predictor.predict` gives it: uint8 ``[H, W]``.
         likeliest: The class of the highest probability: uint8 ``[H, W]``. It is another than in ``ids`` only where a
-            threshold other than 0.5 says so.
+            threshold other than 0.5 says so, or a region was too small.
         confidence: The probability of ``likeliest``: float32 ``[H, W]``.
     """
 
@@ -78,6 +79,8 @@ class Predictor:
     Args:
         run: The network, as a plain function on a batch of its own size.
         card: What the network expects and returns.
+        min_area: Class id → the least pixels of a region of it, in the image's own size; smaller ones go to the classes
+            around them (`drop_small_regions`).
 
     Example:
 
@@ -90,6 +93,7 @@ class Predictor:
 
     run: Run
     card: ModelCard
+    min_area: Mapping[int, int] = field(default_factory=dict)
 
     def scores(self, image: Pixels) -> Scores:
         """The scores of every pixel.
@@ -118,7 +122,7 @@ class Predictor:
         native = self._native(image)
         if self.card.channels == 1:
             return self.ids(resize_scores(native, _size(image)), threshold)
-        return _best_class(native, _size(image))[0]
+        return drop_small_regions(_best_class(native, _size(image))[0], self.min_area)
 
     def decide(self, image: Pixels, threshold: float | None = None) -> Decision:
         """As `predict`, with the confidence, by the same one run of the network and one resizing of its scores.
@@ -133,15 +137,14 @@ class Predictor:
         native = self._native(image)
         if self.card.channels > 1:
             ids, best = _best_class(native, _size(image))
-            return Decision(ids, ids, best)
+            return Decision(drop_small_regions(ids, self.min_area), ids, best)
         scores = resize_scores(native, _size(image))
-        likeliest = self.ids(scores, 0.5)
-        ids = likeliest if threshold == 0.5 else self.ids(scores, threshold)
-        return Decision(ids, likeliest, np.maximum(scores[..., 0], 1 - scores[..., 0]))
+        likeliest = self.card.class_ids(scores, 0.5)
+        return Decision(self.ids(scores, threshold), likeliest, np.maximum(scores[..., 0], 1 - scores[..., 0]))
 
     def ids(self, scores: Scores, threshold: float | None = None) -> Ids:
-        """Scores ``[..., C]`` → class ids uint8 ``[...]``."""
-        return self.card.class_ids(scores, threshold)
+        """What `predict` makes of the scores of an image: ``[H, W, C]`` → class ids uint8 ``[H, W]``."""
+        return drop_small_regions(self.card.class_ids(scores, threshold), self.min_area)
 
     def _native(self, image: Pixels) -> Scores:
         """The scores at the network's own size, ``[h, w, C]``."""

@@ -32,7 +32,7 @@ def fit(config: Config, *, reporter: Reporter | None = None) -> FitResult:
     reporter = reporter or Reporter()
     try:
         prepared = prepare(config, reporter)
-        load_tensorflow()
+        load_tensorflow(onednn=True)
         from kseg.training.stage import train
 
         return train(config, prepared, reporter)

@@ -121,6 +121,21 @@ def test_scores_with_mirror_images_say_so(kseg, models, data, tmp_path):
     assert plain == flipped.replace(", with their mirror images", "")
 
 
+def test_scores_without_small_regions_say_so(kseg, models, data, tmp_path):
+    args = ("evaluate", models / "red.tflite", "--data", data, "--split", "all", "--json", tmp_path / "s.json")
+    _, plain, _ = kseg(*args)
+    whole = json.loads((tmp_path / "s.json").read_text())
+    assert whole["min_area"] == {}
+    sizes = sorted(row["predicted_pixels"][1] for row in whole["rows"])
+    code, strict, _ = kseg(*args, "--min-area", sizes[-1])
+    assert code == 0
+    assert f"original size, without regions under {sizes[-1]} pixels (red), threshold" in strict
+    left = json.loads((tmp_path / "s.json").read_text())
+    assert left["min_area"] == {"red": sizes[-1]}
+    assert sorted(row["predicted_pixels"][1] for row in left["rows"]) == [s if s == sizes[-1] else 0 for s in sizes]
+    assert cells(plain, "calibration error (ECE)") == cells(strict, "calibration error (ECE)")
+
+
 def test_a_run_is_scored_on_its_own_test_images(kseg, run_folder):
     code, stdout, stderr = kseg("evaluate", run_folder)
     assert (code, stderr.count("error")) == (0, 0)

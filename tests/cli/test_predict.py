@@ -96,9 +96,20 @@ def test_a_threshold_above_every_score_finds_nothing(kseg, models, photos, tmp_p
     assert (read_mask(tmp_path / "out" / "a.png") == 200).all()
 
 
+def test_small_regions_are_left_out_of_masks_on_request(kseg, models, photos, tmp_path):
+    args = ("predict", models / "red.tflite", photos, "--save-prob", "--out", tmp_path / "out")
+    whole = (kseg(*args), read_mask(tmp_path / "out" / "a.png"))[1]
+    region = int((whole == 200).sum())
+    assert "0 hold background only" in kseg(*args, "--min-area", region)[1]
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / "a.png"), whole)
+    assert "2 hold background only" in kseg(*args, "--min-area", f"red={region + 1}")[1]
+
+
 @pytest.mark.parametrize(
     ("model", "args", "code", "message"),
     [
+        ("red.tflite", ["--min-area", "big"], 2, "error: --min-area: not an area; expected pixels, or a class and its"),
+        ("red.tflite", ["--min-area", "rad=5"], 2, "error: --min-area: unknown class 'rad'; expected one of"),
         ("red.tflite", ["--threshold", "1.5"], 2, "1.5 is not in the range 0<=x<=1"),
         ("red.tflite", ["--threshold", "nan"], 2, "error: --threshold: not a threshold"),
         (
