@@ -39,9 +39,9 @@ def load_tensorflow(*, onednn: bool = False) -> None:
     again when it looks for CUDA.
 
     Args:
-        onednn: On x86 CPUs that have AVX2 and nothing later, too, compute by oneDNN, which TensorFlow does by itself only
-            where the CPU has instructions for neural networks (AVX-512 VNNI, AVX-VNNI, AMX): training is faster by it,
-            the prediction of one image is slower. ``TF_ENABLE_ONEDNN_OPTS`` in the environment overrules it, and a
+        onednn: Compute by oneDNN on every x86 CPU; TensorFlow does by itself only where the CPU has instructions for
+            neural networks (AVX-512 VNNI, AMX). Where there is AVX2 and no more, training is faster by it, the
+            prediction of one image slower. ``TF_ENABLE_ONEDNN_OPTS`` in the environment overrules it, and a
             TensorFlow that is loaded already stays as it is.
     """
     if "tensorflow" in sys.modules:

@@ -18,9 +18,7 @@ import os
 print(_pywrap_util_port.IsMklEnabled(), os.environ.get("TF_ENABLE_ONEDNN_OPTS"))
 """
 
-x86 = pytest.mark.skipif(
-    platform.machine().lower() not in ("x86_64", "amd64"), reason="oneDNN is asked for on x86 only"
-)
+x86 = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="asked for on x86 only")
 
 
 def load(onednn, **environ):
