@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from kseg.processor import is_x86
 
 __all__ = ["load_tensorflow", "quiet_stderr"]
 
@@ -47,7 +48,7 @@ def load_tensorflow(*, onednn: bool = False) -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if onednn and platform.machine().lower() in ("x86_64", "amd64"):
+    if onednn and is_x86():
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with quiet_stderr():
         import keras  # noqa: F401

@@ -11,7 +11,7 @@ import kseg
 
 PACKAGE = Path(kseg.__file__).parent
 
-FOUNDATION = {"errors", "augment", "files", "registry", "images", "labels", "drawing", "card", "quiet"}
+FOUNDATION = {"errors", "augment", "files", "registry", "images", "labels", "drawing", "card", "processor", "quiet"}
 WITH_CONFIG = FOUNDATION | {"config"}
 EVERYTHING = WITH_CONFIG | {
     "data", "models", "losses", "metrics", "inference", "training", "evaluation", "export", "benchmark", "serving",
@@ -20,7 +20,8 @@ EVERYTHING = WITH_CONFIG | {
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "augment": {"errors", "registry"},
-    "quiet": set(),
+    "processor": set(),
+    "quiet": {"processor"},
     "files": {"errors"},
     "registry": {"errors"},
     "images": {"errors", "files"},

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 
 import pytest
+
+from kseg.processor import is_x86
 
 PROGRAM = """
 import sys
@@ -18,7 +19,7 @@ import os
 print(_pywrap_util_port.IsMklEnabled(), os.environ.get("TF_ENABLE_ONEDNN_OPTS"))
 """
 
-x86 = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="asked for on x86 only")
+x86 = pytest.mark.skipif(not is_x86(), reason="asked for on x86 only")
 
 
 def load(onednn, **environ):

@@ -142,21 +142,23 @@ def main(
 ) -> None:
     """Measure the input pipeline."""
     load_tensorflow()
-    from kseg.data.parallel import cores
+    from kseg.processor import usable_cores
 
     dataset, own = read_dataset(config)
     size = size or own
     with tempfile.TemporaryDirectory() as cache, ExitStack() as stack:
         measured = kseg_rates(dataset, size, batch, Path(cache))
         if torch_python:
-            measured |= torch_rates(torch_python, dataset, size, batch, cores(), stack)
+            measured |= torch_rates(torch_python, dataset, size, batch, usable_cores(), stack)
         measured["smallest network, training"] = network_rate(dataset, size, batch)
         found: dict[str, list[float]] = {name: [] for name in measured}
         for _ in range(rounds):
             for name, rate in measured.items():
                 found[name].append(rate(seconds))
         base = "PyTorch + albumentations" if torch_python else "smallest network, training"
-        click.echo(f"{len(dataset.samples('train'))} images to {size[0]}×{size[1]}, batch {batch}, {cores()} cores\n")
+        click.echo(
+            f"{len(dataset.samples('train'))} images to {size[0]}×{size[1]}, batch {batch}, {usable_cores()} cores\n"
+        )
         show({name: statistics.median(rates) for name, rates in found.items()}, base)
 
 

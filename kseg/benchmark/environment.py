@@ -5,26 +5,21 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from kseg import __version__
+from kseg.processor import cpu_name, usable_cores
 
-__all__ = ["cores", "describe", "environment"]
+__all__ = ["describe", "environment"]
 
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "onnxruntime", "numpy")
-
-
-def cores() -> int:
-    """How many CPU cores this process may use (not how many the machine has)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def environment() -> dict[str, Any]:
     """Machine and library versions, plain JSON types."""
     return {
-        "cpu": _cpu_model(),
-        "cores": cores(),
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
         "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -46,15 +41,6 @@ def describe(environment: dict[str, Any]) -> str:
         f"Python {environment['python']}",
     ]
     return " · ".join(parts)
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
 
 
 def _memory_gb() -> float:

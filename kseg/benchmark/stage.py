@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import kseg
-from kseg.benchmark.environment import cores, environment
+from kseg.benchmark.environment import environment
 from kseg.benchmark.job import SEED, Job
 from kseg.benchmark.results import Latency, Results, Row
 from kseg.benchmark.targets import Target
+from kseg.processor import usable_cores
 
 __all__ = ["Settings", "run_benchmark"]
 
@@ -97,7 +98,7 @@ def _plan(targets: Sequence[Target], settings: Settings, has_gpu: bool) -> list[
     for target in targets:
         for device in devices:
             if device == "cpu":
-                plans += [_Plan(target, "cpu", n, target.obstacle) for n in settings.threads or (cores(),)]
+                plans += [_Plan(target, "cpu", n, target.obstacle) for n in settings.threads or (usable_cores(),)]
             else:
                 obstacle = target.obstacle or CPU_ONLY.get(target.runtime, None if has_gpu else NO_GPU)
                 # A file that no GPU runs is a line of the table only for one who asked for the GPU.

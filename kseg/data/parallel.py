@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from kseg.processor import usable_cores
+
 T = TypeVar("T")
 R = TypeVar("R")
 
-__all__ = ["Progress", "cores", "parallel_map"]
+__all__ = ["Progress", "parallel_map"]
 
 Progress = Callable[[int, int], None]
 """Called with how many are done, and of how many."""
-
-
-def cores() -> int:
-    """How many cores this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def parallel_map(
@@ -37,7 +33,7 @@ def parallel_map(
         on_progress: Told after each item.
     """
     results: list[R] = []
-    with ThreadPoolExecutor(workers or cores()) as pool:
+    with ThreadPoolExecutor(workers or usable_cores()) as pool:
         for result in pool.map(function, items):
             results.append(result)
             if on_progress is not None:

@@ -22,9 +22,9 @@ from kseg.data.fetch import fetcher
 from kseg.data.graph import compiled, plain
 from kseg.data.order import batch_samples, numbered_samples, shares
 from kseg.data.packed import unpack
-from kseg.data.parallel import cores
 from kseg.data.transforms import vary_packed
 from kseg.errors import DataError
+from kseg.processor import usable_cores
 
 __all__ = ["batch_samples", "collect_apart", "data_errors", "eval_batches", "train_batches"]
 
@@ -70,7 +70,7 @@ def train_batches(
         return vary_packed(fetch, index, total, augment, seed=seed, number=number, background=background)
 
     numbered = numbered_samples(total, seed=seed, first=start * batch, cumulative=shares(weights, total))
-    made = numbered.map(make, num_parallel_calls=parallel or cores(), deterministic=True)
+    made = numbered.map(make, num_parallel_calls=parallel or usable_cores(), deterministic=True)
     return _finished(made.batch(batch, drop_remainder=True))
 
 
@@ -81,7 +81,9 @@ def eval_batches(data: Source, *, batch: int) -> tf.data.Dataset:
         Pairs as `train_batches` gives them.
     """
     total = len(data)
-    fetched = tf.data.Dataset.range(total).map(fetcher(data).whole, num_parallel_calls=cores(), deterministic=True)
+    fetched = tf.data.Dataset.range(total).map(
+        fetcher(data).whole, num_parallel_calls=usable_cores(), deterministic=True
+    )
     # Where the last batch is not partial, the graph may know the size of all.
     return _finished(fetched.batch(batch, drop_remainder=total % batch == 0).repeat())
 
@@ -136,7 +138,7 @@ def _finished(packed: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False
     options.deterministic = True
-    options.threading.private_threadpool_size = cores()
+    options.threading.private_threadpool_size = usable_cores()
     # Many samples at a time, each by one thread: splitting an operation costs more than it saves.
     options.threading.max_intra_op_parallelism = 1
     return ready.with_options(options)

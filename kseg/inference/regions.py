@@ -59,7 +59,7 @@ def _from_nearest(ids: Ids, lost: npt.NDArray[np.bool_]) -> Ids:
 
 
 def parse_min_area(given: Sequence[str], labels: LabelMap) -> dict[int, int]:
-    """The values of ``--min-area``: ``50`` of every foreground class, ``car=50`` of one; the later wins.
+    """The values of ``--min-area``: ``50`` of every foreground class, ``car=50`` of one, 0 of none; the later wins.
 
     Returns:
         Class id → pixels.
@@ -75,4 +75,4 @@ def parse_min_area(given: Sequence[str], labels: LabelMap) -> dict[int, int]:
             raise UsageError("not an area", where=_WHERE, expected=_EXPECTED, found=repr(text))
         classes = (lookup(class_ids, name, kind="class", where=_WHERE),) if equals else labels.foreground
         found |= dict.fromkeys(classes, int(number))
-    return found
+    return {k: pixels for k, pixels in found.items() if pixels}

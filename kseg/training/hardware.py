@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, Final, Literal
 import keras
 
 from kseg.errors import UsageError
+from kseg.processor import cpu_flags, cpu_name, usable_cores
 from kseg.quiet import quiet_stderr
 
 __all__ = ["Device", "choose_device", "choose_precision", "describe_environment"]
@@ -83,7 +83,7 @@ def _no_gpu(device: DeviceName) -> Device:
             f"no GPU is visible to {keras.backend.backend()}", where="train.device", expected="a CUDA GPU",
             remedy='install kseg[gpu] and a driver, or use --device auto',
         )  # fmt: skip
-    return Device("cpu", cpu_name())
+    return Device("cpu", _processor())
 
 
 def choose_precision(precision: str, device: Device) -> str:
@@ -98,30 +98,12 @@ def choose_precision(precision: str, device: Device) -> str:
         if capability >= (8, 0):
             return "mixed_bfloat16"
         return "mixed_float16" if capability >= _TENSOR_CORES else "float32"
-    return "mixed_bfloat16" if _BFLOAT16_FLAGS & _cpu_flags() else "float32"
+    return "mixed_bfloat16" if _BFLOAT16_FLAGS & cpu_flags() else "float32"
 
 
-def _cpuinfo(key: str) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == key), "")
-
-
-def _cpu_flags() -> frozenset[str]:
-    return frozenset(_cpuinfo("flags").split())
-
-
-def cpu_name() -> str:
+def _processor() -> str:
     """The processor's name and the number of cores that this process may use."""
-    name = _cpuinfo("model name") or platform.processor() or platform.machine()
-    return f"{name}, {usable_cores()} cores"
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{cpu_name()}, {usable_cores()} cores"
 
 
 def describe_environment(device: Device, precision: str) -> dict[str, Any]:
@@ -133,7 +115,7 @@ def describe_environment(device: Device, precision: str) -> dict[str, Any]:
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "backend": keras.backend.backend(),
         "device": {"kind": device.kind, "name": device.name},
-        "cpu": cpu_name(),
+        "cpu": _processor(),
         "precision": precision,
     }
 

@@ -111,7 +111,8 @@ ROADS = LabelMap(("road", "car", "a=b"))
         (("50",), ROADS, {0: 50, 1: 50, 2: 50}),
         (("50", "blue=7"), COLORS.labels, {1: 50, 2: 7}),
         (("blue=7", "50"), COLORS.labels, {1: 50, 2: 50}),
-        (("background=9", "red=0"), COLORS.labels, {0: 9, 1: 0}),
+        (("50", "background=9", "red=0"), COLORS.labels, {0: 9, 2: 50}),
+        (("0",), COLORS.labels, {}),
         (("a=b=3",), ROADS, {2: 3}),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +10,7 @@ from typing import TypeVar
 from kseg.errors import ArtifactError, UsageError
 from kseg.quiet import load_tensorflow, quiet_stderr
 
-__all__ = ["prepare_tensorflow", "refuse_gpu", "the_only", "usable_cores"]
+__all__ = ["prepare_tensorflow", "refuse_gpu", "the_only"]
 
 _log = logging.getLogger("kseg")
 
@@ -29,11 +28,6 @@ def the_only(values: Sequence[T], path: Path) -> T:
     if len(values) != 1:
         raise ArtifactError("the network has more than one input or output", where=str(path))
     return values[0]
-
-
-def usable_cores() -> int:
-    """How many CPU cores this process may use (not how many the machine has)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def prepare_tensorflow(device: str, threads: int | None) -> None:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError
-from kseg.inference.runtimes.devices import refuse_gpu, the_only, usable_cores
+from kseg.inference.runtimes.devices import refuse_gpu, the_only
+from kseg.processor import usable_cores
 from kseg.quiet import quiet_stderr
 
 __all__ = ["load"]

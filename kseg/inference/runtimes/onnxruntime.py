@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError, without_extra
-from kseg.inference.runtimes.devices import refuse_gpu, the_only, usable_cores
+from kseg.inference.runtimes.devices import refuse_gpu, the_only
+from kseg.processor import usable_cores
 
 if TYPE_CHECKING:
     from kseg.inference.predictor import Run
