@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import keras
 
 from kseg.models.activations import CompiledActivation
+from kseg.models.convolution import FastGradientConv2D
 from kseg.models.depthwise import FastGradientDepthwiseConv2D
 from kseg.models.fused import FusedBatchNormalization
+from kseg.processor import cpu_flags
 
 __all__ = ["training_twin"]
+
+_MANY_CHANNELS: Final = 64
+"""From here on products of matrices gain; with fewer channels they are too thin."""
 
 
 def training_twin(model: keras.Model) -> keras.Model:
@@ -63,8 +69,25 @@ def _has_slow_gradient(layer: keras.Layer) -> bool:
     return max(layer.kernel_size) > 3 or (half and layer.strides[0] > 1)
 
 
+def _has_slow_filter_gradient(layer: keras.Layer) -> bool:
+    """See `kseg.models.convolution`; measured by tools/bench_networks.py on a Zen 3."""
+    if not (_on_cpu() and _by_onednn_on_avx2() and layer.compute_dtype == "float32"):
+        return False
+    if layer.data_format != "channels_last" or layer.padding != "same" or layer.groups > 1:
+        return False
+    if {*layer.strides, *layer.dilation_rate} != {1} or None in layer.input.shape[1:3]:
+        return False
+    return max(layer.kernel_size) > 1 and bool(layer.input.shape[3] >= max(layer.filters, _MANY_CHANNELS))
+
+
+def _by_onednn_on_avx2() -> bool:
+    # kseg.quiet sets it before TensorFlow is loaded, where TensorFlow would not take oneDNN by itself.
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" and "avx2" in cpu_flags() and "avx512f" not in cpu_flags()
+
+
 _TWINS: Final[dict[Any, Any]] = {
     keras.layers.Activation: (CompiledActivation, _can_compile),
+    keras.layers.Conv2D: (FastGradientConv2D, _has_slow_filter_gradient),
     keras.layers.BatchNormalization: (FusedBatchNormalization, _can_fuse),
     keras.layers.DepthwiseConv2D: (FastGradientDepthwiseConv2D, _has_slow_gradient),
 }

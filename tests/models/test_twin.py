@@ -10,6 +10,7 @@ import pytest
 
 from kseg.models import NetworkSpec, build_model
 from kseg.models.activations import CompiledActivation
+from kseg.models.convolution import FastGradientConv2D
 from kseg.models.depthwise import FastGradientDepthwiseConv2D
 from kseg.models.twin import training_twin
 
@@ -63,6 +64,57 @@ def test_depthwise_convolutions_are_swapped_where_their_gradients_are_slow(
     assert (twin is not model) is swapped
 
 
+@pytest.fixture
+def avx2(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A processor with AVX2 and no more, and oneDNN asked for."""
+    monkeypatch.setattr("kseg.models.twin.cpu_flags", lambda: frozenset({"avx", "avx2"}))
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    return monkeypatch
+
+
+def convolution(**settings: Any) -> keras.Model:
+    image = keras.Input(settings.pop("shape", (8, 8, 64)))
+    layer = keras.layers.Conv2D(**{"filters": 64, "kernel_size": 3, "padding": "same", **settings})
+    return keras.Model(image, layer(image))
+
+
+@pytest.mark.parametrize(
+    ("settings", "swapped"),
+    [
+        ({}, True),
+        ({"kernel_size": (1, 3)}, True),
+        ({"kernel_size": 1}, False),
+        ({"filters": 65}, False),
+        ({"shape": (8, 8, 63), "filters": 1}, False),
+        ({"shape": (None, None, 64)}, False),
+        ({"strides": 2}, False),
+        ({"dilation_rate": 2}, False),
+        ({"padding": "valid"}, False),
+        ({"groups": 2}, False),
+        ({"dtype": "mixed_bfloat16"}, False),
+    ],
+)
+@pytest.mark.usefixtures("avx2")
+def test_convolutions_are_swapped_where_products_of_matrices_are_faster(
+    settings: dict[str, Any], swapped: bool
+) -> None:
+    twin = training_twin(convolution(**settings))
+    assert isinstance(twin.layers[1], FastGradientConv2D) is swapped
+
+
+def test_other_processors_keep_convolutions_as_they_are(avx2: pytest.MonkeyPatch) -> None:
+    model = convolution()
+    assert training_twin(model) is not model
+    avx2.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert training_twin(model) is model
+    avx2.delenv("TF_ENABLE_ONEDNN_OPTS")
+    assert training_twin(model) is model
+    avx2.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    for flags in ({"avx2", "avx512f"}, set()):
+        avx2.setattr("kseg.models.twin.cpu_flags", lambda flags=flags: frozenset(flags))
+        assert training_twin(model) is model
+
+
 @pytest.mark.parametrize(("name", "swapped"), [("gelu", True), ("silu", True), ("relu", False), ("sigmoid", False)])
 def test_activations_of_many_operations_are_swapped(name: str, swapped: bool) -> None:
     image = keras.Input((4, 4, 2))
@@ -76,14 +128,17 @@ def test_a_frozen_layer_stays_frozen() -> None:
     assert not training_twin(model).trainable_variables
 
 
+@pytest.mark.usefixtures("avx2")
 def test_a_network_is_trained_to_the_same_weights() -> None:
-    """Of a stage as EfficientNets have it, three steps."""
+    """Of stages as EfficientNets and U-Nets have them, three steps."""
     keras.utils.set_random_seed(0)
     image = keras.Input((16, 16, 3))
-    x = keras.layers.Conv2D(8, 1)(image)
+    x = keras.layers.Conv2D(64, 1)(image)
+    x = keras.layers.Conv2D(8, 3, padding="same")(x)
     x = keras.layers.DepthwiseConv2D(5, strides=2, padding="same")(x)
     model = keras.Model(image, keras.layers.Conv2D(1, 1)(keras.layers.BatchNormalization()(x)))
     twin = training_twin(model)
+    assert {FastGradientConv2D, FastGradientDepthwiseConv2D} < {type(layer) for layer in twin.layers}
     before = model.get_weights()
     rng = np.random.default_rng(0)
     images, truth = rng.normal(size=(4, 16, 16, 3)), rng.normal(size=(4, 8, 8, 1))
