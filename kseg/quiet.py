@@ -7,10 +7,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from kseg.processor import is_x86
 
 __all__ = ["load_tensorflow", "quiet_stderr"]
+
+_ONEDNN: Final = "TF_ENABLE_ONEDNN_OPTS"
+"""Read by TensorFlow once, when it is imported."""
 
 
 @contextmanager
@@ -48,10 +52,15 @@ def load_tensorflow(*, onednn: bool = False) -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if onednn and is_x86():
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    with quiet_stderr():
-        import keras  # noqa: F401
-        import tensorflow as tf
+    ask = onednn and is_x86() and _ONEDNN not in os.environ
+    if ask:
+        os.environ[_ONEDNN] = "1"
+    try:
+        with quiet_stderr():
+            import keras  # noqa: F401
+            import tensorflow as tf
 
-        tf.config.list_physical_devices()
+            tf.config.list_physical_devices()
+    finally:
+        if ask:
+            del os.environ[_ONEDNN]  # processes that this one starts choose for themselves

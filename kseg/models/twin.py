@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Final
 
 import keras
@@ -81,8 +80,17 @@ def _has_slow_filter_gradient(layer: keras.Layer) -> bool:
 
 
 def _by_onednn_on_avx2() -> bool:
-    # kseg.quiet sets it before TensorFlow is loaded, where TensorFlow would not take oneDNN by itself.
-    return os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" and "avx2" in cpu_flags() and "avx512f" not in cpu_flags()
+    flags = cpu_flags()
+    return "avx2" in flags and "avx512f" not in flags and _computes_by_onednn()
+
+
+def _computes_by_onednn() -> bool:
+    """Which TensorFlow tells by no public name; where it no longer tells, Keras' layers stay."""
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+    except ImportError:
+        return False
+    return bool(getattr(_pywrap_util_port, "IsMklEnabled", bool)())
 
 
 _TWINS: Final[dict[Any, Any]] = {

@@ -5,42 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 
 from kseg.models.convolution import FastGradientConv2D
-from tests.models.test_depthwise import outputs_and_gradients
+from tests.models.layers import check_alike, pair
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the operations are TensorFlow's")
 
-
-def pair(shape: tuple[int, ...], **settings: Any) -> tuple[keras.Layer, keras.Layer]:
-    """Keras' layer and the other one, of the same weights."""
-    layers = [kind(padding="same", **settings) for kind in (keras.layers.Conv2D, FastGradientConv2D)]
-    for layer in layers:
-        layer.build(shape)
-    rng = np.random.default_rng(0)
-    weights = [rng.normal(size=weight.shape) for weight in layers[0].weights]
-    for layer in layers:
-        layer.set_weights(weights)
-    return layers[0], layers[1]
+KINDS = keras.layers.Conv2D, FastGradientConv2D
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 7, (5, 3), (2, 7), (1, 4)])
 @pytest.mark.parametrize("shape", [(3, 13, 16, 4), (2, 1, 5, 3), (1, 6, 1, 2), (2, 2, 3, 1)])
 def test_it_gives_keras_outputs_and_gradients(kernel: Any, shape: tuple[int, ...]) -> None:
-    own, other = pair(shape, kernel_size=kernel, filters=6)
-    for found, expected in zip(outputs_and_gradients(other, shape), outputs_and_gradients(own, shape), strict=True):
-        assert np.abs(expected).max() > 0.1
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    check_alike(*pair(*KINDS, shape, kernel_size=kernel, filters=6, padding="same"), shape)
 
 
 @pytest.mark.parametrize("settings", [{"use_bias": False}, {"activation": "relu"}, {"filters": 1}])
 def test_whatever_else_the_layer_does(settings: dict[str, Any]) -> None:
     shape = (2, 9, 8, 3)
-    own, other = pair(shape, **{"kernel_size": 3, "filters": 5, **settings})
-    for found, expected in zip(outputs_and_gradients(other, shape), outputs_and_gradients(own, shape), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    check_alike(*pair(*KINDS, shape, **{"kernel_size": 3, "filters": 5, "padding": "same", **settings}), shape)
 
 
 def test_products_of_matrices_compute_the_filters_gradient() -> None:
@@ -48,7 +32,7 @@ def test_products_of_matrices_compute_the_filters_gradient() -> None:
     import tensorflow as tf
 
     shape = (2, 16, 16, 8)
-    layer = pair(shape, kernel_size=3, filters=4)[1]
+    layer = pair(*KINDS, shape, kernel_size=3, filters=4, padding="same")[1]
 
     @tf.function
     def step(images: Any) -> Any:

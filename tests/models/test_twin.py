@@ -68,7 +68,7 @@ def test_depthwise_convolutions_are_swapped_where_their_gradients_are_slow(
 def avx2(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A processor with AVX2 and no more, and oneDNN asked for."""
     monkeypatch.setattr("kseg.models.twin.cpu_flags", lambda: frozenset({"avx", "avx2"}))
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    monkeypatch.setattr("kseg.models.twin._computes_by_onednn", lambda: True)
     return monkeypatch
 
 
@@ -105,14 +105,12 @@ def test_convolutions_are_swapped_where_products_of_matrices_are_faster(
 def test_other_processors_keep_convolutions_as_they_are(avx2: pytest.MonkeyPatch) -> None:
     model = convolution()
     assert training_twin(model) is not model
-    avx2.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert training_twin(model) is model
-    avx2.delenv("TF_ENABLE_ONEDNN_OPTS")
-    assert training_twin(model) is model
-    avx2.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     for flags in ({"avx2", "avx512f"}, set()):
         avx2.setattr("kseg.models.twin.cpu_flags", lambda flags=flags: frozenset(flags))
         assert training_twin(model) is model
+    avx2.setattr("kseg.models.twin.cpu_flags", lambda: frozenset({"avx2"}))
+    avx2.setattr("kseg.models.twin._computes_by_onednn", lambda: False)
+    assert training_twin(model) is model
 
 
 @pytest.mark.parametrize(("name", "swapped"), [("gelu", True), ("silu", True), ("relu", False), ("sigmoid", False)])
