@@ -18,6 +18,8 @@ Ids = npt.NDArray[np.uint8]
 
 _WHERE = "--min-area"
 _EXPECTED = "pixels, or a class and its pixels, as in --min-area 50 or --min-area car=50"
+_DIGITS = 12
+"""Of the longest number; Python refuses to read one of thousands."""
 
 
 def drop_small_regions(ids: Ids, min_area: Mapping[int, int]) -> Ids:
@@ -71,7 +73,7 @@ def parse_min_area(given: Sequence[str], labels: LabelMap) -> dict[int, int]:
     found: dict[int, int] = {}
     for text in given:
         name, equals, number = text.rpartition("=")
-        if not number.isdecimal():
+        if not number.isdecimal() or len(number) > _DIGITS:
             raise UsageError("not an area", where=_WHERE, expected=_EXPECTED, found=repr(text))
         classes = (lookup(class_ids, name, kind="class", where=_WHERE),) if equals else labels.foreground
         found |= dict.fromkeys(classes, int(number))
