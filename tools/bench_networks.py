@@ -142,7 +142,7 @@ def row(name: str, contest: Contest, found: dict[str, float], precisions: Sequen
 @click.option("--network", "names", multiple=True, type=click.Choice(list(CONTESTS)), help="[default: all]")
 @click.option(
     "--precision", "precisions", multiple=True, type=click.Choice(list(PRECISIONS)), default=list(PRECISIONS),
-    help="[default: both]; a CPU without AVX-512 takes minutes for a step in bfloat16.",
+    help="[default: both]; leave bfloat16 out where the CPU only emulates it.",
 )  # fmt: skip
 @click.option("--rounds", default=3, show_default=True, help="How often each is measured.")
 @click.option("--seconds", default=3.0, show_default=True, help="How long each time.")
