@@ -1,4 +1,4 @@
-"""Import TensorFlow without its log lines, which would bury the one line that matters to the user."""
+"""Import TensorFlow: without its log lines, which would bury the one line that matters, and by oneDNN on request."""
 
 from __future__ import annotations
 

@@ -1,12 +1,14 @@
 """Training images/s and inference ms of networks, beside segmentation_models.pytorch on the same device.
 
-    python tools/bench_networks.py [--torch-python ~/torch/bin/python] [--keras] [--rounds 3] [--network unet …]
+    python tools/bench_networks.py [--torch-python ~/torch/bin/python] [--keras] [--rounds 3]
+        [--precision float32] [--network unet …]
 
 Training is one compiled step (loss, gradients, AdamW) on one batch in memory; inference one image at a time by Keras
-and by PyTorch's eager mode. Both sides in float32 and in bfloat16 (mixed precision, autocast), PyTorch in
-channels_last. All take turns, round after round; each number is the median over the rounds. The ratio compares the best
-of either side. With --keras the networks train with Keras' own layers, too, without what kseg puts in their place.
-The Python of --torch-python needs torch, torchvision, timm and segmentation_models_pytorch.
+and by PyTorch's eager mode. Both sides in float32 and in bfloat16 (mixed precision, autocast) or in the one that
+--precision names, PyTorch in channels_last. All take turns, round after round; each number is the median over the
+rounds. The ratio compares the best of either side. With --keras the networks train with Keras' own layers, too,
+without what kseg puts in their place. The Python of --torch-python needs torch, torchvision, timm and
+segmentation_models_pytorch.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _has_slow_gradient(layer: keras.Layer) -> bool:
 
 
 def _has_slow_filter_gradient(layer: keras.Layer) -> bool:
-    """See `kseg.models.convolution`; measured by tools/bench_networks.py on a Zen 3."""
+    """See `kseg.models.convolution`; measured on a Zen 3."""
     if not (_on_cpu() and _by_onednn_on_avx2() and layer.compute_dtype == "float32"):
         return False
     if layer.data_format != "channels_last" or layer.padding != "same" or layer.groups > 1:
