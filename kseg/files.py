@@ -17,6 +17,7 @@ __all__ = [
     "cache_folder",
     "make_folder",
     "new_folder",
+    "remove_leftovers",
     "require_new",
     "safe_child",
     "same_file",
@@ -57,6 +58,12 @@ def write_aside(path: Path) -> Iterator[Path]:
             remedy="the earlier file is untouched" if earlier else None,
         ) from error  # fmt: skip
     finally:
+        aside.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `write_aside` could not finish in a folder when it was killed."""
+    for aside in folder.glob(".*.part*"):
         aside.unlink(missing_ok=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from kseg.cli.options import SizeCommand, config_argument, data_option, overrides_from, parse_size, set_option
+from kseg.errors import UsageError
 from kseg.models.tables import ARCHITECTURES, ENCODERS
 
 __all__ = ["command"]
@@ -38,20 +39,32 @@ FLAGS = {
 @click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train.")
 @click.option("--project", metavar="FOLDER", help="Runs go to PROJECT/fit/NAME [default: runs].")
 @click.option("--name", help="Name of the run [default: the data folder's]; numbered where it exists.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with a run that was stopped or killed, after its last finished epoch; takes no other option.",
+)
 @set_option
-def command(config: Path | None, data: str | None, settings: tuple[str, ...], **flags: Any) -> None:
+def command(
+    config: Path | None, data: str | None, settings: tuple[str, ...], resume: Path | None, **flags: Any
+) -> None:
     """Train a network on a folder of images and masks.
 
     Works from a YAML file, from flags alone, or both: defaults < YAML < flags. Every key: kseg config show.
     """
+    from kseg import training
     from kseg.cli.progress import TerminalReporter
     from kseg.config import load_config
-    from kseg.training import fit
 
-    given = {f"{section}.{name}": flags[name] for section, names in FLAGS.items() for name in names}
-    given["augment"] = flags["augment"]
-    settled = load_config(config, overrides_from(data, settings, given))
-    result = fit(settled, reporter=TerminalReporter())
+    if resume is not None:
+        _require_alone(config, data, settings, flags)
+        result = training.resume(resume, reporter=TerminalReporter())
+    else:
+        given = {f"{section}.{name}": flags[name] for section, names in FLAGS.items() for name in names}
+        given["augment"] = flags["augment"]
+        settled = load_config(config, overrides_from(data, settings, given))
+        result = training.fit(settled, reporter=TerminalReporter())
     best = result.best
     click.echo(
         f"best epoch {result.best_epoch} of {len(result.rows)}"
@@ -61,3 +74,13 @@ def command(config: Path | None, data: str | None, settings: tuple[str, ...], **
     )
     click.echo(f"{result.seconds:.0f} s; everything is in {result.folder}")
     click.echo(f"next: kseg evaluate {result.folder}")
+
+
+def _require_alone(config: Path | None, data: str | None, settings: tuple[str, ...], flags: dict[str, Any]) -> None:
+    given = {"CONFIG": config, "--data": data, "--set": settings or None}
+    given |= {f"--{name}": value for name, value in flags.items()}
+    if others := [name for name, value in given.items() if value is not None]:
+        raise UsageError(
+            "a run goes on with the settings that it began with", where="--resume", found=", ".join(others),
+            remedy="leave them out, or train on in a new run: --set model.start=RUN",
+        )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from kseg.config import TrainConfig
+from kseg.training.state import Memory
 
 __all__ = ["WeightAverage", "average_callbacks"]
 
@@ -48,8 +49,18 @@ class WeightAverage(keras.callbacks.Callback):
         """Go on from where the training was."""
         del epoch, logs
         if self._trained is not None:
+            self._mean = self._mean or self.model.get_weights()
             self.model.set_weights(self._trained)
             self._trained = None
+
+    def remember(self) -> Memory:
+        """What was trained; what stands in the network between two epochs is the average."""
+        return {"seen": self._seen, "trained": self._trained or []}
+
+    def recall(self, memory: Memory) -> None:
+        """Have them again. The network holds the average."""
+        self._seen = int(memory["seen"])
+        self._trained = list(memory["trained"])
 
 
 def average_callbacks(train: TrainConfig) -> list[keras.callbacks.Callback]:

@@ -1,4 +1,4 @@
-"""Keras callbacks that watch a training. Early stopping is Keras' own."""
+"""Keras callbacks that watch a training. Early stopping is Keras' own, with a memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from kseg.errors import TrainingError, some
 from kseg.training.checkpoints import Checkpoints
 from kseg.training.folder import RunFolder
 from kseg.training.reporter import EpochRow, Reporter
+from kseg.training.state import Memory
 
-__all__ = ["Journal", "NanGuard", "StopAtStep", "StopRequested", "stop_signals"]
+__all__ = ["Journal", "NanGuard", "Patience", "StopAtStep", "StopRequested", "stop_signals"]
 
 Logs = Mapping[str, Any] | None
 
@@ -96,6 +97,34 @@ class NanGuard(keras.callbacks.Callback):
             )  # fmt: skip
         self.steps += 1
 
+    def remember(self) -> Memory:
+        """How many steps there were."""
+        return {"steps": self.steps}
+
+    def recall(self, memory: Memory) -> None:
+        """Count on from there."""
+        self.steps = int(memory["steps"])
+
+
+class Patience(keras.callbacks.EarlyStopping):
+    """Keras' early stopping, which begins anew with each call of ``fit``; this one can go on."""
+
+    _memory: Memory | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Begin to wait, or go on with it."""
+        super().on_train_begin(logs)
+        if self._memory is not None:
+            self.wait, self.best = int(self._memory["wait"]), self._memory["best"]
+
+    def remember(self) -> Memory:
+        """The best score and how long ago it was."""
+        return {"wait": self.wait, "best": None if self.best is None else float(self.best)}
+
+    def recall(self, memory: Memory) -> None:
+        """Have them when the training begins."""
+        self._memory = memory
+
 
 class Journal(keras.callbacks.Callback):
     """Times the epochs, keeps results.csv, and tells the reporter.
@@ -138,3 +167,11 @@ class Journal(keras.callbacks.Callback):
         self.folder.write_results(self.rows)
         gc.collect(1)  # `collect_apart` leaves it to us; what this epoch left is young
         self.reporter.epoch(row, self.params["epochs"], best=self.checkpoints.best_epoch == epoch + 1)
+
+    def remember(self) -> Memory:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def recall(self, memory: Memory) -> None:
+        """Go on below them."""
+        self.rows = [dict(row) for row in memory["rows"]]

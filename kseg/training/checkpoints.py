@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from kseg.card import ModelCard
 from kseg.files import same_file
 from kseg.models import save_model
 from kseg.training.folder import RunFolder
+from kseg.training.state import Memory
+from kseg.training.writer import Writer
 
 __all__ = ["Checkpoints", "mode_of"]
 
@@ -30,7 +32,7 @@ class Checkpoints(keras.callbacks.Callback):
     """Writes last.keras after each epoch, best.keras after each that is better than all before, and what is to stay.
 
     Keras takes a quarter of a second of Python to write even a small network, so it is done beside the next epoch,
-    from a copy of the weights; one write at a time, and a failed one ends the training at the next epoch's end.
+    from a copy of the weights; a failed write ends the training at the next epoch's end.
 
     Args:
         folder: The run folder.
@@ -40,6 +42,7 @@ class Checkpoints(keras.callbacks.Callback):
         monitor: The log entry that decides.
         every: After every so many epochs the file stays, and a picture is drawn; 0: never.
         draw: Draws what a network finds; it is called beside the training, too.
+        writer: Does the writing.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Checkpoints(keras.callbacks.Callback):
         monitor: str,
         every: int,
         draw: Draw,
+        writer: Writer,
     ) -> None:
         super().__init__()
         self.folder = folder
@@ -64,22 +68,23 @@ class Checkpoints(keras.callbacks.Callback):
         self.sign = -1.0 if mode_of(monitor) == "min" else 1.0
         self.best_value = -math.inf
         self.best_epoch = 0
+        self.epochs = 0
         self.last_epoch = 0
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._writing: Future[None] | None = None
+        self.writer = writer
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Save. A score that is NaN (no foreground in the validation) is never better, but a first file is written."""
         scores = {key: float(value) for key, value in (logs or {}).items()}
         value = self.sign * scores[self.monitor]
+        self.epochs = epoch + 1
         better = value > self.best_value or self.best_epoch == 0
         if better:
             self.best_value = value if not math.isnan(value) else -math.inf
             self.best_epoch = epoch + 1
         card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores))
         stays = self.every > 0 and (epoch + 1) % self.every == 0
-        self.wait()
-        self._writing = self._writer.submit(self._keep, self.trained.get_weights(), card, better=better, stays=stays)
+        self.writer.wait()
+        self.writer.submit(partial(self._keep, self.trained.get_weights(), card, better=better, stays=stays))
 
     def _keep(self, weights: list[Any], card: ModelCard, *, better: bool, stays: bool) -> None:
         epoch = int(card.provenance["epoch"])
@@ -95,24 +100,27 @@ class Checkpoints(keras.callbacks.Callback):
             same_file(self.folder.last, other)
         self.last_epoch = int(card.provenance["epoch"])
 
-    def wait(self) -> None:
-        """Return when all is written. Raises OutputError where it cannot be; the earlier files stay."""
-        if self._writing:
-            writing, self._writing = self._writing, None
-            writing.result()
+    def remember(self) -> Memory:
+        """The best score and its epoch."""
+        return {"epochs": self.epochs, "best_value": self.best_value, "best_epoch": self.best_epoch}
+
+    def recall(self, memory: Memory) -> None:
+        """Know them again, so that no worse network takes the best one's place."""
+        self.best_value, self.best_epoch = float(memory["best_value"]), int(memory["best_epoch"])
+        self.epochs = self.last_epoch = int(memory["epochs"])
 
     def save_last(self) -> None:
         """Write last.keras with the weights as they are now. Raises OutputError; the earlier file stays."""
-        self.wait()
+        self.writer.wait()
         self._write(self.trained.get_weights(), self.card.with_provenance(epoch=self.last_epoch))
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Wait for the last write."""
-        self.wait()
+        self.writer.wait()
 
     def last_good(self) -> str:
         """Which weights are good, for an error's remedy."""
-        self.wait()
+        self.writer.wait()
         if not self.last_epoch:
             return "no epoch was finished, so there are no weights to keep"
         return f"the weights of epoch {self.last_epoch} are in {self.folder.last}"

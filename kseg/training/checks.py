@@ -10,7 +10,7 @@ from kseg.errors import ConfigError
 from kseg.models import NetworkSpec
 from kseg.models.weights.source import check_source, start_file
 
-__all__ = ["check_batch", "check_settings"]
+__all__ = ["check_batch", "check_settings", "check_weights"]
 
 _BOARD = "tensorboard"
 
@@ -19,17 +19,21 @@ def check_settings(config: Config, spec: NetworkSpec) -> None:
     """See that model, training and run go together.
 
     Raises:
-        ArtifactError: ``model.start`` is no model of kseg.
         ConfigError: They do not, or an extra of kseg is missing.
-        UnknownNameError: There are no such weights.
     """
-    _check_weights(config)
     if config.train.deep_supervision:
         _check_supervision(spec)
     _check_board(config.run)
 
 
-def _check_weights(config: Config) -> None:
+def check_weights(config: Config) -> None:
+    """See that there are the weights that the network begins with.
+
+    Raises:
+        ArtifactError: ``model.start`` is no model of kseg.
+        ConfigError: There are none, but the encoder is frozen.
+        UnknownNameError: There are no such weights.
+    """
     check_source(config.model.encoder, config.model.weights)
     if config.model.start is not None:
         read_card(start_file(config.model.start))  # what is no model of kseg is told before the data are read

@@ -36,11 +36,13 @@ class Thaw(keras.callbacks.Callback):
         super().__init__()
         self._train = train
         self._epoch = epoch
+        self._thawed = False
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
         """Thaw it, and have the step compiled anew."""
         del logs
-        if epoch == self._epoch:
+        if epoch >= self._epoch and not self._thawed:
+            self._thawed = True
             for layer in filter(is_encoder, self.model.layers):
                 _set_trainable(layer, self._train, thawed=True)
             self.model.make_train_function(force=True)

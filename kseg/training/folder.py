@@ -8,6 +8,7 @@
       data.json          files, hashes and split
       weights/best.keras, weights/last.keras
       weights/epoch_0010.keras, …    with run.save_every
+      weights/training.npz           while it trains, and after a stop: what `kseg fit --resume` goes on from
       results.csv, results.png
       tensorboard/train/, tensorboard/validation/    with run.tensorboard
       labels.png         class frequencies
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kseg.errors import UsageError
 from kseg.files import make_folder, new_folder, write_text
 from kseg.training.reporter import EpochRow
 
@@ -42,6 +44,30 @@ class RunFolder:
         folder = cls(new_folder(project / "fit", name))
         make_folder(folder.best.parent)
         return folder
+
+    @classmethod
+    def stopped(cls, path: Path) -> RunFolder:
+        """The folder of a run that was stopped and can go on. Raises UsageError."""
+        folder = cls(path)
+        if not (folder / "args.yaml").is_file():
+            raise UsageError(
+                "no run folder", where=str(path), expected="a folder that kseg fit made, as runs/fit/NAME",
+                found="no args.yaml in it" if path.is_dir() else "no such folder",
+            )  # fmt: skip
+        if not folder.state.is_file():
+            ended = folder.best.is_file()
+            raise UsageError(
+                "the run has ended" if ended else "the run was stopped in its first epoch", where=str(path),
+                expected=f"{folder.state.relative_to(path)}, which is there after each epoch until the last one",
+                remedy=f"train on in a new run: kseg fit {folder / 'args.yaml'} --set model.start={path}"
+                if ended else f"begin anew: kseg fit {folder / 'args.yaml'}",
+            )  # fmt: skip
+        return folder
+
+    @property
+    def state(self) -> Path:
+        """What a stopped training needs to go on."""
+        return self.path / "weights" / "training.npz"
 
     @property
     def best(self) -> Path:

@@ -33,7 +33,7 @@ from kseg.models import ENCODERS, NetworkSpec
 from kseg.models.tables import PerChannel
 from kseg.models.weights.source import start_file
 from kseg.training.balance import draw_weights, loss_weights
-from kseg.training.checks import check_batch, check_settings
+from kseg.training.checks import check_batch, check_settings, check_weights
 from kseg.training.reporter import Reporter
 
 __all__ = ["Prepared", "network_spec", "prepare"]
@@ -131,8 +131,13 @@ def _warn_of_scaling(config: Config, spec: NetworkSpec) -> None:
         )  # fmt: skip
 
 
-def prepare(config: Config, reporter: Reporter) -> Prepared:
+def prepare(config: Config, reporter: Reporter, *, begins: bool = True) -> Prepared:
     """Find, check and decode the data.
+
+    Args:
+        config: Every setting.
+        reporter: Hears how far it is.
+        begins: Whether the training begins here. One that goes on needs no weights to begin with, whatever it freezes.
 
     Raises:
         ConfigError, UsageError: A setting is wrong or does not fit the data.
@@ -140,6 +145,8 @@ def prepare(config: Config, reporter: Reporter) -> Prepared:
     """
     parse_loss(config.train.loss)
     # A wrong name or size is told before the data are read.
+    if begins:
+        check_weights(config)
     check_settings(config, network_spec(config, channels=1))
     dataset = find_dataset(**config.data.model_dump())
     train, val = dataset.samples("train"), dataset.samples("val")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -18,14 +19,14 @@ from kseg.config import Config, to_yaml
 from kseg.data.charts import draw_statistics
 from kseg.data.pipeline import batch_samples, collect_apart, data_errors, eval_batches, train_batches
 from kseg.data.statistics import summarize
-from kseg.errors import Interrupted, TrainingError
-from kseg.files import write_json, write_text
+from kseg.errors import DataError, Interrupted, TrainingError
+from kseg.files import remove_leftovers, write_json, write_text
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.supervision import plain_network
 from kseg.training.average import average_callbacks
 from kseg.training.balance import describe_weights
 from kseg.training.board import board_callbacks
-from kseg.training.callbacks import Journal, NanGuard, StopAtStep, StopRequested, stop_signals
+from kseg.training.callbacks import Journal, NanGuard, Patience, StopAtStep, StopRequested, stop_signals
 from kseg.training.checkpoints import Checkpoints, mode_of
 from kseg.training.finetune import thaw_callbacks
 from kseg.training.folder import RunFolder
@@ -34,21 +35,56 @@ from kseg.training.network import compile_network
 from kseg.training.pictures import ValidationPanel, draw_results, draw_train_batch
 from kseg.training.prepare import Prepared
 from kseg.training.reporter import EpochRow, FitResult, Reporter
+from kseg.training.state import StateKeeper, TrainingState, read_state, restore
+from kseg.training.writer import Writer
 
 __all__ = ["train"]
 
 _log = logging.getLogger("kseg")
 
 
-def train(config: Config, prepared: Prepared, reporter: Reporter) -> FitResult:
-    """Train on what `prepare` made, into a new run folder. See `kseg.training.fit` for what it raises."""
+def train(config: Config, prepared: Prepared, reporter: Reporter, stopped: RunFolder | None = None) -> FitResult:
+    """Train on what `prepare` made, into a new run folder, or go on with the run that was stopped.
+
+    See `kseg.training.fit` and `kseg.training.resume` for what it raises.
+    """
     device = choose_device(config.train.device)
     precision = choose_precision(config.train.precision, device)
     keras.utils.set_random_seed(config.train.seed)
-    name = config.run.name or prepared.dataset.root.resolve().name
-    folder = RunFolder.create(config.run.project, name)
-    _write_facts(folder, config, prepared, device, precision)
-    return _train(config, prepared, folder, precision, reporter, _facts(config, prepared, device, precision))
+    environment = describe_environment(device, precision)
+    state = None
+    if stopped is None:
+        name = config.run.name or prepared.dataset.root.resolve().name
+        folder = RunFolder.create(config.run.project, name)
+        _write_facts(folder, config, prepared, environment)
+    else:
+        folder, state = stopped, _state_of(stopped, prepared)
+        remove_leftovers(folder.best.parent)
+        _note_resumed(folder, state, environment)
+    return _train(config, prepared, folder, precision, reporter, _facts(config, prepared, device, precision), state)
+
+
+def _state_of(folder: RunFolder, prepared: Prepared) -> TrainingState:
+    state = read_state(folder.state)
+    if state.data != prepared.dataset.fingerprint():
+        raise DataError(
+            "the data are not those that the run began with", where=str(prepared.dataset.root),
+            expected=f"the files and the split of {folder / 'data.json'}",
+            remedy=f"put them back, or train on in a new run: kseg fit {folder / 'args.yaml'} "
+            f"--set model.start={folder.last}",
+        )  # fmt: skip
+    return state
+
+
+def _note_resumed(folder: RunFolder, state: TrainingState, environment: dict[str, Any]) -> None:
+    """The later epochs may come from another machine or version than the first ones."""
+    path = folder / "env.json"
+    try:
+        began = json.loads(path.read_text(encoding="utf-8"))
+        resumed = [*began.get("resumed", []), {"after_epoch": state.epoch, **environment}]
+    except (OSError, ValueError, AttributeError, TypeError):
+        began, resumed = {}, [{"after_epoch": state.epoch, **environment}]
+    write_json(path, {**began, "resumed": resumed})
 
 
 def _facts(config: Config, prepared: Prepared, device: Device, precision: str) -> dict[str, str]:
@@ -68,20 +104,21 @@ def _facts(config: Config, prepared: Prepared, device: Device, precision: str) -
     return facts
 
 
-def _write_facts(folder: RunFolder, config: Config, prepared: Prepared, device: Device, precision: str) -> None:
+def _write_facts(folder: RunFolder, config: Config, prepared: Prepared, environment: dict[str, Any]) -> None:
     write_text(folder / "args.yaml", to_yaml(config))
-    write_json(folder / "env.json", describe_environment(device, precision))
+    write_json(folder / "env.json", environment)
     prepared.dataset.save(folder / "data.json")
     draw_statistics(folder / "labels.png", summarize(prepared.dataset, prepared.report))
     draw_train_batch(folder / "train_batch.jpg", _train_data(config, prepared), prepared.dataset.labels)
 
 
-def _train_data(config: Config, prepared: Prepared) -> Any:
+def _train_data(config: Config, prepared: Prepared, start: int = 0) -> Any:
     return train_batches(
         prepared.train,
         batch=config.train.batch,
         seed=config.train.seed,
         augment=prepared.augment,
+        start=start,
         weights=prepared.sample_weights,
         background=prepared.dataset.labels.background,
     )
@@ -120,30 +157,38 @@ def _train(
     precision: str,
     reporter: Reporter,
     facts: dict[str, str],
+    state: TrainingState | None,
 ) -> FitResult:
     model = compile_network(config, prepared, precision)
     kept = plain_network(model)
     facts["parameters"] = f"{kept.count_params():,}"
     panel = ValidationPanel.of(prepared.dataset.splits["val"], prepared.dataset.labels, prepared.spec.size)
+    card, writer = _card(config, prepared, folder.path.name), Writer()
     checkpoints = Checkpoints(
-        folder, kept, build_model(prepared.spec), _card(config, prepared, folder.path.name),
-        monitor=config.train.monitor, every=config.run.save_every, draw=panel.draw,
+        folder, kept, build_model(prepared.spec), card,
+        monitor=config.train.monitor, every=config.run.save_every, draw=panel.draw, writer=writer,
     )  # fmt: skip
     journal = Journal(folder, checkpoints, reporter, batch=config.train.batch)
     guard = NanGuard(lambda step: _files_of(config, prepared, step), checkpoints.last_good)
     records = [checkpoints, journal, *board_callbacks(config.run, folder)]
+    average, patience = average_callbacks(config.train), _early_stopping(config)
+    if state is not None:
+        facts["resumed"] = f"after epoch {state.epoch} of {config.train.epochs}"
+        restore(state, folder.state, model, [guard, *average, *records, *patience])
     reporter.started(folder.path, facts)
     begin = time.perf_counter()
     with stop_signals() as requested:
         watch = [*thaw_callbacks(config.train), guard, StopAtStep(requested)]
-        callbacks = [*watch, *average_callbacks(config.train), *records, *_early_stopping(config)]
+        callbacks = [*watch, *average, *records, *patience]
+        keeper = StateKeeper(folder.state, str(card.provenance["data_fingerprint"]), writer, callbacks)
         try:
-            _loop(model, config, prepared, callbacks)
+            _loop(model, config, prepared, [*callbacks, keeper], done=state.epoch if state else 0)
         except (StopRequested, KeyboardInterrupt) as stop:
             _keep_after_stop(folder, checkpoints, journal)
             raise Interrupted(
                 "stopped", where=str(folder.path), found=f"{len(journal.rows)} finished epochs",
-                remedy=f"the weights of this moment are in {folder.last}",
+                remedy=f"the weights of this moment are in {folder.last}"
+                + (f"; kseg fit --resume {folder.path} goes on" if folder.state.is_file() else ""),
             ) from stop  # fmt: skip
     seconds = time.perf_counter() - begin
     _draw_outcome(folder, journal.rows, panel)
@@ -151,10 +196,13 @@ def _train(
     return FitResult(folder.path, tuple(journal.rows), checkpoints.best_epoch, seconds, stopped)
 
 
-def _loop(model: keras.Model, config: Config, prepared: Prepared, callbacks: list[keras.callbacks.Callback]) -> None:
+def _loop(
+    model: keras.Model, config: Config, prepared: Prepared, callbacks: list[keras.callbacks.Callback], *, done: int
+) -> None:
     with data_errors(), _memory_errors(config), collect_apart():
         model.fit(
-            _train_data(config, prepared),
+            _train_data(config, prepared, start=done * prepared.steps),
+            initial_epoch=done,
             epochs=config.train.epochs,
             steps_per_epoch=prepared.steps,
             validation_data=eval_batches(prepared.val, batch=config.train.batch),
@@ -182,14 +230,7 @@ def _memory_errors(config: Config) -> Iterator[None]:
 def _early_stopping(config: Config) -> list[keras.callbacks.Callback]:
     if not config.train.patience:
         return []
-    return [
-        keras.callbacks.EarlyStopping(
-            monitor=config.train.monitor,
-            mode=mode_of(config.train.monitor),
-            patience=config.train.patience,
-            restore_best_weights=True,
-        )
-    ]
+    return [Patience(monitor=config.train.monitor, mode=mode_of(config.train.monitor), patience=config.train.patience)]
 
 
 def _files_of(config: Config, prepared: Prepared, step: int) -> list[str]:

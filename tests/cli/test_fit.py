@@ -157,3 +157,29 @@ def test_the_help_names_every_encoder_and_architecture(call: Call) -> None:
     said = " ".join(out.split())
     assert f"Encoder: {', '.join(ENCODERS)} [default: plain]." in said
     assert f"Architecture: {', '.join(ARCHITECTURES)} [default: unet]." in said
+
+
+@pytest.mark.parametrize(
+    ("others", "named"),
+    [
+        (("pets.yaml",), "CONFIG"),
+        (("--data", "d", "--epochs", "3"), "--data, --epochs"),
+        (("--set", "train.lr=1"), "--set"),
+        (("--imgsz", "32", "48"), "--imgsz"),
+    ],
+)
+def test_resume_takes_no_other_option(call: Call, others: tuple[str, ...], named: str) -> None:
+    code, _, err = call("fit", *others, "--resume", "run")
+    assert code == 2
+    assert (
+        err.strip()
+        .splitlines()[-1]
+        .endswith(f"found {named}; leave them out, or train on in a new run: --set model.start=RUN")
+    )
+    assert "--resume: a run goes on with the settings that it began with" in err
+
+
+def test_resume_without_a_run_is_one_line(call: Call, tmp_path: Path) -> None:
+    code, _, err = call("fit", "--resume", tmp_path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no run folder; expected a folder that kseg fit made" in err
