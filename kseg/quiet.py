@@ -11,7 +11,7 @@ from typing import Final
 
 from kseg.processor import is_x86
 
-__all__ = ["load_tensorflow", "quiet_stderr"]
+__all__ = ["computes_by_onednn", "load_tensorflow", "quiet_stderr"]
 
 _ONEDNN: Final = "TF_ENABLE_ONEDNN_OPTS"
 """Read by TensorFlow once, when it is imported."""
@@ -64,3 +64,15 @@ def load_tensorflow(*, onednn: bool = False) -> None:
     finally:
         if ask:
             del os.environ[_ONEDNN]  # processes that this one starts choose for themselves
+
+
+def computes_by_onednn() -> bool:
+    """Whether the TensorFlow that is loaded computes by oneDNN.
+
+    TensorFlow tells it by no public name; where it no longer tells, the answer is no.
+    """
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+    except ImportError:
+        return False
+    return bool(getattr(_pywrap_util_port, "IsMklEnabled", bool)())

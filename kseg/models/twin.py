@@ -11,6 +11,7 @@ from kseg.models.convolution import FastGradientConv2D
 from kseg.models.depthwise import FastGradientDepthwiseConv2D
 from kseg.models.fused import FusedBatchNormalization
 from kseg.processor import cpu_flags
+from kseg.quiet import computes_by_onednn
 
 __all__ = ["training_twin"]
 
@@ -81,16 +82,7 @@ def _has_slow_filter_gradient(layer: keras.Layer) -> bool:
 
 def _by_onednn_on_avx2() -> bool:
     flags = cpu_flags()
-    return "avx2" in flags and "avx512f" not in flags and _computes_by_onednn()
-
-
-def _computes_by_onednn() -> bool:
-    """Which TensorFlow tells by no public name; where it no longer tells, Keras' layers stay."""
-    try:
-        from tensorflow.python.util import _pywrap_util_port
-    except ImportError:
-        return False
-    return bool(getattr(_pywrap_util_port, "IsMklEnabled", bool)())
+    return "avx2" in flags and "avx512f" not in flags and computes_by_onednn()
 
 
 _TWINS: Final[dict[Any, Any]] = {

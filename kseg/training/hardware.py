@@ -13,7 +13,7 @@ import keras
 
 from kseg.errors import UsageError
 from kseg.processor import cpu_flags, cpu_name, usable_cores
-from kseg.quiet import quiet_stderr
+from kseg.quiet import computes_by_onednn, quiet_stderr
 
 __all__ = ["Device", "choose_device", "choose_precision", "describe_environment"]
 
@@ -117,6 +117,7 @@ def describe_environment(device: Device, precision: str) -> dict[str, Any]:
         "device": {"kind": device.kind, "name": device.name},
         "cpu": _processor(),
         "precision": precision,
+        "onednn": keras.backend.backend() == "tensorflow" and computes_by_onednn(),
     }
 
 

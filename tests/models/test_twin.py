@@ -68,7 +68,7 @@ def test_depthwise_convolutions_are_swapped_where_their_gradients_are_slow(
 def avx2(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A processor with AVX2 and no more, and oneDNN asked for."""
     monkeypatch.setattr("kseg.models.twin.cpu_flags", lambda: frozenset({"avx", "avx2"}))
-    monkeypatch.setattr("kseg.models.twin._computes_by_onednn", lambda: True)
+    monkeypatch.setattr("kseg.models.twin.computes_by_onednn", lambda: True)
     return monkeypatch
 
 
@@ -109,7 +109,7 @@ def test_other_processors_keep_convolutions_as_they_are(avx2: pytest.MonkeyPatch
         avx2.setattr("kseg.models.twin.cpu_flags", lambda flags=flags: frozenset(flags))
         assert training_twin(model) is model
     avx2.setattr("kseg.models.twin.cpu_flags", lambda: frozenset({"avx2"}))
-    avx2.setattr("kseg.models.twin._computes_by_onednn", lambda: False)
+    avx2.setattr("kseg.models.twin.computes_by_onednn", lambda: False)
     assert training_twin(model) is model
 
 

@@ -19,6 +19,7 @@ import pytest
 import tensorflow as tf
 import yaml
 from PIL import Image
+from tensorflow.python.util import _pywrap_util_port
 
 from kseg.card import read_card
 from kseg.config import load_config
@@ -67,6 +68,7 @@ class TestRunFolder:
         assert env["precision"] == "float32"
         assert env["packages"]["keras"] == keras.__version__
         assert "cores" in env["cpu"]
+        assert env["onednn"] is _pywrap_util_port.IsMklEnabled()
 
     def test_results_are_the_rows(self, trained: Trained) -> None:
         result, listener = trained
