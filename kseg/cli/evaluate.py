@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option
+from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option, zoom_option
 
 if TYPE_CHECKING:
     from kseg.evaluation import Score, Scores
@@ -42,6 +42,7 @@ HEADINGS: Final[Headings] = {
 @threshold_option
 @min_area_option
 @flip_option
+@zoom_option
 @runtime_options
 @click.option(
     "--boundary/--no-boundary", default=True, show_default=True,
@@ -57,6 +58,7 @@ def command(
     threshold: float | None,
     min_area: tuple[str, ...],
     flip: bool,
+    zoom: float,
     device: Any,
     threads: int | None,
     boundary: bool,
@@ -77,41 +79,46 @@ def command(
     from kseg.card import read_card
     from kseg.cli.counting import counting
     from kseg.evaluation import check_labels, evaluate, load_data
-    from kseg.inference import check_threshold, load_predictor, parse_min_area, resolve_model
+    from kseg.inference import check_threshold, check_zoom, load_predictor, parse_min_area, resolve_model
 
     # What can be wrong with the command is told before a runtime loads for seconds.
     path = resolve_model(model)
     card = read_card(path)
     check_threshold(card, threshold)
+    check_zoom(zoom)
     areas = parse_min_area(min_area, card.labels)
     dataset = load_data(data, path)
     check_labels(dataset.labels, card.labels)
     samples = dataset.samples(split)
-    predictor = load_predictor(path, device=device, threads=threads, flip=flip, min_area=areas)
+    predictor = load_predictor(path, device=device, threads=threads, flip=flip, zoom=zoom, min_area=areas)
     with counting("evaluating") as tell:
         scores = evaluate(predictor, samples, dataset.labels, threshold=threshold, boundary=boundary, on_progress=tell)
     headings = {name: text for name, text in HEADINGS.items() if boundary or not name.startswith("boundary")}
     least = {card.labels.names[k]: pixels for k, pixels in areas.items()}
-    _show(scores, headings, f"{path} on {dataset.root}, split {split}", flip=flip, min_area=least)
+    asked: dict[str, Any] = {"flip": flip, "zoom": zoom, "min_area": least}
+    _show(scores, headings, f"{path} on {dataset.root}, split {split}", _told(**asked))
     for warning in scores.warnings:
         logging.getLogger("kseg").warning("%s", warning)
     if json_file:
-        _write(json_file, scores, model=str(path), data=str(dataset.root), split=split, flip=flip, min_area=least)
+        _write(json_file, scores, model=str(path), data=str(dataset.root), split=split, **asked)
         click.echo(f"scores written to {json_file}")
 
 
-def _show(scores: Scores, headings: Headings, title: str, *, flip: bool, min_area: dict[str, int]) -> None:
+def _told(flip: bool, zoom: float, min_area: dict[str, int]) -> str:
+    """What was done beyond asking the network once."""
+    told = ", with their mirror images" if flip else ""
+    told += f", also enlarged {zoom:g} times" if zoom > 1 else ""
+    least = ", ".join(f"{pixels} pixels ({name})" for name, pixels in min_area.items())
+    return told + (f", without regions under {least}" if least else "")
+
+
+def _show(scores: Scores, headings: Headings, title: str, told: str) -> None:
     from rich.console import Console
 
     console = Console() if Console().is_terminal else Console(width=120)
     decided = "best class wins" if scores.threshold is None else f"threshold {scores.threshold:g}"
-    asked = ", with their mirror images" if flip else ""
-    if min_area:
-        asked += ", without regions under " + ", ".join(
-            f"{pixels} pixels ({name})" for name, pixels in min_area.items()
-        )
     console.print(
-        f"{title}: {scores.images} images at their original size{asked}, {decided}", markup=False, highlight=False,
+        f"{title}: {scores.images} images at their original size{told}, {decided}", markup=False, highlight=False,
         soft_wrap=True,
     )  # fmt: skip
     console.print("\n[bold]Each class, over the dataset (pixels of all images summed)")

@@ -10,7 +10,7 @@ import click
 
 __all__ = [
     "SizeCommand", "config_argument", "data_option", "flip_option", "min_area_option", "overrides_from", "parse_size",
-    "runtime_options", "set_option", "threshold_option",
+    "runtime_options", "set_option", "threshold_option", "zoom_option",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,6 +71,15 @@ def flip_option(function: F) -> F:
     """``--flip``, as `flip`: bool."""
     text = "Ask about the mirror image, too, and take the mean: a little better, at twice the time."
     return click.option("--flip", is_flag=True, help=text)(function)
+
+
+def zoom_option(function: F) -> F:
+    """``--zoom FACTOR``, as `zoom`: float, 1 without it."""
+    text = (
+        "Ask about the image enlarged so many times, too, in overlapping windows of the network's size, and take the "
+        "mean: finds smaller things, at 5 (up to 1.5) or 10 (up to 2) times the time."
+    )
+    return click.option("--zoom", type=float, default=1.0, metavar="FACTOR", help=text)(function)
 
 
 def min_area_option(function: F) -> F:

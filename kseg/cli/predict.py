@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option
+from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option, zoom_option
 from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = ["command"]
 @threshold_option
 @min_area_option
 @flip_option
+@zoom_option
 @runtime_options
 def command(
     model: Path,
@@ -35,6 +36,7 @@ def command(
     threshold: float | None,
     min_area: tuple[str, ...],
     flip: bool,
+    zoom: float,
     device: Any,
     threads: int | None,
 ) -> None:
@@ -49,12 +51,14 @@ def command(
       kseg predict runs/fit/NAME a.jpg 'more/*.png' --out masks/ --overlay
       kseg predict saved_models/NAME/model_int8.tflite photos/ --out masks/ --save-prob
       kseg predict runs/fit/NAME photos/ --out masks/ --min-area 50 --min-area car=200
+      kseg predict runs/fit/NAME photos/ --out masks/ --zoom 2
     """
     from kseg.card import read_card
     from kseg.cli.counting import counting
     from kseg.files import make_folder
     from kseg.inference import (
         check_threshold,
+        check_zoom,
         find_sources,
         load_predictor,
         parse_min_area,
@@ -66,10 +70,11 @@ def command(
     path = resolve_model(model)
     card = read_card(path)
     check_threshold(card, threshold)
+    check_zoom(zoom)
     areas = parse_min_area(min_area, card.labels)
     find_sources(sources)
     make_folder(out)
-    predictor = load_predictor(path, device=device, threads=threads, flip=flip, min_area=areas)
+    predictor = load_predictor(path, device=device, threads=threads, flip=flip, zoom=zoom, min_area=areas)
     with counting("predicting") as tell:
         report = predict_files(
             predictor, sources, out, overlay=overlay, save_prob=save_prob, threshold=threshold, on_progress=tell

@@ -14,6 +14,7 @@ from kseg.inference.load import RUNTIMES, find_run, load_predictor, resolve_mode
 from kseg.inference.predictor import Decision, Predictor, check_threshold
 from kseg.inference.regions import drop_small_regions, parse_min_area
 from kseg.inference.sources import Source, find_sources
+from kseg.inference.windows import check_zoom, zoomed_scores
 
 __all__ = [
     "RUNTIMES",
@@ -24,6 +25,7 @@ __all__ = [
     "Written",
     "ahead",
     "check_threshold",
+    "check_zoom",
     "drop_small_regions",
     "find_run",
     "find_sources",
@@ -31,4 +33,5 @@ __all__ = [
     "parse_min_area",
     "predict_files",
     "resolve_model",
+    "zoomed_scores",
 ]

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from kseg.card import read_card
 from kseg.errors import ArtifactError
 from kseg.inference.predictor import Predictor, with_mirror
+from kseg.inference.windows import check_zoom
 
 __all__ = ["RUNTIMES", "Device", "find_run", "load_predictor", "resolve_model"]
 
@@ -38,6 +39,7 @@ def load_predictor(
     device: Device = "auto",
     threads: int | None = None,
     flip: bool = False,
+    zoom: float = 1.0,
     min_area: Mapping[int, int] = MappingProxyType({}),
 ) -> Predictor:
     """Load a model for prediction.
@@ -47,17 +49,21 @@ def load_predictor(
         device: Where to run: ``auto`` takes a GPU if the runtime sees one.
         threads: CPU threads; None leaves it to the runtime.
         flip: Ask it about the mirror image, too, and take the mean: a little better, at twice the time.
+        zoom: Above 1, ask it about the image enlarged so many times, too, in windows: finds smaller things, at several
+            times the time; see `zoomed_scores`.
         min_area: Class id → the least pixels of a region; see `Predictor`.
 
     Raises:
         ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
-        UsageError: A GPU is asked for and there is none, or the runtime's extra of kseg is not installed.
+        UsageError: The zoom is not in 1..4, a GPU is asked for and there is none, or the runtime's extra of kseg is not
+            installed.
     """
+    check_zoom(zoom)
     model = resolve_model(path)
     kind = _kind(model)
     card = read_card(model)
     run = import_module(RUNTIMES[kind]).load(model, card, device=device, threads=threads)
-    return Predictor(with_mirror(run) if flip else run, card, min_area)
+    return Predictor(with_mirror(run) if flip else run, card, min_area, zoom)
 
 
 def resolve_model(path: str | Path) -> Path:

@@ -13,6 +13,7 @@ from kseg.card import ModelCard
 from kseg.errors import ArtifactError, UsageError
 from kseg.images import resize_image, resize_scores
 from kseg.inference.regions import drop_small_regions
+from kseg.inference.windows import zoomed_scores
 
 __all__ = ["Decision", "Predictor", "Run", "check_threshold", "with_mirror"]
 
@@ -81,6 +82,7 @@ class Predictor:
         card: What the network expects and returns.
         min_area: Class id → the least pixels of a region of it, in the image's own size; smaller ones go to the classes
             around them (`drop_small_regions`).
+        zoom: Above 1, the image is seen so many times enlarged, too, in windows (`zoomed_scores`).
 
     Example:
 
@@ -94,6 +96,7 @@ class Predictor:
     run: Run
     card: ModelCard
     min_area: Mapping[int, int] = field(default_factory=dict)
+    zoom: float = 1.0
 
     def scores(self, image: Pixels) -> Scores:
         """The scores of every pixel.
@@ -147,12 +150,18 @@ class Predictor:
         return drop_small_regions(self.card.class_ids(scores, threshold), self.min_area)
 
     def _native(self, image: Pixels) -> Scores:
-        """The scores at the network's own size, ``[h, w, C]``."""
+        """The scores before they are resized to the image: ``[h, w, C]`` of the network's own size, or enlarged."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f"expected an RGB image uint8 [H, W, 3], found {image.dtype} {list(image.shape)}")
+        size = (self.card.height, self.card.width)
+        if self.zoom > 1:
+            return zoomed_scores(self._ask, image, size, self.zoom)
+        return self._ask(resize_image(image, size))
+
+    def _ask(self, image: Pixels) -> Scores:
+        """Run the network on an image of its size: uint8 ``[h, w, 3]`` → float32 ``[h, w, C]``."""
         card = self.card
-        batch = np.ascontiguousarray(resize_image(image, (card.height, card.width))[None])
-        scores = self.run(batch)
+        scores = self.run(np.ascontiguousarray(image[None]))
         expected = (1, card.height, card.width, card.channels)
         if scores.shape != expected or scores.dtype != np.float32:
             raise ArtifactError(
@@ -164,8 +173,8 @@ class Predictor:
             raise ArtifactError(
                 "the network returns NaN or infinite scores", where=card.name, remedy="its weights are broken"
             )
-        native: Scores = scores[0]
-        return native
+        one: Scores = scores[0]
+        return one
 
 
 def _size(image: npt.NDArray[Any]) -> tuple[int, int]:

@@ -121,6 +121,24 @@ def test_scores_with_mirror_images_say_so(kseg, models, data, tmp_path):
     assert plain == flipped.replace(", with their mirror images", "")
 
 
+def test_scores_of_enlarged_images_say_so(kseg, models, data, tmp_path):
+    args = ("evaluate", models / "red.tflite", "--data", data, "--split", "all", "--json", tmp_path / "s.json")
+    kseg(*args)
+    assert json.loads((tmp_path / "s.json").read_text())["zoom"] == 1
+    code, zoomed, _ = kseg(*args, "--zoom", "1.5", "--flip")
+    assert code == 0
+    assert "original size, with their mirror images, also enlarged 1.5 times, threshold" in zoomed
+    assert json.loads((tmp_path / "s.json").read_text())["zoom"] == 1.5
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_no_enlargement_is_one_line(kseg, models, data, tmp_path, command):
+    rest = ("--data", data) if command == "evaluate" else (data, "--out", tmp_path / "masks")
+    code, stdout, stderr = kseg(command, models / "red.tflite", *rest, "--zoom", "9")
+    assert (code, stdout) == (2, "")
+    assert stderr == "error: --zoom: not an enlargement; expected a number in 1..4; found 9.0\n"
+
+
 def test_scores_without_small_regions_say_so(kseg, models, data, tmp_path):
     args = ("evaluate", models / "red.tflite", "--data", data, "--split", "all", "--json", tmp_path / "s.json")
     _, plain, _ = kseg(*args)
