@@ -44,7 +44,8 @@ def choose_device(device: DeviceName) -> Device:
     """
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_device(device)
-    gpus = keras.distribution.list_devices("gpu")
+    # Asked for GPUs by name, JAX raises where there are none.
+    gpus = [name for name in map(str, keras.distribution.list_devices()) if name.startswith("gpu")]
     if device == "cpu" and gpus:
         raise UsageError(
             "this Keras backend takes the GPU before kseg can hide it", where="train.device",
@@ -52,7 +53,7 @@ def choose_device(device: DeviceName) -> Device:
         )  # fmt: skip
     if gpus:
         # Keras says nothing of the chip; everything that JAX runs on today has bfloat16 units.
-        return Device("gpu", str(gpus[0]), (8, 0))
+        return Device("gpu", gpus[0], (8, 0))
     return _no_gpu(device)
 
 

@@ -351,5 +351,20 @@ class TestHardware:
     def test_mixed_precision_where_the_gpu_gains(self, device: Device, expected: str) -> None:
         assert choose_precision("auto", device) == expected
 
+    @pytest.mark.parametrize(("devices", "kind"), [(["cpu:0"], "cpu"), (["gpu:0", "gpu:1"], "gpu")])
+    def test_jax_with_and_without_a_gpu(self, monkeypatch: pytest.MonkeyPatch, devices: list[str], kind: str) -> None:
+        def list_devices(device_type: str | None = None) -> list[str]:
+            """As JAX does it."""
+            if device_type and not devices[0].startswith(device_type):
+                raise RuntimeError(f"Unknown backend: {device_type!r} requested")
+            return devices
+
+        monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+        monkeypatch.setattr(keras.distribution, "list_devices", list_devices)
+        assert choose_device("auto").kind == kind
+        wrong = "gpu" if kind == "cpu" else "cpu"
+        with pytest.raises(UsageError, match="no GPU is visible to jax" if kind == "cpu" else "JAX_PLATFORMS=cpu"):
+            choose_device(wrong)
+
     def test_what_the_user_says_stands(self) -> None:
         assert choose_precision("mixed_bfloat16", Device("cpu", "any")) == "mixed_bfloat16"

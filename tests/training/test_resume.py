@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import kseg
 from kseg.card import read_card
 from kseg.errors import ArtifactError, DataError, Interrupted, OutputError, UsageError
 from kseg.models import load_model
@@ -29,6 +30,7 @@ from tests.limits import files_up_to
 
 from .conftest import Listener, config_for, draw_discs
 
+ROOT = Path(kseg.__file__).parents[1]
 TIMES = {"seconds", "images_per_s"}
 
 
@@ -159,12 +161,26 @@ def test_killed_after_the_last_epoch(discs: Path, tmp_path: Path, monkeypatch: p
     assert not (result.folder / "weights" / "training.npz").exists()
 
 
-def test_kill_9_and_on_from_the_command_line(discs: Path, tmp_path: Path) -> None:
+def python_of(backend: str) -> str:
+    """The Python that trains with a backend of Keras. Skips where there is none."""
+    if backend == "tensorflow":
+        return sys.executable
+    python = os.environ.get("KSEG_JAX_PYTHON")
+    wanted = "import jax, keras, tensorflow"
+    if not python or subprocess.run([python, "-c", wanted], capture_output=True, check=False).returncode:
+        pytest.skip("KSEG_JAX_PYTHON names no Python with keras, jax and tensorflow (for tf.data)")
+    return python
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_kill_9_and_on_from_the_command_line(discs: Path, tmp_path: Path, backend: str) -> None:
     flags = ["--imgsz", "32", "--epochs", "60", "--batch", "4", "--patience", "0", "--set", "model.widths=[4]"]
-    kseg = [sys.executable, "-m", "kseg", "fit"]
+    command = [python_of(backend), "-m", "kseg", "fit"]
+    env = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [*kseg, "--data", str(discs), *flags, "--project", str(tmp_path), "--name", "x"], stderr=subprocess.DEVNULL
-    )
+        [*command, "--data", str(discs), *flags, "--project", str(tmp_path), "--name", "x"],
+        stderr=subprocess.DEVNULL, env=env,
+    )  # fmt: skip
     folder = tmp_path / "fit" / "x"
     for _ in range(1200):
         if (folder / "weights" / "training.npz").exists():
@@ -175,10 +191,11 @@ def test_kill_9_and_on_from_the_command_line(discs: Path, tmp_path: Path) -> Non
     process.wait()
     done = read_state(folder / "weights" / "training.npz").epoch
     assert 0 < done < 60
-    again = subprocess.run([*kseg, "--resume", str(folder)], capture_output=True, text=True, check=False)
+    again = subprocess.run([*command, "--resume", str(folder)], capture_output=True, text=True, check=False, env=env)
     assert again.returncode == 0, again.stderr
     assert f"after epoch {done} of 60" in again.stderr
     assert f"next: kseg evaluate {folder}" in again.stdout
+    assert json.loads((folder / "env.json").read_text())["backend"] == backend
     rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
     assert [float(row["epoch"]) for row in rows] == list(range(1, 61))
     assert sorted(path.name for path in (folder / "weights").iterdir()) == ["best.keras", "last.keras"]
