@@ -26,6 +26,7 @@ from kseg.errors import ArtifactError, DataError, Interrupted, OutputError, Usag
 from kseg.models import load_model
 from kseg.training import fit, resume
 from kseg.training.state import StateKeeper, TrainingState, read_state, save_state
+from kseg.training.writer import Writer
 from tests.limits import files_up_to
 
 from .conftest import Listener, config_for, draw_discs
@@ -275,6 +276,22 @@ def test_a_full_disk_keeps_the_earlier_state(discs: Path, tmp_path: Path) -> Non
             fit(config_for(discs, tmp_path, run__name="cut", train__epochs=4))
     assert read_state(state).epoch == 1
     assert len(resume(state.parents[1]).rows) == 4
+
+
+def test_no_state_is_written_after_a_checkpoint_that_failed() -> None:
+    writer, written = Writer(), []
+
+    def fail() -> None:
+        raise OutputError("cannot write the file")
+
+    writer.submit(lambda: written.append("checkpoint 1"))
+    writer.submit(lambda: written.append("state 1"))
+    writer.submit(fail)
+    writer.submit(lambda: written.append("state 2"))
+    with pytest.raises(OutputError):
+        writer.wait()
+    writer.wait()
+    assert written == ["checkpoint 1", "state 1"]
 
 
 ARRAYS = st.lists(st.lists(st.floats(width=32), max_size=4).map(lambda v: np.array(v, np.float32)), max_size=3)
