@@ -145,9 +145,10 @@ def prepare(config: Config, reporter: Reporter, *, begins: bool = True) -> Prepa
     """
     parse_loss(config.train.loss)
     # A wrong name or size is told before the data are read.
+    structure = network_spec(config, channels=1)
     if begins:
         check_weights(config)
-    check_settings(config, network_spec(config, channels=1))
+    check_settings(config, structure)
     dataset = find_dataset(**config.data.model_dump())
     train, val = dataset.samples("train"), dataset.samples("val")
     check_batch(config.train.batch, len(train))

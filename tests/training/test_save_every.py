@@ -71,7 +71,8 @@ def test_a_stop_leaves_the_epochs_that_stay_alone(discs: Path, tmp_path: Path) -
     with pytest.raises(Interrupted):
         fit(config_for(discs, tmp_path, run__save_every=2, train__epochs=9), reporter=Impatient())
     weights = next(tmp_path.rglob("weights"))
-    assert sorted(path.name for path in weights.iterdir()) == ["best.keras", "epoch_0002.keras", "last.keras"]
+    names = ["best.keras", "epoch_0002.keras", "last.keras", "training.npz"]
+    assert sorted(path.name for path in weights.iterdir()) == names
     stayed, last = (load_model(weights / f"{name}.keras")[0].get_weights() for name in ("epoch_0002", "last"))
     assert read_card(weights / "epoch_0002.keras").provenance["scores"]
     assert not np.array_equal(stayed[0], last[0])
