@@ -67,7 +67,7 @@ def test_a_training_asks_for_onednn(monkeypatch):
         asked.append(settings)
         raise LoadedError
 
-    monkeypatch.setattr("kseg.training.run.prepare", lambda *_: None)
+    monkeypatch.setattr("kseg.training.run.prepare", lambda *_, **__: None)
     monkeypatch.setattr("kseg.training.run.load_tensorflow", load)
     with pytest.raises(LoadedError):
         fit(Config.model_construct())
