@@ -50,17 +50,14 @@ def zoomed_scores(ask: Callable[[Pixels], Scores], image: Pixels, size: tuple[in
     height, width = size
     large = resize_image(image, (round(height * zoom), round(width * zoom)))
     weight = (_tent(height)[:, None] * _tent(width))[..., None]
-    total, weights = np.zeros(0, np.float32), np.zeros((*large.shape[:2], 1), np.float32)
+    whole = ask(resize_image(image, size))
+    total, weights = (np.zeros((*large.shape[:2], count), np.float32) for count in (whole.shape[2], 1))
     for top, left in product(_starts(large.shape[0], height), _starts(large.shape[1], width)):
         here = np.s_[top : top + height, left : left + width]
-        scores = ask(np.ascontiguousarray(large[here]))
-        if not weights.any():
-            total = np.zeros((*large.shape[:2], scores.shape[2]), np.float32)
-        total[here] += scores * weight
+        total[here] += ask(large[here]) * weight
         weights[here] += weight
-    total /= weights
-    whole = resize_scores(ask(resize_image(image, size)), (large.shape[0], large.shape[1]))
-    mean: Scores = (total + whole) / np.float32(2)
+    enlarged = resize_scores(whole, (large.shape[0], large.shape[1]))
+    mean: Scores = (total / weights + enlarged) / np.float32(2)
     return mean
 
 

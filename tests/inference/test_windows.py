@@ -47,8 +47,8 @@ def test_how_often_the_network_is_asked(zoom, times):
 
 
 def test_a_window_counts_most_in_its_middle():
-    """The network says 1 in the first window, 0 elsewhere."""
-    answers = iter([1.0] + [0.0] * 20)
+    """The network says 1 in the first window, 0 elsewhere; it is asked about the whole image first."""
+    answers = iter([0.0, 1.0] + [0.0] * 20)
     image = np.zeros((8, 8, 3), np.uint8)
 
     def ask(window):
@@ -83,6 +83,7 @@ def test_every_form_can_be_asked_so(models, form):
     image, ids = picture(SIZE)
     predictor = load_predictor(models / form, zoom=1.5)
     np.testing.assert_array_equal(predictor.predict(image)[2:-2, 2:-2], ids[2:-2, 2:-2])
+    assert predictor.zoom == 1.5
     decided = predictor.decide(image)
     np.testing.assert_array_equal(decided.ids, predictor.predict(image))
     assert predictor.scores(image).shape == (*SIZE, 1)
