@@ -20,8 +20,11 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +66,29 @@ class RunFolder:
                 if ended else f"begin anew: kseg fit {folder / 'args.yaml'}",
             )  # fmt: skip
         return folder
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Within the block no other training writes here; the system ends the claim of a process that is killed.
+
+        Raises:
+            UsageError: Another training is at work here.
+        """
+        lock = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    "the run is still being trained", where=str(self.path),
+                    expected="a run that was stopped, killed or cut", found="another kseg fit at work in it",
+                    remedy="let it end, or stop it first (Ctrl-C)",
+                ) from error  # fmt: skip
+            except OSError:
+                pass  # Some network file systems cannot lock a folder.
+            yield
+        finally:
+            os.close(lock)
 
     @property
     def state(self) -> Path:

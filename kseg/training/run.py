@@ -49,7 +49,7 @@ def resume(path: str | Path, *, reporter: Reporter | None = None) -> FitResult:
         As `fit`, of all epochs; ``seconds`` are those since it went on.
 
     Raises:
-        UsageError: It is no run folder, or the run has ended or was stopped in its first epoch.
+        UsageError: It is no run folder, or the run has ended, was stopped in its first epoch or is still trained.
         ArtifactError: What it left is corrupt, or of another network than args.yaml has.
         DataError: The images or masks cannot be used, or are not those that it began with.
         ConfigError, TrainingError, OutputError, Interrupted: As `fit`.

@@ -52,16 +52,18 @@ def train(config: Config, prepared: Prepared, reporter: Reporter, stopped: RunFo
     precision = choose_precision(config.train.precision, device)
     keras.utils.set_random_seed(config.train.seed)
     environment = describe_environment(device, precision)
-    state = None
-    if stopped is None:
-        name = config.run.name or prepared.dataset.root.resolve().name
-        folder = RunFolder.create(config.run.project, name)
-        _write_facts(folder, config, prepared, environment)
-    else:
-        folder, state = stopped, _state_of(stopped, prepared)
-        remove_leftovers(folder.best.parent)
-        _note_resumed(folder, state, environment)
-    return _train(config, prepared, folder, precision, reporter, _facts(config, prepared, device, precision), state)
+    facts = _facts(config, prepared, device, precision)
+    name = config.run.name or prepared.dataset.root.resolve().name
+    folder = stopped or RunFolder.create(config.run.project, name)
+    with folder.claimed():
+        if stopped is None:
+            state = None
+            _write_facts(folder, config, prepared, environment)
+        else:
+            state = _state_of(folder, prepared)
+            remove_leftovers(folder.best.parent)
+            _note_resumed(folder, state, environment)
+        return _train(config, prepared, folder, precision, reporter, facts, state)
 
 
 def _state_of(folder: RunFolder, prepared: Prepared) -> TrainingState:

@@ -259,6 +259,32 @@ def test_no_run(tmp_path: Path, discs: Path) -> None:
         resume(stopped(discs, tmp_path, 0))
 
 
+class Impatient(Listener):
+    """Goes on with the run that it hears of, while that is still at work."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__()
+        self.run = run
+        self.told = ""
+
+    def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
+        if epoch == 2 and not self.told:
+            while not (self.run / "weights" / "training.npz").is_file():
+                time.sleep(0.01)  # another thread writes it
+            with pytest.raises(UsageError) as caught:
+                resume(self.run)
+            self.told = str(caught.value)
+
+
+def test_a_run_that_is_still_trained(discs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "fit" / "cut"
+    impatient = Impatient(run)
+    result = fit(config_for(discs, tmp_path, run__name="cut"), reporter=impatient)
+    assert f"{run}: the run is still being trained" in impatient.told
+    assert "let it end, or stop it first (Ctrl-C)" in impatient.told
+    assert len(result.rows) == 2
+
+
 def test_a_full_disk_keeps_the_earlier_state(discs: Path, tmp_path: Path) -> None:
     state = tmp_path / "fit" / "cut" / "weights" / "training.npz"
     whole = save_state
