@@ -50,13 +50,15 @@ class RunFolder:
 
     @classmethod
     def stopped(cls, path: Path) -> RunFolder:
-        """The folder of a run that was stopped and can go on. Raises UsageError."""
+        """The folder of a run that was stopped, can go on, and is no longer trained. Raises UsageError."""
         folder = cls(path)
         if not (folder / "args.yaml").is_file():
             raise UsageError(
                 "no run folder", where=str(path), expected="a folder that kseg fit made, as runs/fit/NAME",
                 found="no args.yaml in it" if path.is_dir() else "no such folder",
             )  # fmt: skip
+        with folder.claimed():
+            pass  # told before the data are looked at; `train` claims it for as long as it works
         if not folder.state.is_file():
             ended = folder.best.is_file()
             raise UsageError(
