@@ -8,6 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import keras
 import numpy as np
@@ -269,6 +270,17 @@ def test_a_wrong_weight_file_is_an_error_not_a_random_start(tmp_path: Path) -> N
     spec = NetworkSpec(size=(32, 32), channels=1, encoder="mobilenetv2")
     with pytest.raises(ArtifactError, match=r"w\.h5: the file cannot be read; expected weights as Keras writes them"):
         build_model(spec, weights=path)
+
+
+def test_a_download_that_fails_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: Any) -> None:
+        raise URLError("no such host")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fail)
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
+    spec = NetworkSpec(size=(32, 32), channels=1, encoder="mobilenetv2")
+    with pytest.raises(ArtifactError, match=r"weights cannot be loaded; .*no such host\); offline, name a M"):
+        build_model(spec, weights="imagenet")
 
 
 def test_real_imagenet_weights_are_taken() -> None:

@@ -8,6 +8,7 @@ one flat graph of Keras layers, which loads without the library.
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -42,8 +43,13 @@ def _application(name: str, before: tuple[str, ...], **settings: Any) -> Builder
     def build(shape: tuple[int, int, int], weights: str | None) -> Borrowed:
         source = IMAGENET if weights == IMAGENET else None
         try:
-            model = getattr(keras.applications, name)(input_shape=shape, include_top=False, weights=source, **settings)
-        except (ValueError, OSError, KeyError) as error:
+            with warnings.catch_warnings():
+                # Keras warns that the weights are of another size than ours, which is no matter to convolutions.
+                warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
+                model = getattr(keras.applications, name)(
+                    input_shape=shape, include_top=False, weights=source, **settings
+                )
+        except Exception as error:  # of that very class where Keras' download fails
             raise ArtifactError(
                 "the encoder's weights cannot be loaded", where="model.weights",
                 found=f"{weights} ({' '.join(str(error).split())[:200]})",
