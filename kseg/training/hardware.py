@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -51,10 +52,17 @@ def choose_device(device: DeviceName) -> Device:
             "this Keras backend takes the GPU before kseg can hide it", where="train.device",
             remedy=f"start with {keras.backend.backend().upper()}_PLATFORMS=cpu",
         )  # fmt: skip
-    if gpus:
-        # Keras says nothing of the chip; everything that JAX runs on today has bfloat16 units.
-        return Device("gpu", gpus[0], (8, 0))
-    return _no_gpu(device)
+    return _jax_gpu() if gpus else _no_gpu(device)
+
+
+def _jax_gpu() -> Device:
+    """What Keras does not say of the chip, JAX does."""
+    import jax
+
+    chip = jax.devices()[0]
+    told = re.fullmatch(r"(\d+)\.(\d+)", str(getattr(chip, "compute_capability", "")))
+    # Where it tells none (AMD's), everything that JAX runs on today has bfloat16 units.
+    return Device("gpu", str(chip.device_kind), (int(told[1]), int(told[2])) if told else (8, 0))
 
 
 def _tensorflow_device(device: DeviceName) -> Device:

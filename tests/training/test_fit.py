@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -351,8 +352,18 @@ class TestHardware:
     def test_mixed_precision_where_the_gpu_gains(self, device: Device, expected: str) -> None:
         assert choose_precision("auto", device) == expected
 
-    @pytest.mark.parametrize(("devices", "kind"), [(["cpu:0"], "cpu"), (["gpu:0", "gpu:1"], "gpu")])
-    def test_jax_with_and_without_a_gpu(self, monkeypatch: pytest.MonkeyPatch, devices: list[str], kind: str) -> None:
+    @pytest.mark.parametrize(
+        ("devices", "chip", "gpu"),
+        [
+            (["cpu:0"], {}, None),
+            (["gpu:0", "gpu:1"], {"device_kind": "H100", "compute_capability": "9.0"}, Device("gpu", "H100", (9, 0))),
+            (["gpu:0"], {"device_kind": "T4", "compute_capability": "7.5"}, Device("gpu", "T4", (7, 5))),
+            (["gpu:0"], {"device_kind": "MI300X"}, Device("gpu", "MI300X", (8, 0))),
+        ],
+    )
+    def test_jax_with_and_without_a_gpu(
+        self, monkeypatch: pytest.MonkeyPatch, devices: list[str], chip: dict[str, str], gpu: Device | None
+    ) -> None:
         def list_devices(device_type: str | None = None) -> list[str]:
             """As JAX does it."""
             if device_type and not devices[0].startswith(device_type):
@@ -361,10 +372,11 @@ class TestHardware:
 
         monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
         monkeypatch.setattr(keras.distribution, "list_devices", list_devices)
-        assert choose_device("auto").kind == kind
-        wrong = "gpu" if kind == "cpu" else "cpu"
-        with pytest.raises(UsageError, match="no GPU is visible to jax" if kind == "cpu" else "JAX_PLATFORMS=cpu"):
-            choose_device(wrong)
+        monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=lambda: [SimpleNamespace(**chip)]))
+        found = choose_device("auto")
+        assert found == gpu if gpu else found.kind == "cpu"
+        with pytest.raises(UsageError, match="JAX_PLATFORMS=cpu" if gpu else "no GPU is visible to jax"):
+            choose_device("cpu" if gpu else "gpu")
 
     def test_what_the_user_says_stands(self) -> None:
         assert choose_precision("mixed_bfloat16", Device("cpu", "any")) == "mixed_bfloat16"
