@@ -19,7 +19,7 @@ from kseg.quiet import computes_by_onednn, quiet_stderr
 __all__ = ["Device", "choose_device", "choose_precision", "describe_environment"]
 
 DeviceName = Literal["auto", "cpu", "gpu"]
-PACKAGES: Final = ("kseg", "tensorflow", "keras", "jax", "numpy", "opencv-python-headless", "pillow")
+PACKAGES: Final = ("kseg", "tensorflow", "tensorflow-cpu", "keras", "jax", "numpy", "opencv-python-headless", "pillow")
 
 _TENSOR_CORES: Final = (7, 0)
 """Compute capability from which on float16 matrix units exist (Volta); bfloat16 came with 8.0 (Ampere)."""
