@@ -53,6 +53,8 @@ def train(config: Config, prepared: Prepared, reporter: Reporter, stopped: RunFo
     keras.utils.set_random_seed(config.train.seed)
     environment = describe_environment(device, precision)
     facts = _facts(config, prepared, device, precision)
+    # First, for its weights may be missing or not fit, and then there is no run.
+    model = compile_network(config, prepared, precision)
     name = config.run.name or prepared.dataset.root.resolve().name
     folder = stopped or RunFolder.create(config.run.project, name)
     with folder.claimed():
@@ -63,7 +65,7 @@ def train(config: Config, prepared: Prepared, reporter: Reporter, stopped: RunFo
             state = _state_of(folder, prepared)
             remove_leftovers(folder.best.parent)
             _note_resumed(folder, state, environment)
-        return _train(config, prepared, folder, precision, reporter, facts, state)
+        return _train(model, config, prepared, folder, reporter, facts, state)
 
 
 def _state_of(folder: RunFolder, prepared: Prepared) -> TrainingState:
@@ -153,15 +155,14 @@ def _pixels(spec: NetworkSpec) -> dict[str, list[float]]:
 
 
 def _train(
+    model: keras.Model,
     config: Config,
     prepared: Prepared,
     folder: RunFolder,
-    precision: str,
     reporter: Reporter,
     facts: dict[str, str],
     state: TrainingState | None,
 ) -> FitResult:
-    model = compile_network(config, prepared, precision)
     kept = plain_network(model)
     facts["parameters"] = f"{kept.count_params():,}"
     panel = ValidationPanel.of(prepared.dataset.splits["val"], prepared.dataset.labels, prepared.spec.size)
@@ -220,7 +221,10 @@ def _memory_errors(config: Config) -> Iterator[None]:
     """Too little memory is told with what would need less."""
     try:
         yield
-    except tf.errors.ResourceExhaustedError as error:
+    except (tf.errors.ResourceExhaustedError, RuntimeError) as error:
+        # JAX has no class of its own for it.
+        if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
+            raise
         height, width = config.train.imgsz
         raise TrainingError(
             "the memory does not hold a training step", where="train.batch",

@@ -268,11 +268,19 @@ def test_a_file_lost_in_mid_training_is_named(tmp_path: Path) -> None:
         fit(config_for(data, tmp_path, train__cache="none", train__epochs=9), reporter=Thief())
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+        # JAX's, jax.errors.JaxRuntimeError
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 4398046511104 bytes."),
+    ],
+)
 def test_too_little_memory_names_what_would_need_less(
-    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    told: Exception, discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def exhaust(*_: Any, **__: Any) -> None:
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        raise told
 
     monkeypatch.setattr(keras.Model, "fit", exhaust)
     with pytest.raises(TrainingError, match=r"found batch 4 at 32×32; use a smaller --batch, --imgsz or model\.widths"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -72,3 +73,15 @@ def test_another_scaling_than_the_start_knows_is_a_warning(
     with caplog.at_level(logging.WARNING, logger="kseg"):
         prepare(config, Reporter())
     assert "were trained with symmetric pixels, and get unit ones; symmetric would give them" in caplog.text
+
+
+def test_a_download_that_fails_leaves_no_run(discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise URLError("no such host")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fail)
+    monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path / "keras"))
+    config = config_for(discs, tmp_path, model__encoder="mobilenetv2", model__widths=None, model__weights="imagenet")
+    with pytest.raises(ArtifactError, match="weights cannot be loaded"):
+        fit(config)
+    assert not (tmp_path / "fit").exists()
