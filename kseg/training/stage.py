@@ -222,7 +222,7 @@ def _memory_errors(config: Config) -> Iterator[None]:
     try:
         yield
     except (tf.errors.ResourceExhaustedError, RuntimeError) as error:
-        # JAX has no class of its own for it.
+        # JAX has one RuntimeError for all that goes wrong on the device; its text tells which.
         if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
             raise
         height, width = config.train.imgsz
