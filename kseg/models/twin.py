@@ -7,16 +7,17 @@ from typing import Any, Final
 import keras
 
 from kseg.models.activations import CompiledActivation
-from kseg.models.convolution import FastGradientConv2D
 from kseg.models.depthwise import FastGradientDepthwiseConv2D
 from kseg.models.fused import FusedBatchNormalization
+from kseg.models.winograd import WinogradConv2D
 from kseg.processor import cpu_flags
 from kseg.quiet import computes_by_onednn
 
 __all__ = ["training_twin"]
 
-_MANY_CHANNELS: Final = 64
-"""From here on products of matrices gain; with fewer channels they are too thin."""
+_FEWEST_CHANNELS: Final = 16
+_FEWEST_PAIRS: Final = 32 * 32
+"""Of channels and filters: from here on Winograd's algorithm saves more than its transforms take."""
 
 
 def training_twin(model: keras.Model) -> keras.Model:
@@ -69,15 +70,17 @@ def _has_slow_gradient(layer: keras.Layer) -> bool:
     return max(layer.kernel_size) > 3 or (half and layer.strides[0] > 1)
 
 
-def _has_slow_filter_gradient(layer: keras.Layer) -> bool:
-    """See `kseg.models.convolution`; measured on a Zen 3."""
+def _gains_by_winograd(layer: keras.Layer) -> bool:
+    """See `kseg.models.winograd`; measured on a Zen 3."""
     if not (_on_cpu() and _by_onednn_on_avx2() and layer.compute_dtype == "float32"):
         return False
     if layer.data_format != "channels_last" or layer.padding != "same" or layer.groups > 1:
         return False
     if {*layer.strides, *layer.dilation_rate} != {1} or None in layer.input.shape[1:3]:
         return False
-    return max(layer.kernel_size) > 1 and bool(layer.input.shape[3] >= max(layer.filters, _MANY_CHANNELS))
+    channels, filters = layer.input.shape[3], layer.filters
+    enough = min(channels, filters) >= _FEWEST_CHANNELS and channels * filters >= _FEWEST_PAIRS
+    return enough and tuple(layer.kernel_size) == (3, 3)
 
 
 def _by_onednn_on_avx2() -> bool:
@@ -87,7 +90,7 @@ def _by_onednn_on_avx2() -> bool:
 
 _TWINS: Final[dict[Any, Any]] = {
     keras.layers.Activation: (CompiledActivation, _can_compile),
-    keras.layers.Conv2D: (FastGradientConv2D, _has_slow_filter_gradient),
+    keras.layers.Conv2D: (WinogradConv2D, _gains_by_winograd),
     keras.layers.BatchNormalization: (FusedBatchNormalization, _can_fuse),
     keras.layers.DepthwiseConv2D: (FastGradientDepthwiseConv2D, _has_slow_gradient),
 }

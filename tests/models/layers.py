@@ -22,15 +22,15 @@ def pair(own: Any, other: Any, shape: tuple[int, ...], **settings: Any) -> tuple
     return layers
 
 
-def outputs_and_gradients(layer: keras.Layer, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """As a training computes them: in a graph, of batches of any number."""
+def outputs_and_gradients(layer: keras.Layer, shape: tuple[int, ...], *, training: bool = False) -> list[np.ndarray]:
+    """In a graph, of batches of any number; or as a training computes them, which knows their number."""
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec((None, *shape[1:]))])
+    @tf.function(input_signature=[tf.TensorSpec(shape if training else (None, *shape[1:]))])
     def step(images: Any) -> list[Any]:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            outputs = layer(images)
+            outputs = layer(images, training=training)
             loss = tf.reduce_sum(tf.sin(tf.cast(outputs, tf.float32)))
         return [outputs, *tape.gradient(loss, [images, *(weight.value for weight in layer.weights)])]
 

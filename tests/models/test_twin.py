@@ -10,9 +10,9 @@ import pytest
 
 from kseg.models import NetworkSpec, build_model
 from kseg.models.activations import CompiledActivation
-from kseg.models.convolution import FastGradientConv2D
 from kseg.models.depthwise import FastGradientDepthwiseConv2D
 from kseg.models.twin import training_twin
+from kseg.models.winograd import WinogradConv2D
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends need no twin")
 
@@ -82,10 +82,14 @@ def convolution(**settings: Any) -> keras.Model:
     ("settings", "swapped"),
     [
         ({}, True),
-        ({"kernel_size": (1, 3)}, True),
-        ({"kernel_size": 1}, False),
-        ({"filters": 65}, False),
-        ({"shape": (8, 8, 63), "filters": 1}, False),
+        ({"shape": (8, 8, 32), "filters": 32}, True),
+        ({"shape": (8, 8, 16)}, True),
+        ({"filters": 16}, True),
+        ({"filters": 15}, False),
+        ({"shape": (8, 8, 15)}, False),
+        ({"shape": (8, 8, 31), "filters": 32}, False),
+        ({"kernel_size": (1, 3)}, False),
+        ({"kernel_size": 5}, False),
         ({"shape": (None, None, 64)}, False),
         ({"strides": 2}, False),
         ({"dilation_rate": 2}, False),
@@ -95,11 +99,9 @@ def convolution(**settings: Any) -> keras.Model:
     ],
 )
 @pytest.mark.usefixtures("avx2")
-def test_convolutions_are_swapped_where_products_of_matrices_are_faster(
-    settings: dict[str, Any], swapped: bool
-) -> None:
+def test_convolutions_are_swapped_where_winograds_algorithm_is_faster(settings: dict[str, Any], swapped: bool) -> None:
     twin = training_twin(convolution(**settings))
-    assert isinstance(twin.layers[1], FastGradientConv2D) is swapped
+    assert isinstance(twin.layers[1], WinogradConv2D) is swapped
 
 
 def test_other_processors_keep_convolutions_as_they_are(avx2: pytest.MonkeyPatch) -> None:
@@ -130,16 +132,16 @@ def test_a_frozen_layer_stays_frozen() -> None:
 def test_a_network_is_trained_to_the_same_weights() -> None:
     """Of stages as EfficientNets and U-Nets have them, three steps."""
     keras.utils.set_random_seed(0)
-    image = keras.Input((16, 16, 3))
+    image = keras.Input((32, 32, 3))
     x = keras.layers.Conv2D(64, 1)(image)
-    x = keras.layers.Conv2D(8, 3, padding="same")(x)
+    x = keras.layers.Conv2D(32, 3, padding="same")(x)
     x = keras.layers.DepthwiseConv2D(5, strides=2, padding="same")(x)
     model = keras.Model(image, keras.layers.Conv2D(1, 1)(keras.layers.BatchNormalization()(x)))
     twin = training_twin(model)
-    assert {FastGradientConv2D, FastGradientDepthwiseConv2D} < {type(layer) for layer in twin.layers}
+    assert {WinogradConv2D, FastGradientDepthwiseConv2D} < {type(layer) for layer in twin.layers}
     before = model.get_weights()
     rng = np.random.default_rng(0)
-    images, truth = rng.normal(size=(4, 16, 16, 3)), rng.normal(size=(4, 8, 8, 1))
+    images, truth = rng.normal(size=(6, 32, 32, 3)), rng.normal(size=(6, 16, 16, 1))
     for one in (model, twin):
         one.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
         for _ in range(3):
