@@ -56,7 +56,7 @@ class WinogradConv2D(keras.layers.Conv2D):
     """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Convolve ``[B, H, W, C]`` to ``[B, H, W, filters]``; by tiles in training alone, where B is known and large."""
+        """Convolve ``[B, H, W, C]`` to ``[B, H, W, filters]``; by tiles in training alone, of a large known B."""
         if not training or inputs.shape[0] is None or not _pays(inputs.shape, self.filters):
             return super().call(inputs)
         outputs = _convolve(inputs, keras.ops.convert_to_tensor(self.kernel))
