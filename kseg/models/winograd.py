@@ -59,7 +59,7 @@ class WinogradConv2D(keras.layers.Conv2D):
         """Convolve ``[B, H, W, C]`` to ``[B, H, W, filters]``; by tiles in training alone, of a large known B."""
         if not training or inputs.shape[0] is None or not _pays(inputs.shape, self.filters):
             return super().call(inputs)
-        outputs = _convolve(inputs, keras.ops.convert_to_tensor(self.kernel))
+        outputs = _convolve(inputs, self.kernel)
         if self.use_bias:
             outputs = outputs + keras.ops.convert_to_tensor(self.bias)
         return outputs if self.activation is None else self.activation(outputs)
@@ -102,11 +102,11 @@ def _convolve(images: Any, kernel: Any) -> Any:
 
 
 def _groups(shape: Sequence[int], channels: int) -> list[slice]:
-    """Of images whose tiles, of at most so many channels, are made at a time."""
+    """Of images whose tiles, of at most so many channels, are made at a time; all of one size, to be compiled once."""
     batch, height, width, _ = shape
     values = 36 * _tiles_along(height) * _tiles_along(width) * channels
-    count = max(1, min(batch, _AT_ONCE // values))
-    return [slice(first, min(first + count, batch)) for first in range(0, batch, count)]
+    count = max(n for n in range(1, batch + 1) if batch % n == 0 and (n == 1 or n * values <= _AT_ONCE))
+    return [slice(first, first + count) for first in range(0, batch, count)]
 
 
 def _multiply(matrix: Any, values: Any, shape: Sequence[int]) -> Any:
