@@ -42,7 +42,7 @@ _OF_FILTERS: Final = np.einsum("ir,js->jirs", _OF_FILTER, _OF_FILTER).reshape(36
 _PIXELS: Final = 4
 """The side of a tile in the outputs."""
 _AT_ONCE: Final = 2_500_000
-"""Values of tiles that are made at a time: ten megabytes stay in the processor's cache, and take little memory."""
+"""Values of tiles that are made at a time, ten megabytes, so that they take little memory; the time is the same."""
 _FEWEST_TILES: Final = 16
 """Of a batch, from which on filters are worth transforming."""
 _LEAST_WORK: Final = 100_000_000
