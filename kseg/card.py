@@ -15,22 +15,20 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from kseg.errors import ArtifactError, KsegError, without_extra
-from kseg.labels import LabelMap
+from kseg.errors import ArtifactError, KsegError, missing_extra
+from kseg.labels import Activation, LabelMap
 
 __all__ = ["CARD_NAME", "ModelCard", "append_card", "read_card"]
 
 CARD_NAME: Final = "kseg_card.json"
-FORMAT: Final = 1
-
-Activation = Literal["sigmoid", "softmax"]
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class ModelCard:
         labels: Class names, colours and on-disk mask values.
         threshold: The score from which on a pixel is foreground (binary models only).
         normalization: The name of the normalisation inside the graph.
-        head: What the scores of several classes come from.
+        activation: What the scores come from; of a binary model always a sigmoid.
+        network: The structure of the network, as `kseg.models.specs.NetworkSpec.to_json` gives it; plain JSON types.
         provenance: Where it came from: kseg version, date, run, data fingerprint, scores …; plain JSON types.
     """
 
@@ -61,13 +60,13 @@ class ModelCard:
     labels: LabelMap
     threshold: float = 0.5
     normalization: str = ""
-    head: Activation = "softmax"
+    activation: Activation = "softmax"
+    network: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def activation(self) -> Activation:
-        """What the scores come from."""
-        return "sigmoid" if self.labels.is_binary else self.head
+    def __post_init__(self) -> None:
+        if self.labels.is_binary:
+            object.__setattr__(self, "activation", "sigmoid")
 
     @property
     def channels(self) -> int:
@@ -88,10 +87,10 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The card as a JSON text."""
-        data = asdict(replace(self, labels=None))  # type: ignore[arg-type]
-        del data["head"]  # `activation` says it
-        data |= {"format": FORMAT, "activation": self.activation, "labels": self.labels.to_json()}
-        return json.dumps(data, indent=2, sort_keys=True)
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}
+        facts |= {"format": FORMAT, "labels": self.labels.to_json(), "network": dict(self.network)}
+        facts["provenance"] = dict(self.provenance)
+        return json.dumps(facts, indent=2, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str) -> ModelCard:
@@ -116,7 +115,8 @@ class ModelCard:
                 labels=labels,
                 threshold=float(data["threshold"]),
                 normalization=str(data["normalization"]),
-                head="sigmoid" if not labels.is_binary and data["activation"] == "sigmoid" else "softmax",
+                activation="sigmoid" if data["activation"] == "sigmoid" else "softmax",
+                network=dict(data["network"]),
                 provenance=dict(data["provenance"]),
             )
         except ArtifactError:
@@ -185,7 +185,7 @@ def _onnx(path: Path) -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise without_extra("onnx", "the package onnx is not installed", where=str(path)) from error
+        raise missing_extra("onnx", "the package onnx is not installed", where=str(path)) from error
     return onnx
 
 

@@ -33,8 +33,8 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "UsageError",
-    "some",
-    "without_extra",
+    "abbreviate",
+    "missing_extra",
 ]
 
 
@@ -124,7 +124,7 @@ class Interrupted(KsegError):
     exit_code = 130
 
 
-def some(items: Iterable[object], limit: int = 5) -> str:
+def abbreviate(items: Iterable[object], limit: int = 5) -> str:
     """The first few of many names for a message: ``a, b, c and 12 more``."""
     names = [str(item) for item in items]
     shown = ", ".join(names[:limit])
@@ -132,7 +132,7 @@ def some(items: Iterable[object], limit: int = 5) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def without_extra(extra: str, what: str, *, where: str | None = None) -> UsageError:
+def missing_extra(extra: str, what: str, *, where: str | None = None) -> UsageError:
     """The error where packages are missing that an extra of kseg brings.
 
     Args:

@@ -1,4 +1,4 @@
-"""Write files so that nothing good is ever lost: aside first, then rename."""
+"""Write files and folders so that nothing good is ever lost: aside first, then rename."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kseg.errors import OutputError
 
 __all__ = [
     "cache_folder",
+    "link_or_copy",
     "make_folder",
     "new_folder",
     "remove_leftovers",
     "require_new",
     "safe_child",
-    "same_file",
     "write_aside",
     "write_bytes",
     "write_json",
@@ -37,37 +37,60 @@ def cache_folder() -> Path:
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
+    """Yield a path beside ``path`` to write a file or a folder to; it takes the place of ``path`` when the block ends.
 
     A crash, a full disk or a kill leaves whatever stood at ``path`` before. The suffix is kept, since some writers
     choose the format by it.
 
     Raises:
-        OutputError: The file cannot be written; the message says why and that the earlier one is still there.
+        OutputError: It cannot be written; the message says why and that the earlier one is still there.
     """
     aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
     earlier = path.exists()
     try:
         yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
-        aside.replace(path)
+        if aside.is_file():
+            with aside.open("rb") as written:
+                os.fsync(written.fileno())
+        _replace(aside, path)
     except OSError as error:
         raise OutputError(
             "cannot write the file", where=str(path), found=error.strerror or str(error),
             remedy="the earlier file is untouched" if earlier else None,
         ) from error  # fmt: skip
     finally:
-        aside.unlink(missing_ok=True)
+        _remove(aside)
+
+
+def _replace(aside: Path, path: Path) -> None:
+    if not path.is_dir():
+        aside.replace(path)
+        return
+    # A folder cannot be renamed over another that holds files.
+    earlier = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.old")
+    path.rename(earlier)
+    try:
+        aside.replace(path)
+    except OSError:
+        earlier.rename(path)
+        raise
+    _remove(earlier)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what `write_aside` could not finish in a folder when it was killed."""
     for aside in folder.glob(".*.part*"):
-        aside.unlink(missing_ok=True)
+        _remove(aside)
 
 
-def same_file(source: Path, path: Path) -> None:
+def link_or_copy(source: Path, path: Path) -> None:
     """Give a whole file a second name, or copy it where the file system has no hard links. Raises OutputError.
 
     Files that are only ever replaced by `write_aside` can share their bytes: replacing one leaves the other.

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ from kseg.files import write_bytes
 __all__ = [
     "IMAGE_SUFFIXES",
     "Header",
+    "Size",
     "image_header",
     "image_size",
     "png_note",
@@ -70,6 +71,8 @@ _DEEP_MODES: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _STRETCH: Final = {"L;2": 85, "L;4": 17}
 
 Pixels = npt.NDArray[np.uint8]
+Size: TypeAlias = tuple[int, int]
+"""Height and width, in pixels."""
 
 
 def printable(path: str | os.PathLike[str]) -> str:
@@ -160,7 +163,7 @@ class Header:
 
     format: str
     mode: str
-    size: tuple[int, int]
+    size: Size
     orientation: int
 
 
@@ -181,7 +184,7 @@ def turn_upright(mask: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     return np.ascontiguousarray(mask[::down, ::across])
 
 
-def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+def image_size(path: str | os.PathLike[str]) -> Size:
     """Height and width as `read_image` gives them, from the header where the format allows it. Raises ImageError."""
     with _opened(path) as picture:
         if picture.format == "TIFF":
@@ -190,7 +193,7 @@ def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         return (width, height) if _orientation(picture) >= _SWAPS_SIDES else (height, width)
 
 
-def stored_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+def stored_size(path: str | os.PathLike[str]) -> Size:
     """Height and width before any EXIF orientation; many times faster for PNG, which may hold that at its end.
 
     Raises:
@@ -200,7 +203,7 @@ def stored_size(path: str | os.PathLike[str]) -> tuple[int, int]:
         return picture.height, picture.width
 
 
-def resize_image(image: Pixels, size: tuple[int, int]) -> Pixels:
+def resize_image(image: Pixels, size: Size) -> Pixels:
     """Resize a picture ``[H, W, 3]`` to ``size``: averaging where it shrinks, bilinear where it grows."""
     height, width = image.shape[:2]
     smaller = (min(height, size[0]), min(width, size[1]))
@@ -209,12 +212,12 @@ def resize_image(image: Pixels, size: tuple[int, int]) -> Pixels:
     return image if smaller == size else _resize(image, size, cv2.INTER_LINEAR)
 
 
-def resize_mask(mask: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
+def resize_mask(mask: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
     """Resize a mask ``[H, W]`` by the nearest pixel centre; no value appears that was not there."""
     return mask if mask.shape == size else _resize(mask, size, cv2.INTER_NEAREST_EXACT)
 
 
-def resize_scores(scores: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def resize_scores(scores: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.float32]:
     """Resize scores float32 ``[h, w, C]`` bilinearly to ``[H, W, C]``, pixel centres on pixel centres."""
     if scores.shape[:2] == size:
         return scores
@@ -282,7 +285,7 @@ def _write(path: Path, suffix: str, array: npt.NDArray[Any], options: list[int])
     write_bytes(path, data.tobytes())
 
 
-def _resize(array: npt.NDArray[Any], size: tuple[int, int], interpolation: int) -> npt.NDArray[Any]:
+def _resize(array: npt.NDArray[Any], size: Size, interpolation: int) -> npt.NDArray[Any]:
     resized: npt.NDArray[Any] = cv2.resize(array, (size[1], size[0]), interpolation=interpolation)
     return resized
 

@@ -26,8 +26,8 @@ import numpy.typing as npt
 from kseg.errors import ConfigError
 
 __all__ = [
-    "IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Color", "LabelMap", "Match", "default_colors", "hex_color",
-    "is_color", "pack_color", "values_line",
+    "IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Activation", "Color", "LabelMap", "Match", "default_colors", "format_color",
+    "is_color", "pack_color", "parse_color", "unpack_color", "values_line",
 ]  # fmt: skip
 
 IGNORE_INDEX: Final = 255
@@ -48,6 +48,8 @@ _HIGH: Final = 255
 Color = tuple[int, int, int]
 """Red, green, blue in 0..255."""
 Match = Literal["exact", "nearest"]
+Activation = Literal["softmax", "sigmoid"]
+"""What turns logits into scores: softmax lets the classes compete, sigmoid decides each by itself."""
 
 
 def is_color(value: object) -> bool:
@@ -60,9 +62,21 @@ def pack_color(text: str) -> int:
     return int(text[1:], 16)
 
 
-def hex_color(packed: int) -> str:
-    """The way back from `pack_color`."""
-    return f"#{packed:06x}"
+def unpack_color(packed: int) -> Color:
+    """red · 65536 + green · 256 + blue → ``(red, green, blue)``."""
+    return packed >> 16, packed >> 8 & 255, packed & 255
+
+
+def parse_color(text: str) -> Color:
+    """``#rrggbb`` → ``(red, green, blue)``. Raises ConfigError."""
+    if not is_color(text):
+        raise ConfigError("not a colour", where="data.colors", expected="'#rrggbb'", found=repr(text))
+    return unpack_color(pack_color(text))
+
+
+def format_color(color: Color) -> str:
+    """``(red, green, blue)`` → ``#rrggbb``."""
+    return f"#{bytes(color).hex()}"
 
 
 def values_line(values: Mapping[Any, str]) -> str:
@@ -121,7 +135,7 @@ class LabelMap:
         own: dict[str, Color] = {}
         for key, name in self.values.items():
             if is_color(key):
-                own.setdefault(name, _triple(pack_color(str(key))))
+                own.setdefault(name, parse_color(str(key)))
         return tuple(own.get(name, color) for name, color in zip(self.names, chosen, strict=True))
 
     def _check(self) -> None:
@@ -283,7 +297,7 @@ class LabelMap:
         """The on-disk values, or colours as ``#rrggbb``, of a mask that the map does not know, ascending."""
         values = np.unique(mask)
         unknown = values[self.ids(values) == _UNMAPPED]
-        return [hex_color(int(v)) if self.is_colored else int(v) for v in unknown]
+        return [format_color(unpack_color(int(v))) if self.is_colored else int(v) for v in unknown]
 
     def decode(self, ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8 | np.uint16]:
         """Class ids ``[H, W]`` → on-disk values, uint8 where they fit, else uint16; or colours uint8 ``[H, W, 3]``."""
@@ -320,10 +334,6 @@ class LabelMap:
 
 def _lower(key: int | str) -> int | str:
     return key.lower() if is_color(key) and isinstance(key, str) else key
-
-
-def _triple(packed: int) -> Color:
-    return packed >> 16, packed >> 8 & 255, packed & 255
 
 
 def _channels(packed: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

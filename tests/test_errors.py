@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kseg import errors
-from kseg.errors import KsegError, some
+from kseg.errors import KsegError, abbreviate
 
 
 def test_a_message_is_one_line_in_the_agreed_order() -> None:
@@ -25,5 +25,5 @@ def test_each_error_has_its_exit_code(name: str, code: int) -> None:
 
 
 def test_some_names_a_few_and_counts_the_rest() -> None:
-    assert some("abc") == "a, b, c"
-    assert some(range(8), limit=2) == "0, 1 and 6 more"
+    assert abbreviate("abc") == "a, b, c"
+    assert abbreviate(range(8), limit=2) == "0, 1 and 6 more"

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import ModelCard
-from kseg.data import Dataset, Sample
+from kseg.data.dataset import Dataset
+from kseg.data.sample import Sample
 from kseg.images import write_png
 from kseg.labels import LabelMap
 

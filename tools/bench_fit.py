@@ -17,12 +17,12 @@ from typing import Any
 
 import click
 
-from kseg.quiet import load_tensorflow
+from kseg.tensorflow_runtime import load_tensorflow
 
 
 def make_faces(folder: Path, count: int, size: int) -> Path:
     """A data set to train on."""
-    from kseg.data.synthetic import make_faces as draw
+    from kseg.demo.faces import make_faces as draw
 
     return draw(folder, count, size=(size, size), seed=0)
 
@@ -36,13 +36,16 @@ def time_fit(config: Any) -> float:
 
 def time_bare(config: Any, epochs: int) -> float:
     """Seconds of the same steps and validations on a batch in memory."""
-    from kseg.data import Arrays
-    from kseg.training import Reporter
+    from kseg.data.pipeline.arrays import Arrays
+    from kseg.training.data import prepare_data
     from kseg.training.network import compile_network
-    from kseg.training.prepare import prepare
 
-    prepared = prepare(config, Reporter())
-    model = compile_network(config, prepared, "float32")
+    prepared = prepare_data(config.data, config.train, config.augment)
+    spec = config.model.network_spec(config.train.imgsz, prepared.channels)
+    model = compile_network(
+        spec, config.model, config.train, prepared.dataset.labels, steps=prepared.steps, class_weights=None,
+        precision="float32",
+    )  # fmt: skip
     batch = config.train.batch
     assert isinstance(prepared.train, Arrays)  # cache: ram
     images = prepared.train.images[:batch].astype("float32")

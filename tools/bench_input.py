@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from torch_side import TorchSide
 
-from kseg.quiet import load_tensorflow
+from kseg.tensorflow_runtime import load_tensorflow
 
 if TYPE_CHECKING:
-    from kseg.data import Dataset, Source
+    from kseg.data.dataset import Dataset
+    from kseg.data.pipeline.cache import SampleStore
 
 WORK: dict[str, Any] = {"scale": [0.8, 1.25], "shift": 0.1, "degrees": 15, "brightness": 0.2, "contrast": 0.2}
 """The augmentation of both sides."""
@@ -45,17 +46,17 @@ Rate = Callable[[float], float]
 def read_dataset(config: Path) -> tuple[Dataset, tuple[int, int]]:
     """The data that a configuration names, and its network's size."""
     from kseg.config import load_config
-    from kseg.data import find_dataset
+    from kseg.data.find import find_dataset
 
     settings = load_config(config, {"model.weights": None})
-    return find_dataset(**settings.data.model_dump()), settings.train.imgsz
+    return find_dataset(settings.data), settings.train.imgsz
 
 
-def pull(source: Iterator[Any], ahead: int = 8) -> Rate:
+def pull(source: Iterator[Any], ready: int = 8) -> Rate:
     """The rate of taking batches from a pipeline."""
 
     def rate(seconds: float) -> float:
-        for _ in range(ahead):  # what was made ahead since the last time
+        for _ in range(ready):  # what was made ahead since the last time
             next(source)
         begin, done = time.perf_counter(), 0
         while time.perf_counter() - begin < seconds:
@@ -68,11 +69,12 @@ def pull(source: Iterator[Any], ahead: int = 8) -> Rate:
 def kseg_rates(dataset: Dataset, size: tuple[int, int], batch: int, cache: Path) -> dict[str, Rate]:
     """kseg from each kind of cache."""
     from kseg.augment import parse
-    from kseg.data import Streamed, fill_cache, load_arrays
-    from kseg.data.pipeline import train_batches
+    from kseg.data.pipeline.arrays import Streamed, load_arrays
+    from kseg.data.pipeline.batches import train_batches
+    from kseg.data.pipeline.cache import fill_cache
 
     samples, labels = dataset.samples("train"), dataset.labels
-    sources: dict[str, Source] = {
+    sources: dict[str, SampleStore] = {
         "kseg, cache: none": Streamed(samples, labels, size),
         "kseg, cache: disk": fill_cache(samples, labels, size, folder=cache),
         "kseg, cache: ram": load_arrays(samples, labels, size),
@@ -120,7 +122,7 @@ def network_rate(dataset: Dataset, size: tuple[int, int], batch: int) -> Rate:
             model.train_on_batch(images, truth)
             yield images, truth
 
-    return pull(steps(), ahead=2)
+    return pull(steps(), ready=2)
 
 
 def show(rates: dict[str, float], base: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from kseg.quiet import load_tensorflow
+from kseg.tensorflow_runtime import load_tensorflow
 
 
 @click.command()

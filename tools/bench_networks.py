@@ -24,7 +24,7 @@ from typing import Any
 import click
 from torch_side import TorchSide
 
-from kseg.quiet import load_tensorflow
+from kseg.tensorflow_runtime import load_tensorflow
 
 SMP: dict[str, Any] = {"decoder_widths": (256, 128, 64, 32, 16), "upsampling": "nearest", "norm": "batch"}
 """segmentation_models.pytorch's decoder."""
@@ -81,7 +81,7 @@ def kseg_side(
 
     from kseg.losses.loss import SegmentationLoss
     from kseg.models import NetworkSpec, build_model
-    from kseg.models.twin import training_twin
+    from kseg.training.acceleration.accelerate import accelerate
     from kseg.training.optimizer import FusedAdamW
 
     spec = NetworkSpec(size=contest.size, channels=1, **contest.spec)
@@ -91,7 +91,7 @@ def kseg_side(
 
     def training(precision: str, keras: bool = False) -> Callable[[], float]:
         model = build_model(spec, logits=True, precision=precision)
-        model = model if keras else training_twin(model)
+        model = model if keras else accelerate(model)
         model.compile(FusedAdamW(1e-3, weight_decay=1e-4), SegmentationLoss("bce"), jit_compile=False)
         return lambda: contest.batch * repeat(lambda: model.train_on_batch(images, truth), seconds)
 

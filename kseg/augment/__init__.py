@@ -6,7 +6,7 @@
     ├── transforms       in their order, each with its probability p
     └── albumentations   or a file that albumentations reads
 
-`parse` reads what a configuration says, `kseg.data.transforms` does it.
+`parse` reads what a configuration says, `kseg.data.pipeline.transforms` does it.
 """
 
 from kseg.augment.parse import parse, to_plain

@@ -1,7 +1,7 @@
 """Every transform with its arguments: type, default, bounds and meaning. The one table of them.
 
 The configuration is checked against it, the JSON schema and docs/configuration.md are written from it, and
-`kseg.data.transforms` turns each into TensorFlow operations.
+`kseg.data.pipeline.transforms` turns each into TensorFlow operations.
 """
 
 # ruff: noqa: RUF009 - the calls make dataclass fields

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from kseg.benchmark.environment import describe
 from kseg.benchmark.results import Results, Row
+from kseg.environment import describe_environment
 from kseg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ COLUMNS = ("threads", "p50 ms", "p90 ms", "p99 ms", "images/s", "load s", "peak 
 def results_table(results: Results) -> Table:
     """One machine: a line a row, with its median as a multiple of the first measured row's."""
     folder = _folder(results.rows)
-    table = _new_table(f"{describe(results.environment)}\n{folder}", _caption(results))
+    table = _new_table(f"{describe_environment(results.environment)}\n{folder}", _caption(results))
     table.add_column("× first", justify="right", no_wrap=True)
     first = next((row.p50 for row in results.rows if row.latency_ms), math.nan)
     for row in results.rows:
@@ -51,7 +51,7 @@ def comparison_table(here: Results, there: Results) -> Table:
     """Two machines in one table: A is this one, B the other, and each median as a multiple of B's `yardstick`."""
     best = yardstick(there)
     folders = {"A": _folder(here.rows), "B": _folder(there.rows)}
-    title = f"A: {describe(here.environment)}\n   {folders['A']}\nB: {describe(there.environment)}\n   {folders['B']}"
+    title = f"A: {describe_environment(here.environment)}\n   {folders['A']}\nB: {describe_environment(there.environment)}\n   {folders['B']}"
     caption = f"× B: p50 as a multiple of {best.model} on B's {best.device} ({best.p50:.2f} ms). {_caption(here)}"
     if any(row.input and best.input and row.input != best.input for row in here.rows):
         caption += " Beware: not all the images have the same size."

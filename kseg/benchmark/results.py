@@ -84,7 +84,7 @@ class Results:
 
     Args:
         date: When, ISO 8601.
-        environment: See `kseg.benchmark.environment`.
+        environment: See `kseg.environment.environment`.
         settings: ``runs``, ``warmup``, ``batch`` and ``seed``.
     """
 

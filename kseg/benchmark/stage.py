@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import kseg
-from kseg.benchmark.environment import environment
 from kseg.benchmark.job import SEED, Job
 from kseg.benchmark.results import Latency, Results, Row
 from kseg.benchmark.targets import Target
+from kseg.environment import environment
 from kseg.processor import usable_cores
 
 __all__ = ["Settings", "run_benchmark"]

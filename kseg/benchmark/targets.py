@@ -11,6 +11,7 @@ from pathlib import Path
 from kseg.card import read_card
 from kseg.errors import UsageError
 from kseg.inference import resolve_model
+from kseg.run_folder import RunFolder
 
 __all__ = ["Target", "find_targets"]
 
@@ -77,7 +78,7 @@ def _expand(model: Path) -> Iterable[Target]:
 
 
 def _is_export(model: Path) -> bool:
-    if not model.is_dir() or (model / "saved_model.pb").exists() or (model / "args.yaml").exists():
+    if not model.is_dir() or (model / "saved_model.pb").exists() or RunFolder(model).is_run:
         return False
     return (model / "model.keras").is_file() or (model / "saved_model").is_dir() or bool(_exchanged(model))
 

@@ -82,10 +82,9 @@ def _peak_rss_mb() -> float:
 
 
 def _gpus() -> dict[str, Any]:
-    import tensorflow as tf
+    from kseg.tensorflow_runtime import visible_gpus
 
-    devices = tf.config.list_physical_devices("GPU")
-    return {"gpus": [tf.config.experimental.get_device_details(d).get("device_name", d.name) for d in devices]}
+    return {"gpus": [gpu.name for gpu in visible_gpus()]}
 
 
 def main(text: str) -> int:

@@ -76,49 +76,35 @@ def command(
     """
     import logging
 
-    from kseg.card import read_card
     from kseg.cli.counting import counting
-    from kseg.evaluation import check_labels, evaluate, load_data
-    from kseg.inference import check_threshold, check_zoom, load_predictor, parse_min_area, resolve_model
+    from kseg.evaluation import EvaluationPlan
+    from kseg.inference import PredictionPlan
 
-    # What can be wrong with the command is told before a runtime loads for seconds.
-    path = resolve_model(model)
-    card = read_card(path)
-    check_threshold(card, threshold)
-    check_zoom(zoom)
-    areas = parse_min_area(min_area, card.labels)
-    dataset = load_data(data, path)
-    check_labels(dataset.labels, card.labels)
-    samples = dataset.samples(split)
-    predictor = load_predictor(path, device=device, threads=threads, flip=flip, zoom=zoom, min_area=areas)
-    with counting("evaluating") as tell:
-        scores = evaluate(predictor, samples, dataset.labels, threshold=threshold, boundary=boundary, on_progress=tell)
+    prediction = PredictionPlan.make(
+        model, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom, min_area=min_area
+    )
+    plan = EvaluationPlan.make(prediction, data, split)
+    with counting("evaluating") as progress:
+        scores = plan.run(boundary=boundary, on_progress=progress)
     headings = {name: text for name, text in HEADINGS.items() if boundary or not name.startswith("boundary")}
-    least = {card.labels.names[k]: pixels for k, pixels in areas.items()}
-    asked: dict[str, Any] = {"flip": flip, "zoom": zoom, "min_area": least}
-    _show(scores, headings, f"{path} on {dataset.root}, split {split}", _told(**asked))
+    title = f"{prediction.model} on {plan.dataset.root}, split {split}"
+    _show(scores, headings, title, prediction.describe())
     for warning in scores.warnings:
         logging.getLogger("kseg").warning("%s", warning)
     if json_file:
-        _write(json_file, scores, model=str(path), data=str(dataset.root), split=split, **asked)
+        areas = {prediction.card.labels.names[k]: pixels for k, pixels in prediction.min_area.items()}
+        facts = {"model": str(prediction.model), "data": str(plan.dataset.root), "split": split}
+        _write(json_file, scores, **facts, flip=flip, zoom=zoom, min_area=areas)
         click.echo(f"scores written to {json_file}")
 
 
-def _told(flip: bool, zoom: float, min_area: dict[str, int]) -> str:
-    """What was done beyond asking the network once."""
-    told = ", with their mirror images" if flip else ""
-    told += f", also enlarged {zoom:g} times" if zoom > 1 else ""
-    least = ", ".join(f"{pixels} pixels ({name})" for name, pixels in min_area.items())
-    return told + (f", without regions under {least}" if least else "")
-
-
-def _show(scores: Scores, headings: Headings, title: str, told: str) -> None:
+def _show(scores: Scores, headings: Headings, title: str, options: str) -> None:
     from rich.console import Console
 
     console = Console() if Console().is_terminal else Console(width=120)
     decided = "best class wins" if scores.threshold is None else f"threshold {scores.threshold:g}"
     console.print(
-        f"{title}: {scores.images} images at their original size{told}, {decided}", markup=False, highlight=False,
+        f"{title}: {scores.images} images at their original size{options}, {decided}", markup=False, highlight=False,
         soft_wrap=True,
     )  # fmt: skip
     console.print("\n[bold]Each class, over the dataset (pixels of all images summed)")

@@ -68,7 +68,7 @@ def command(
     exporters = choose(None if formats is None else _names(formats), _names(quantize))
     source, name = _source(model, data)
     from kseg.evaluation import load_data
-    from kseg.quiet import load_tensorflow
+    from kseg.tensorflow_runtime import load_tensorflow
 
     dataset = load_data(data, source)
     load_tensorflow()
@@ -93,7 +93,8 @@ def _names(text: str) -> list[str]:
 
 def _source(model: Path, data: Path | None) -> tuple[Path, str]:
     """The ``.keras`` file, and the name that the export gets. Raises UsageError or ArtifactError."""
-    from kseg.inference import find_run, resolve_model
+    from kseg.inference import resolve_model
+    from kseg.run_folder import RunFolder
 
     path = resolve_model(model)
     if path.suffix != ".keras":
@@ -101,13 +102,13 @@ def _source(model: Path, data: Path | None) -> tuple[Path, str]:
             "only a Keras model can be exported", where=str(path), expected="a run folder or a .keras file",
             remedy="export the run that it came from",
         )  # fmt: skip
-    run = find_run(path)
+    run = RunFolder.containing(path)
     if run is None and data is None:
         raise UsageError(
             "the model lies in no run, so its images are not known", where=str(model),
             remedy="add --data with the data that it was trained on, to calibrate and to score",
         )  # fmt: skip
-    return path, run.resolve().name if run else path.stem
+    return path, run.path.resolve().name if run else path.stem
 
 
 def _progress() -> AbstractContextManager[Callable[[str, int, int], None]]:

@@ -53,36 +53,19 @@ def command(
       kseg predict runs/fit/NAME photos/ --out masks/ --min-area 50 --min-area car=200
       kseg predict runs/fit/NAME photos/ --out masks/ --zoom 2
     """
-    from kseg.card import read_card
     from kseg.cli.counting import counting
-    from kseg.files import make_folder
-    from kseg.inference import (
-        check_threshold,
-        check_zoom,
-        find_sources,
-        load_predictor,
-        parse_min_area,
-        predict_files,
-        resolve_model,
+    from kseg.inference import FilesPlan, PredictionPlan, predict_files
+
+    plan = PredictionPlan.make(
+        model, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom, min_area=min_area
     )
-
-    # What can be wrong with the command is told before a runtime loads for seconds.
-    path = resolve_model(model)
-    card = read_card(path)
-    check_threshold(card, threshold)
-    check_zoom(zoom)
-    areas = parse_min_area(min_area, card.labels)
-    find_sources(sources)
-    make_folder(out)
-    predictor = load_predictor(path, device=device, threads=threads, flip=flip, zoom=zoom, min_area=areas)
-    with counting("predicting") as tell:
-        report = predict_files(
-            predictor, sources, out, overlay=overlay, save_prob=save_prob, threshold=threshold, on_progress=tell
-        )
-    _tell(report, overlay=overlay, prob=(".png" if predictor.card.channels == 1 else ".npz") if save_prob else None)
+    files = FilesPlan.make(plan.card, sources, out, overlay=overlay, save_prob=save_prob)
+    with counting("predicting") as progress:
+        report = predict_files(plan.load(), files, on_progress=progress)
+    _show(report, overlay=overlay, prob=(".png" if plan.card.channels == 1 else ".npz") if save_prob else None)
 
 
-def _tell(report: PredictReport, *, overlay: bool, prob: str | None) -> None:
+def _show(report: PredictReport, *, overlay: bool, prob: str | None) -> None:
     """Print the outcome. Raises PartialFailure if a picture failed."""
     import logging
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from kseg.training import EpochRow, Reporter
+from kseg.run_folder import EpochRow
+from kseg.training import Reporter
 
 __all__ = ["TerminalReporter"]
 

@@ -6,7 +6,6 @@
 """
 
 from kseg.config.brief import to_brief_yaml
-from kseg.config.data import DataConfig, FoldersSplit, FractionsSplit, ListsSplit
 from kseg.config.load import json_schema, load_config, to_yaml
 from kseg.config.messages import describe
 from kseg.config.overrides import Given, parse_set
@@ -14,11 +13,7 @@ from kseg.config.schema import Config, ModelConfig, RunConfig, TrainConfig
 
 __all__ = [
     "Config",
-    "DataConfig",
-    "FoldersSplit",
-    "FractionsSplit",
     "Given",
-    "ListsSplit",
     "ModelConfig",
     "RunConfig",
     "TrainConfig",

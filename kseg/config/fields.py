@@ -1,78 +1,27 @@
-"""The kinds of values that settings have: strict types with bounds, and how their schemas describe them."""
+"""The kinds of values that only settings have: sizes, class weights, handles of weights, augmentation and losses."""
 
 from __future__ import annotations
 
 import math
-import re
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, NoReturn, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from kseg.augment import PRESETS, augment_schema, parse, to_plain
-from kseg.errors import ConfigError
+from kseg.augment import PRESETS, Augment, augment_schema, parse, to_plain
+from kseg.errors import KsegError, UsageError
+from kseg.fields import EXPECTED
+from kseg.losses.expression import LossExpression, parse_loss
 from kseg.registry import nearest
 
-EXPECTED = "x-expected"
-"""In the JSON schema: what a value should be, where its keywords do not read well in a message."""
+__all__ = ["HANDLE", "Augmentation", "ClassWeights", "Handle", "ImageSize", "Loss", "Section"]
 
-Text: TypeAlias = Annotated[str, Field(strict=True)]
-MaybeText: TypeAlias = Annotated[
-    str,
-    Field(strict=True),
-    # `test:` and `--set data.split.test=` are null in YAML, and are meant as empty.
-    BeforeValidator(lambda value: "" if value is None else value),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], EXPECTED: "text, or nothing"}),
-]
-SomeText: TypeAlias = Annotated[str, Field(strict=True, min_length=1)]
 HANDLE: Final = r"^(?:(?:hf|kaggle|modelscope)://\S+|(?:resnet|vgg|efficientnet|mit)_[a-z0-9_]+)$"
 """What KerasHub downloads: a handle, or a text like its presets' names. A file of such a name is ``./resnet_x``."""
 Handle: TypeAlias = Annotated[
     str, Field(strict=True, pattern=HANDLE), WithJsonSchema({"type": "string", "pattern": HANDLE, EXPECTED: "a handle"})
 ]
-Width: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=4096)]
-Side: TypeAlias = Annotated[int, Field(strict=True, ge=8, le=8192)]
-Count: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-Seed: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
-Share: TypeAlias = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
-Factor: TypeAlias = Annotated[float, Field(strict=True, gt=0, le=10, allow_inf_nan=False)]
-
-StrictBool: TypeAlias = Annotated[bool, Field(strict=True)]
-
-
-def _compiles(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        told = {"expected": "one that Python's re module reads", "found": f"{value!r}: {error}"}
-        raise PydanticCustomError("kseg", "not a regular expression", told) from None
-    return value
-
-
-Expression: TypeAlias = Annotated[SomeText, AfterValidator(_compiles)]
-
-HexColor: TypeAlias = Annotated[
-    str,
-    Field(
-        strict=True,
-        pattern="^#[0-9a-fA-F]{6}$",
-        json_schema_extra={EXPECTED: "a colour in quotes, as '#ff8000'"},
-    ),
-]
-FolderName: TypeAlias = Annotated[
-    str,
-    Field(
-        strict=True,
-        # No slash and no control character, and no leading dot, which would hide the folder or lead out of it.
-        pattern=r"^[^/\\.\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*$",
-        max_length=200,
-        json_schema_extra={EXPECTED: "the name of a folder, without slashes or a leading dot"},
-    ),
-]
-MaskValue: TypeAlias = (
-    Annotated[int, Field(strict=True, ge=0, le=65535)]
-    | Annotated[str, Field(strict=True, pattern="^(other|#[0-9a-fA-F]{6})$")]
-)
+_Side: TypeAlias = Annotated[int, Field(strict=True, ge=8, le=8192)]
 
 
 def _square(value: Any) -> Any:
@@ -81,8 +30,8 @@ def _square(value: Any) -> Any:
 
 
 _SIDE_SCHEMA = {"type": "integer", "minimum": 8, "maximum": 8192}
-Size: TypeAlias = Annotated[
-    tuple[Side, Side],
+ImageSize: TypeAlias = Annotated[
+    tuple[_Side, _Side],
     BeforeValidator(_square),
     WithJsonSchema(
         {
@@ -94,19 +43,6 @@ Size: TypeAlias = Annotated[
         }
     ),
 ]
-Values: TypeAlias = Annotated[
-    dict[MaskValue, Text],
-    # JSON knows only text as keys, while YAML's are whole numbers: both are keys that this pattern lets pass.
-    WithJsonSchema(
-        {
-            "type": "object",
-            "propertyNames": {"pattern": "^([0-9]{1,5}|other|#[0-9a-fA-F]{6})$"},
-            "additionalProperties": {"type": "string"},
-            EXPECTED: "a mapping of mask values (0 to 65535, '#rrggbb' or other) to class names",
-        }
-    ),
-]
-
 
 _METHODS: Final = ("inverse", "median", "effective")
 
@@ -145,20 +81,26 @@ ClassWeights: TypeAlias = Annotated[
 ]
 
 
-def _augment(value: Any) -> Any:
-    """Every transform with every argument, as plain data; what is wrong keeps its own key."""
+def _refuse(error: KsegError, key: tuple[str | int, ...] = ()) -> NoReturn:
+    """An error of a parser as pydantic's, so that it is told with the line of the file that it stands in."""
+    details: dict[str, Any] = {"key": key, "expected": error.expected, "found": error.found, "remedy": error.remedy}
+    raise PydanticCustomError("kseg", error.what, details) from None
+
+
+def _parse_augment(value: Any) -> Augment:
+    if isinstance(value, Augment):
+        return value
     try:
-        return to_plain(parse(value))
-    except ConfigError as error:
-        key = (error.where or "").split(".")[1:]
-        place = tuple(int(part) if part.isdecimal() else part for part in key)
-        told: dict[str, Any] = {"key": place, "expected": error.expected, "found": error.found, "remedy": error.remedy}
-        raise PydanticCustomError("kseg", error.what, told) from None
+        return parse(value)
+    except UsageError as error:
+        keys = (error.where or "").split(".")[1:]
+        _refuse(error, tuple(int(key) if key.isdecimal() else key for key in keys))
 
 
 Augmentation: TypeAlias = Annotated[
-    list[dict[str, dict[str, Any]]] | dict[str, str],
-    PlainValidator(_augment),
+    Augment,
+    PlainValidator(_parse_augment),
+    PlainSerializer(to_plain),
     WithJsonSchema(
         {
             **augment_schema(),
@@ -166,6 +108,25 @@ Augmentation: TypeAlias = Annotated[
             "default": ["hflip"],
         }
     ),
+]
+
+
+def _parse_loss(value: Any) -> LossExpression:
+    if isinstance(value, LossExpression):
+        return value
+    if not isinstance(value, str) or not value:
+        raise PydanticCustomError("wrong_value", "not text")
+    try:
+        return parse_loss(value)
+    except UsageError as error:
+        _refuse(error)
+
+
+Loss: TypeAlias = Annotated[
+    LossExpression,
+    PlainValidator(_parse_loss),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "minLength": 1}),
 ]
 
 

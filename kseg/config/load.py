@@ -37,13 +37,14 @@ def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = N
     tree, problems = source.tree()
     try:
         config = Config.model_validate(tree)
+    except ConfigError as error:  # of a data set's description, which checks itself
+        raise _located(error, source) from None
     except ValidationError as error:
         found = problems_of(error, tree, source.texts())
         known = {problem.path for problem in problems}
         problems += [problem for problem in found if problem.path not in known]
     raise_first(problems, source.locate)
     raise_first(unusable(config), source.locate)
-    _check_labels(config, source)
     return config
 
 
@@ -72,15 +73,13 @@ def json_schema() -> dict[str, Any]:
     return {**head, **{key: value for key, value in schema.items() if key != "title"}}
 
 
-def _check_labels(config: Config, source: _Source) -> None:
-    try:
-        config.data.label_map()
-    except ConfigError as error:
-        parts = (error.where or "data").split(".")
-        key = tuple(int(part) if part.isdecimal() else part for part in parts)
-        raise ConfigError(
-            error.what, where=source.locate(key), expected=error.expected, found=error.found, remedy=error.remedy
-        ) from None
+def _located(error: ConfigError, source: _Source) -> ConfigError:
+    """The error with the place of its key in the file or on the command line."""
+    keys = (error.where or "data").split(".")
+    path = tuple(int(key) if key.isdecimal() else key for key in keys)
+    return ConfigError(
+        error.what, where=source.locate(path), expected=error.expected, found=error.found, remedy=error.remedy
+    )
 
 
 class _Source:

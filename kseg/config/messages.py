@@ -9,9 +9,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from kseg.config.document import KeyPath, dotted, short
-from kseg.config.fields import EXPECTED
 from kseg.config.schema import Config
-from kseg.errors import ConfigError, some
+from kseg.errors import ConfigError, abbreviate
+from kseg.fields import EXPECTED
 from kseg.registry import nearest
 
 __all__ = ["Problem", "describe", "problems_of", "raise_first", "schema_at"]
@@ -46,7 +46,7 @@ def raise_first(problems: Sequence[Problem], locate: Locate) -> None:
     remedies = [first.remedy] if first.remedy else []
     if others:
         count = f"{len(others)} more problem{'s' if len(others) > 1 else ''}"
-        remedies.append(f"and {count}: {some(dotted(problem.path) for problem in others)}")
+        remedies.append(f"and {count}: {abbreviate(dotted(problem.path) for problem in others)}")
     raise ConfigError(
         first.what,
         where=locate(first.path),
@@ -69,7 +69,7 @@ def problems_of(error: ValidationError, tree: Mapping[Any, Any], texts: Mapping[
         path = _key_path(detail["loc"], tree)
         if detail["type"] == "kseg":
             problem = _own(path, detail["msg"], detail.get("ctx", {}))
-        elif detail["type"] in {"extra_forbidden", "invalid_key"}:
+        elif detail["type"] in {"extra_forbidden", "unexpected_keyword_argument", "invalid_key"}:
             problem = _unknown_key(path, tree)
         elif detail["type"] == "missing" and value_at(tree, path) is _MISSING:
             problem = _missing(path, tree)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from pydantic.fields import FieldInfo
-
-from kseg.config.data import DataConfig
 from kseg.config.document import KeyPath, parse, short
 from kseg.config.messages import Problem
 from kseg.config.schema import ModelConfig, RunConfig, TrainConfig
+from kseg.data.spec import DataSpec
 from kseg.errors import UsageError
 
-__all__ = ["Given", "Override", "apply", "collect", "parse_set"]
+__all__ = ["SECTIONS", "Given", "Override", "apply", "collect", "parse_set"]
 
-_FIELDS: Final[dict[str, dict[str, FieldInfo]]] = {
-    "data": DataConfig.model_fields,
-    "model": ModelConfig.model_fields,
-    "train": TrainConfig.model_fields,
-    "run": RunConfig.model_fields,
+SECTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "data": tuple(field.name for field in fields(DataSpec)),
+    "model": tuple(ModelConfig.model_fields),
+    "train": tuple(TrainConfig.model_fields),
+    "run": tuple(RunConfig.model_fields),
 }
+"""The keys of each section that has such."""
 _BY: Final = ("data", "split", "by")
 
 
@@ -68,7 +67,7 @@ def collect(overrides: Mapping[str, Any]) -> list[Override]:
     for key, given in overrides.items():
         value, flag = (given.value, given.flag) if isinstance(given, Given) else (given, None)
         path = _key_path(str(key))
-        if len(path) == 1 and path[0] in _FIELDS and isinstance(value, Mapping):
+        if len(path) == 1 and path[0] in SECTIONS and isinstance(value, Mapping):
             found += [Override((*path, str(name)), inner, flag) for name, inner in value.items()]
         else:
             found.append(Override(path, value, flag))
@@ -125,6 +124,4 @@ def _put(parent: Any, part: str | int, value: Any, path: KeyPath) -> Problem | N
 
 def _default(path: KeyPath) -> Any:
     """What an override below a key that the file leaves out starts from: its default where that is a list."""
-    fields = _FIELDS.get(str(path[0]), {})
-    default = fields[str(path[1])].default if len(path) == 2 and path[1] in fields else None
-    return list(default) if isinstance(default, tuple) else {}
+    return list(TrainConfig.model_fields["imgsz"].default) if path == ("train", "imgsz") else {}

@@ -110,8 +110,9 @@ def unusable(config: Config) -> list[Problem]:
         expected = "imagenet, a preset or handle of KerasHub, or a file or folder of weights"
         problems.append(Problem(_WEIGHTS, "no such file", expected, short(str(weights), 200), remedy))
     problems += _wrong_start(config)
-    if isinstance(config.augment, dict) and not os.path.isfile(config.augment["albumentations"]):
-        found = short(config.augment["albumentations"], 200)
+    pipeline = config.augment.albumentations
+    if pipeline is not None and not os.path.isfile(pipeline):
+        found = short(str(pipeline), 200)
         problems.append(Problem(_ALBUMENTATIONS, "no such file", "a file that albumentations.save wrote", found))
     return problems
 

@@ -19,23 +19,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kseg.augment import parse, to_plain
-from kseg.config.data import DataConfig
-from kseg.config.fields import (
-    Augmentation,
-    ClassWeights,
-    Count,
-    Factor,
-    FolderName,
-    Handle,
-    Section,
-    Seed,
-    Share,
-    Size,
-    SomeText,
-    StrictBool,
-    Width,
-)
+from kseg.augment import parse
+from kseg.config.fields import Augmentation, ClassWeights, Handle, ImageSize, Loss, Section
+from kseg.data.spec import DataSpec
+from kseg.fields import Count, Factor, FolderName, NonEmptyText, Seed, Share, StrictBool, Width
+from kseg.images import Size
+from kseg.losses.expression import parse_loss
+from kseg.models.specs import NetworkSpec
+from kseg.models.tables import PerChannel
 
 __all__ = ["Config", "ModelConfig", "RunConfig", "TrainConfig"]
 
@@ -43,8 +34,8 @@ __all__ = ["Config", "ModelConfig", "RunConfig", "TrainConfig"]
 class ModelConfig(Section):
     """The network."""
 
-    arch: SomeText = Field("unet", description="How features become masks: unet, unetplusplus or deeplabv3plus.")
-    encoder: SomeText = Field(
+    arch: NonEmptyText = Field("unet", description="How features become masks: unet, unetplusplus or deeplabv3plus.")
+    encoder: NonEmptyText = Field(
         "plain",
         description="What the network sees with: plain or residual, of any widths; or mobilenetv2, mobilenetv3_small, "
         "mobilenetv3_large, mit_b0, and with the extra hub resnet18, resnet34, resnet50, vgg11, vgg16, "
@@ -76,7 +67,9 @@ class ModelConfig(Section):
         "atrous convolutions side by side. Null: conv with the encoders plain and residual, aspp with deeplabv3plus, "
         "else none.",
     )
-    heads: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(4, description="Heads of the self-attention.")
+    attention_heads: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(
+        4, description="Heads of the self-attention in the bottleneck."
+    )
     attention_gates: StrictBool = Field(False, description="Whether the decoder weighs what skips bring it.")
     dropout: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = Field(
         0.0, description="The share of channels dropped at the bottleneck in training."
@@ -84,9 +77,10 @@ class ModelConfig(Section):
     upsampling: Literal["transpose", "bilinear", "nearest"] = Field(
         "transpose", description="How the decoder doubles its size."
     )
-    head: Literal["softmax", "sigmoid"] = Field(
+    activation: Literal["softmax", "sigmoid"] = Field(
         "softmax",
-        description="With three classes or more: whether they compete for each pixel, or each is decided by itself.",
+        description="What turns logits into scores, with three classes or more: softmax lets the classes compete for "
+        "each pixel, sigmoid decides each by itself. One class against the background is always a sigmoid.",
     )
     normalization: Literal["unit", "symmetric", "imagenet", "dataset"] | None = Field(
         None,
@@ -105,11 +99,48 @@ class ModelConfig(Section):
         "classes, and takes all weights but the head's.",
     )
 
+    def network_spec(
+        self, size: Size, channels: int, pixels: tuple[PerChannel, PerChannel] | None = None
+    ) -> NetworkSpec:
+        """The structure that these settings ask for.
+
+        Args:
+            size: Height and width that the network works at.
+            channels: Score channels.
+            pixels: Mean and deviation of the training images' red, green and blue, for ``normalization: dataset``;
+                without them the structure is only good for being checked.
+
+        Raises:
+            ConfigError, UsageError: Settings contradict one another.
+        """
+        by_dataset = self.normalization == "dataset"
+        mean, std = (pixels or ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))) if by_dataset else (None, None)
+        return NetworkSpec(
+            size=size,
+            channels=channels,
+            arch=self.arch,
+            encoder=self.encoder,
+            widths=tuple(self.widths) if self.widths else None,
+            depth=self.depth,
+            decoder_widths=tuple(self.decoder_widths) if self.decoder_widths else None,
+            block=self.block,
+            norm=self.norm,
+            bottleneck=self.bottleneck,
+            attention_heads=self.attention_heads,
+            attention_gates=self.attention_gates,
+            activation=self.activation,
+            dropout=self.dropout,
+            upsampling=self.upsampling,
+            normalization=self.normalization,
+            pixel_mean=mean,
+            pixel_std=std,
+        )
+
 
 class TrainConfig(Section):
     """The training."""
 
-    imgsz: Size = Field(
+    imgsz: ImageSize = Field(
         (256, 256), description="The size in pixels that the network works at: [height, width], or one for both."
     )
     epochs: Count = Field(50, description="How many times to see every training sample.")
@@ -131,8 +162,8 @@ class TrainConfig(Section):
     average: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
         1, description="Validate and keep the mean of the weights of about so many last epochs; 1: each epoch's own."
     )
-    loss: SomeText = Field(
-        "cross_entropy",
+    loss: Loss = Field(
+        default_factory=lambda: parse_loss("cross_entropy"),
         description="The loss by name, or a sum of losses with weights and arguments, as 'bce + 0.5 * dice' or "
         "'cross_entropy + focal_tversky(gamma=2)': cross_entropy, bce, focal, dice, generalized_dice, jaccard, "
         "log_jaccard, tversky, focal_tversky, lovasz, boundary. What they are and take stands in docs/losses.md.",
@@ -192,11 +223,11 @@ class RunConfig(Section):
 class Config(Section):
     """Every setting of a training run."""
 
-    data: DataConfig = Field(description="Where the pictures and masks are, the classes, the split.")
+    data: DataSpec = Field(description="Where the pictures and masks are, the classes, the split.")
     model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")
     train: TrainConfig = Field(default_factory=TrainConfig, description="The training.")
     augment: Augmentation = Field(
-        default_factory=lambda: to_plain(parse(["hflip"])),
+        default_factory=lambda: parse(["hflip"]),
         description="What training varies at random, sample by sample.",
     )
     run: RunConfig = Field(default_factory=RunConfig, description="Where the run folder goes.")

@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data.outlines import Encoded, Size, area, check_counts
+from kseg.data.run_lengths import Encoded, area, check_counts
+from kseg.images import Size
 
 __all__ = ["OBJECT_VOID", "Objects", "draw_order"]
 

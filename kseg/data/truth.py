@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.data.objects import Objects
-from kseg.data.samples import Sample
-from kseg.errors import DataError, some
+from kseg.data.sample import Sample
+from kseg.errors import DataError, abbreviate
 from kseg.images import image_header, printable, read_mask, resize_mask, turn_upright
 from kseg.labels import LabelMap
 
@@ -50,7 +50,7 @@ def read_truth(sample: Sample, labels: LabelMap, size: tuple[int, int] | None = 
     except ValueError:
         unknown = labels.unmapped(values)
         raise DataError(
-            "the mask holds values that data.values does not name", where=truth_name(sample), found=some(unknown),
+            "the mask holds values that data.values does not name", where=truth_name(sample), found=abbreviate(unknown),
             remedy=f"say what they stand for in data.values, e.g. {unknown[0]!r}: ignore",
         ) from None  # fmt: skip
 

@@ -2,19 +2,19 @@
 
 from kseg.evaluation.counts import CLASS_SCORES, Counts, Score, count
 from kseg.evaluation.scores import Classes, ImageScore, Scores
-from kseg.evaluation.source import dataset_of, load_data
-from kseg.evaluation.stage import check_labels, evaluate
+from kseg.evaluation.source import load_data
+from kseg.evaluation.stage import EvaluationPlan, check_labels, evaluate
 
 __all__ = [
     "CLASS_SCORES",
     "Classes",
     "Counts",
+    "EvaluationPlan",
     "ImageScore",
     "Score",
     "Scores",
     "check_labels",
     "count",
-    "dataset_of",
     "evaluate",
     "load_data",
 ]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kseg.card import read_card
-from kseg.data import Dataset, find_dataset
+from kseg.data.dataset import Dataset
+from kseg.data.find import find_dataset
+from kseg.data.spec import DataSpec
 from kseg.errors import DataError, UsageError
 from kseg.images import printable
-from kseg.inference import find_run, resolve_model
-from kseg.labels import LabelMap
+from kseg.inference import resolve_model
+from kseg.labels import format_color
+from kseg.run_folder import RunFolder
 
-if TYPE_CHECKING:
-    from kseg.config import DataConfig
-
-__all__ = ["dataset_of", "load_data"]
-
-RECORD = "data.json"
+__all__ = ["load_data"]
 
 
 def load_data(data: Path | None, model: str | Path) -> Dataset:
@@ -35,7 +32,7 @@ def load_data(data: Path | None, model: str | Path) -> Dataset:
         ArtifactError: The model is none.
     """
     if data is None:
-        return Dataset.load(_run_of(model) / RECORD)
+        return Dataset.load(_run_of(model).data)
     if not data.exists():
         raise UsageError("no such file or folder", where="--data", found=printable(data))
     if data.is_dir():
@@ -43,22 +40,17 @@ def load_data(data: Path | None, model: str | Path) -> Dataset:
     if data.suffix.lower() in (".yaml", ".yml"):
         from kseg.config import load_config
 
-        return dataset_of(load_config(data).data)
+        return find_dataset(load_config(data).data)
     if data.suffix.lower() == ".json":
         return Dataset.load(data)
     raise UsageError(
         "not a description of data", where="--data", found=printable(data),
-        expected=f"a YAML configuration, a run folder, a {RECORD}, or a folder with images and masks",
+        expected="a YAML configuration, a run folder, a data.json, or a folder with images and masks",
     )  # fmt: skip
 
 
-def dataset_of(data: DataConfig) -> Dataset:
-    """The dataset that a configuration describes. Raises ConfigError or DataError."""
-    return find_dataset(**data.model_dump())
-
-
-def _run_of(model: str | Path) -> Path:
-    run = find_run(resolve_model(model))
+def _run_of(model: str | Path) -> RunFolder:
+    run = RunFolder.containing(resolve_model(model))
     if run is None:
         raise UsageError(
             "the model lies in no run, so its images are not known", where=printable(model),
@@ -68,8 +60,9 @@ def _run_of(model: str | Path) -> Path:
 
 
 def _from_folder(folder: Path, model: str | Path) -> Dataset:
-    if (folder / RECORD).is_file():
-        return Dataset.load(folder / RECORD)
+    record = RunFolder(folder).data
+    if record.is_file():
+        return Dataset.load(record)
     labels = read_card(resolve_model(model)).labels
     missing = [name for name in ("images", "masks") if not (folder / name).is_dir()]
     if missing:
@@ -77,11 +70,10 @@ def _from_folder(folder: Path, model: str | Path) -> Dataset:
             f"the folder holds no {' and no '.join(missing)} folder", where=printable(folder),
             expected="images/ and masks/", remedy="describe another layout in a YAML file: --data data.yaml",
         )  # fmt: skip
+    colors = tuple(map(format_color, labels.colors))
     return find_dataset(
-        root=folder, classes=labels.names, values=labels.values, colors=_hex(labels), match=labels.match,
-        threshold=labels.threshold,
+        DataSpec(
+            folder, classes=labels.names, values=dict(labels.values), colors=colors, match=labels.match,
+            threshold=labels.threshold,
+        )
     )  # fmt: skip
-
-
-def _hex(labels: LabelMap) -> list[str]:
-    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in labels.colors]

@@ -2,23 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data import Sample, read_truth, truth_name
+from kseg.data.dataset import Dataset
+from kseg.data.sample import Sample, SplitName
+from kseg.data.truth import read_truth, truth_name
 from kseg.errors import DataError
 from kseg.evaluation.counts import count
 from kseg.evaluation.scores import ImageScore, Scores
+from kseg.evaluation.source import load_data
 from kseg.images import read_image
-from kseg.inference import Predictor, ahead, check_threshold
+from kseg.inference import PredictionPlan, Predictor, prefetch
 from kseg.labels import LabelMap
+from kseg.parallel import Progress
 
-__all__ = ["check_labels", "evaluate"]
+__all__ = ["EvaluationPlan", "check_labels", "evaluate"]
 
 Ids = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """A model and the images that score it, checked before a runtime loads for seconds.
+
+    Args:
+        prediction: The model and how it is asked.
+        dataset: The images and masks, with the model's classes.
+        split: Which of them.
+    """
+
+    prediction: PredictionPlan
+    dataset: Dataset
+    split: SplitName | Literal["all"]
+
+    @classmethod
+    def make(
+        cls, prediction: PredictionPlan, data: Path | None = None, split: SplitName | Literal["all"] = "test"
+    ) -> EvaluationPlan:
+        """Find the images.
+
+        Args:
+            prediction: The model and how it is asked.
+            data: As `load_data` takes it; None for the data of the run that the model lies in.
+            split: Which of the images.
+
+        Raises:
+            UsageError: No data are named and the model lies in no run.
+            ConfigError, DataError: The data cannot be used, have other classes, or the split is empty.
+        """
+        dataset = load_data(data, prediction.model)
+        check_labels(dataset.labels, prediction.card.labels)
+        dataset.samples(split)
+        return cls(prediction, dataset, split)
+
+    def run(self, *, boundary: bool = True, on_progress: Progress | None = None) -> Scores:
+        """Load the model and score it; arguments and errors are those of `evaluate`."""
+        samples = self.dataset.samples(self.split)
+        predictor = self.prediction.load()
+        return evaluate(predictor, samples, self.dataset.labels, boundary=boundary, on_progress=on_progress)
 
 
 def evaluate(
@@ -26,9 +73,8 @@ def evaluate(
     samples: Sequence[Sample],
     labels: LabelMap,
     *,
-    threshold: float | None = None,
     boundary: bool = True,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> Scores:
     """Score a predictor against true masks, each image at its original size.
 
@@ -36,29 +82,23 @@ def evaluate(
         predictor: What is scored.
         samples: Images with masks.
         labels: What the masks' values mean; its classes are the model's.
-        threshold: The score from which on a pixel is foreground (binary models); the model's own by default.
         boundary: Score outlines too, which takes half as long as the rest on photographs of 12 megapixels; without,
             the boundary scores are NaN.
         on_progress: Called with the images done and in all.
 
     Raises:
-        UsageError: The threshold means nothing.
-        DataError: There are no samples, the classes are not the model's, or an image or mask cannot be used.
+        DataError: There are no samples, or an image or mask cannot be used.
     """
-    card = predictor.card
-    check_threshold(card, threshold)
-    check_labels(labels, card.labels)
     if not samples:
         raise DataError("there are no images to evaluate on")
     rows: list[ImageScore] = []
-    for sample, pair_of in ahead(lambda sample: _read(sample, labels), samples):
-        image, truth = pair_of()
-        counts = count(truth, predictor.decide(image, threshold), labels.num_classes, boundary=boundary)
+    for sample, read_result in prefetch(lambda sample: _read(sample, labels), samples):
+        image, truth = read_result()
+        counts = count(truth, predictor.decide(image), labels.num_classes, boundary=boundary)
         rows.append(ImageScore(sample.key, counts, labels.foreground))
         if on_progress:
             on_progress(len(rows), len(samples))
-    used = (card.threshold if threshold is None else threshold) if card.channels == 1 else None
-    return Scores(labels, tuple(rows), used)
+    return Scores(labels, tuple(rows), predictor.decision_threshold)
 
 
 def check_labels(data: LabelMap, model: LabelMap) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import ModelCard
-from kseg.images import read_image, resize_image
+from kseg.data.sample import Sample, evenly_spread
+from kseg.images import Size, read_image, resize_image
+from kseg.parallel import Progress
 
 if TYPE_CHECKING:
     import keras
-
-    from kseg.data import Sample
 
 __all__ = ["Conversion", "calibration_images"]
 
@@ -42,8 +42,8 @@ class Conversion:
 def calibration_images(
     samples: Sequence[Sample],
     count: int,
-    size: tuple[int, int],
-    on_progress: Callable[[int, int], None] | None = None,
+    size: Size,
+    on_progress: Progress | None = None,
 ) -> list[npt.NDArray[np.uint8]]:
     """Up to ``count`` of the training images, spread evenly over the list, resized as training resized them.
 
@@ -56,12 +56,10 @@ def calibration_images(
     Raises:
         ImageError: A file cannot be read.
     """
-    total = min(count, len(samples))
-    # Neighbours in a list are often frames of one film: the spread shows the quantiser more of the world.
-    places = np.linspace(0, len(samples) - 1, total).round().astype(int)
+    chosen = evenly_spread(samples, count)
     images = []
-    for done, place in enumerate(places, start=1):
-        images.append(resize_image(read_image(samples[place].image), size))
+    for done, sample in enumerate(chosen, start=1):
+        images.append(resize_image(read_image(sample.image), size))
         if on_progress:
-            on_progress(done, total)
+            on_progress(done, len(chosen))
     return images

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from kseg.card import append_card
-from kseg.errors import ArtifactError, without_extra
+from kseg.errors import ArtifactError, missing_extra
 from kseg.export.conversion import Conversion
 from kseg.export.graph import serving_module
-from kseg.quiet import quiet_stderr
+from kseg.tensorflow_runtime import quiet_stderr
 
 if TYPE_CHECKING:
     import keras
@@ -43,7 +43,7 @@ def _convert(model: keras.Model) -> bytes:
         import onnx
         import tf2onnx
     except ImportError as error:
-        raise without_extra("onnx", "tf2onnx, which writes ONNX, is not installed") from error
+        raise missing_extra("onnx", "tf2onnx, which writes ONNX, is not installed") from error
     import tensorflow as tf
 
     module = serving_module(model, batch=None, dtype=tf.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data import Sample
+from kseg.data.sample import Sample
 from kseg.evaluation import evaluate
 from kseg.inference import Predictor, load_predictor
 from kseg.labels import LabelMap
+from kseg.parallel import Progress
 
 __all__ = ["MAX_DROP", "Decisions", "ParityRow", "measure", "parity_markdown", "warning_for"]
 
@@ -92,7 +93,7 @@ def measure(
     format: str,
     quantization: str,
     reference: Decisions | None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> tuple[ParityRow, Decisions]:
     """Load an artifact as a user would, score it, and compare its decisions with the reference's (None: itself).
 

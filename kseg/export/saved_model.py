@@ -8,7 +8,7 @@ from kseg.card import CARD_NAME
 from kseg.export.conversion import Conversion
 from kseg.export.graph import save_graph
 from kseg.files import make_folder, write_text
-from kseg.quiet import quiet_stderr
+from kseg.tensorflow_runtime import quiet_stderr
 
 __all__ = ["write_saved_model"]
 

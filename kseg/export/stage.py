@@ -16,9 +16,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -27,8 +25,9 @@ from typing import Any, Literal
 
 from kseg import __version__
 from kseg.card import ModelCard, read_card
-from kseg.data import Dataset, Sample, SplitName
-from kseg.errors import ArtifactError, KsegError, OutputError
+from kseg.data.dataset import Dataset
+from kseg.data.sample import Sample, SplitName
+from kseg.errors import ArtifactError, KsegError
 from kseg.evaluation import check_labels
 from kseg.export.conversion import Conversion, calibration_images
 from kseg.export.parity import Decisions, ParityRow, measure, parity_markdown, warning_for
@@ -172,7 +171,7 @@ class _Job:
         facts["calibration_images"] = len(self.conversion.calibration) if exporter.calibrated else 0
         conversion = self.conversion.with_card(self.conversion.card.with_provenance(export=facts))
         try:
-            with _aside(self.out / exporter.file) as aside:
+            with write_aside(self.out / exporter.file) as aside:
                 exporter.write(conversion, aside)
                 row, _ = self._measure(aside, exporter.file, exporter.format, exporter.quantization)
         # Whatever goes wrong inside one converter or runtime must not lose the other forms.
@@ -230,37 +229,3 @@ def _reason(error: Exception) -> str:
     text = str(error).strip().splitlines()
     first = text[0][:400] if text else ""
     return first if isinstance(error, KsegError) and first else f"{type(error).__name__}: {first}".rstrip(": ")
-
-
-@contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """`write_aside` for a file or a folder alike: the earlier one stays until the new one is whole and scored."""
-    aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
-    try:
-        yield aside
-        _swap(aside, path)
-    finally:
-        _remove(aside)
-
-
-def _swap(aside: Path, path: Path) -> None:
-    earlier = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.old")
-    try:
-        if path.is_dir():  # A folder cannot be renamed over another that holds files.
-            path.rename(earlier)
-        aside.replace(path)
-    except OSError as error:
-        if earlier.exists():
-            earlier.rename(path)
-        raise OutputError(
-            "cannot write the artifact", where=str(path), found=error.strerror or str(error),
-            remedy="the earlier one is untouched" if path.exists() else None,
-        ) from error  # fmt: skip
-    _remove(earlier)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from kseg.errors import UsageError, without_extra
+from kseg.errors import UsageError, missing_extra
 from kseg.export.conversion import Conversion
 from kseg.export.onnx import write_onnx
 from kseg.export.saved_model import write_saved_model
@@ -84,7 +84,7 @@ def choose(formats: Sequence[str] | None, quantizations: Sequence[str]) -> tuple
         _refuse(formats, quantizations)
     for row in rows:
         if row.extra and not row.installed:
-            raise without_extra(row.extra, f"what writes and runs {row.format} is not installed", where="--format")
+            raise missing_extra(row.extra, f"what writes and runs {row.format} is not installed", where="--format")
     return rows
 
 

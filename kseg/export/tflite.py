@@ -11,7 +11,7 @@ from kseg.card import append_card
 from kseg.errors import ArtifactError
 from kseg.export.conversion import Conversion
 from kseg.export.graph import SIGNATURE, save_graph
-from kseg.quiet import quiet_stderr
+from kseg.tensorflow_runtime import quiet_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from kseg.card import append_card
 from kseg.errors import ArtifactError
 from kseg.export.conversion import Conversion
 from kseg.export.tflite import convert
-from kseg.quiet import quiet_stderr
+from kseg.tensorflow_runtime import quiet_stderr
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -8,30 +8,31 @@
 Importing this loads no TensorFlow; a ``.tflite`` or ``.onnx`` file is predicted without it.
 """
 
-from kseg.inference.ahead import ahead
-from kseg.inference.files import PredictReport, Written, predict_files
-from kseg.inference.load import RUNTIMES, find_run, load_predictor, resolve_model
-from kseg.inference.predictor import Decision, Predictor, check_threshold
+from kseg.inference.files import FilesPlan, PredictReport, Written, predict_files
+from kseg.inference.load import RUNTIMES, PredictionPlan, check_threshold, load_predictor, resolve_model
+from kseg.inference.predictor import Decision, Predictor
+from kseg.inference.prefetch import prefetch
 from kseg.inference.regions import drop_small_regions, parse_min_area
-from kseg.inference.sources import Source, find_sources
+from kseg.inference.sources import Picture, find_pictures
 from kseg.inference.windows import check_zoom, zoomed_scores
 
 __all__ = [
     "RUNTIMES",
     "Decision",
+    "FilesPlan",
+    "Picture",
     "PredictReport",
+    "PredictionPlan",
     "Predictor",
-    "Source",
     "Written",
-    "ahead",
     "check_threshold",
     "check_zoom",
     "drop_small_regions",
-    "find_run",
-    "find_sources",
+    "find_pictures",
     "load_predictor",
     "parse_min_area",
     "predict_files",
+    "prefetch",
     "resolve_model",
     "zoomed_scores",
 ]

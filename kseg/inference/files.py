@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from kseg.card import ModelCard
 from kseg.drawing import overlay as draw_overlay
-from kseg.errors import ImageError, OutputError, some
+from kseg.errors import ImageError, OutputError, abbreviate
 from kseg.files import make_folder, write_bytes, write_json
 from kseg.images import printable, read_image, write_jpeg, write_png
-from kseg.inference.ahead import ahead
-from kseg.inference.predictor import Predictor, check_threshold
-from kseg.inference.sources import Target, find_sources, name_targets
+from kseg.inference.predictor import Predictor
+from kseg.inference.prefetch import prefetch
+from kseg.inference.sources import Target, find_pictures, name_targets
+from kseg.parallel import Progress
 
-__all__ = ["PredictReport", "Written", "predict_files"]
+__all__ = ["FilesPlan", "PredictReport", "Written", "predict_files"]
 
 MANIFEST = "predictions.json"
 
@@ -63,16 +65,48 @@ class PredictReport:
         return sum(entry.foreground == 0 for entry in self.written)
 
 
-def predict_files(
-    predictor: Predictor,
-    sources: Sequence[str],
-    out: Path,
-    *,
-    overlay: bool = False,
-    save_prob: bool = False,
-    threshold: float | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> PredictReport:
+@dataclass(frozen=True)
+class FilesPlan:
+    """Which pictures are predicted, and into which files; checked before a runtime loads for seconds.
+
+    Args:
+        out: The output folder, which is there.
+        targets: A row a picture.
+        earlier: File → picture, of earlier predictions in the folder, which these may replace.
+    """
+
+    out: Path
+    targets: tuple[Target, ...]
+    earlier: Mapping[str, str]
+
+    @classmethod
+    def make(
+        cls, card: ModelCard, sources: Sequence[str], out: Path, *, overlay: bool = False, save_prob: bool = False
+    ) -> FilesPlan:
+        """Find the pictures, name their files and make the folder.
+
+        Args:
+            card: The model's.
+            sources: Files, folders (searched at any depth) and patterns.
+            out: The output folder; made where it does not exist.
+            overlay: Also write ``<stem>_overlay.jpg``.
+            save_prob: Also write the scores: ``<stem>_prob.png`` (0..255; binary models) or ``<stem>_prob.npz``
+                (float16 ``scores`` ``[H, W, C]``).
+
+        Raises:
+            UsageError: A source matches nothing.
+            OutputError: The folder cannot be written, or a file in it that kseg did not write would be lost.
+        """
+        earlier = _earlier(out)
+        images = find_pictures(sources, exclude={(out / file).resolve() for file in earlier})
+        suffix = (".png" if card.channels == 1 else ".npz") if save_prob else None
+        targets = name_targets(images, out, overlay=overlay, prob=suffix)
+        _require_own(out, targets, earlier)
+        make_folder(out)
+        return cls(out, tuple(targets), earlier)
+
+
+def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progress | None = None) -> PredictReport:
     """Write the mask of every picture as a PNG in the data's own on-disk values, at the picture's own size.
 
     A picture that cannot be read is reported, and the others go on. Beside the masks, ``predictions.json`` says which
@@ -80,50 +114,38 @@ def predict_files(
 
     Args:
         predictor: The network.
-        sources: Files, folders (searched at any depth) and patterns.
-        out: The output folder; made where it does not exist.
-        overlay: Also write ``<stem>_overlay.jpg``.
-        save_prob: Also write the scores: ``<stem>_prob.png`` (0..255; binary models) or ``<stem>_prob.npz`` (float16
-            ``scores`` ``[H, W, C]``).
-        threshold: The score from which on a pixel is foreground; the model's own by default.
+        plan: Which pictures, and where to.
         on_progress: Called with the pictures done and in all.
 
     Raises:
-        UsageError: A source matches nothing, or the threshold means nothing.
-        OutputError: The folder cannot be written, or a file in it that kseg did not write would be lost.
+        OutputError: A file cannot be written.
     """
-    check_threshold(predictor.card, threshold)
-    suffix = (".png" if predictor.card.channels == 1 else ".npz") if save_prob else None
-    make_folder(out)
-    earlier = _earlier(out)
-    found = find_sources(sources, exclude={(out / file).resolve() for file in earlier})
-    targets = name_targets(found, out, overlay=overlay, prob=suffix)
-    _claim(out, targets, earlier)
+    _write_manifest(plan)
     written: list[Written] = []
     failed: dict[Path, str] = {}
-    for done, (target, image_of) in enumerate(ahead(_read, targets), start=1):
+    for done, (target, read_result) in enumerate(prefetch(_read, plan.targets), start=1):
         try:
-            image = image_of()
+            image = read_result()
         except ImageError as error:
-            failed[target.source.image] = str(error)
+            failed[target.picture.image] = str(error)
         else:
-            written.append(_predict(predictor, image, target, threshold))
+            written.append(_predict(predictor, image, target))
         if on_progress:
-            on_progress(done, len(targets))
-    return PredictReport(out, tuple(written), failed, _renamed(written, targets))
+            on_progress(done, len(plan.targets))
+    return PredictReport(plan.out, tuple(written), failed, _renamed(written, plan.targets))
 
 
 def _read(target: Target) -> Pixels:
-    return read_image(target.source.image)
+    return read_image(target.picture.image)
 
 
-def _predict(predictor: Predictor, image: Pixels, target: Target, threshold: float | None) -> Written:
+def _predict(predictor: Predictor, image: Pixels, target: Target) -> Written:
     labels = predictor.card.labels
     if target.prob is None:
-        ids = predictor.predict(image, threshold)
+        ids = predictor.predict(image)
     else:
         scores = predictor.scores(image)
-        ids = predictor.ids(scores, threshold)
+        ids = predictor.ids(scores)
     if not target.mask.parent.is_dir():
         make_folder(target.mask.parent)
     write_png(target.mask, labels.decode(ids))
@@ -131,7 +153,7 @@ def _predict(predictor: Predictor, image: Pixels, target: Target, threshold: flo
         write_jpeg(target.overlay, draw_overlay(image, ids, labels))
     if target.prob:
         _write_scores(target.prob, scores)
-    return Written(target.source.image, target.mask, float(np.isin(ids, labels.foreground).mean()))
+    return Written(target.picture.image, target.mask, float(np.isin(ids, labels.foreground).mean()))
 
 
 def _write_scores(path: Path, scores: npt.NDArray[np.float32]) -> None:
@@ -144,25 +166,31 @@ def _write_scores(path: Path, scores: npt.NDArray[np.float32]) -> None:
 
 
 def _renamed(written: Iterable[Written], targets: Iterable[Target]) -> tuple[Written, ...]:
-    own = {t.source.image for t in targets if t.stem == str(t.source.name.with_suffix(""))}
+    own = {t.picture.image for t in targets if t.stem == str(t.picture.name.with_suffix(""))}
     return tuple(entry for entry in written if entry.image not in own)
 
 
-def _claim(out: Path, targets: Sequence[Target], earlier: dict[str, str]) -> None:
-    """Write the manifest before the first mask: what it lists is kseg's own, and a later prediction may replace it.
+def _files(plan: Sequence[Target]) -> dict[Path, Target]:
+    return {path: target for target in plan for path in target.files()}
 
-    Raises:
-        OutputError: The folder cannot be written, or a target is a file that is not kseg's (someone's true masks).
-    """
-    planned = {p: t for t in targets for p in t.files()}
-    foreign = [p for p in planned if p.exists() and p.relative_to(out).as_posix() not in earlier]
+
+def _require_own(out: Path, targets: Sequence[Target], earlier: Mapping[str, str]) -> None:
+    """See that no file is replaced that is not kseg's, such as someone's true masks. Raises OutputError."""
+    foreign = [p for p in _files(targets) if p.exists() and p.relative_to(out).as_posix() not in earlier]
     if foreign:
         raise OutputError(
-            f"{len(foreign)} files that kseg predict did not write would be lost", where=str(out), found=some(foreign),
-            remedy="choose another --out",
+            f"{len(foreign)} files that kseg predict did not write would be lost", where=str(out),
+            found=abbreviate(foreign), remedy="choose another --out",
         )  # fmt: skip
-    entries = {p.relative_to(out).as_posix(): printable(t.source.image) for p, t in planned.items()}
-    write_json(out / MANIFEST, {"schema": 1, "files": dict(sorted({**earlier, **entries}.items()))})
+
+
+def _write_manifest(plan: FilesPlan) -> None:
+    """Before the first mask: what the manifest lists is kseg's own, and a later prediction may replace it."""
+    names = {
+        path.relative_to(plan.out).as_posix(): printable(target.picture.image)
+        for path, target in _files(plan.targets).items()
+    }
+    write_json(plan.out / MANIFEST, {"schema": 1, "files": dict(sorted({**plan.earlier, **names}.items()))})
 
 
 def _earlier(out: Path) -> dict[str, str]:

@@ -1,21 +1,22 @@
-"""From a path to a `Predictor`: which file is meant, what kind it is, which runtime runs it."""
+"""From a path to a `Predictor`: which model is meant, how it is asked, which runtime runs it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
-from typing import Final, Literal
+from typing import Any, Final
 
-from kseg.card import read_card
-from kseg.errors import ArtifactError
+from kseg.card import ModelCard, read_card
+from kseg.errors import ArtifactError, UsageError
 from kseg.inference.predictor import Predictor, with_mirror
+from kseg.inference.regions import parse_min_area
 from kseg.inference.windows import check_zoom
+from kseg.run_folder import RunFolder
+from kseg.tensorflow_runtime import DeviceName
 
-__all__ = ["RUNTIMES", "Device", "find_run", "load_predictor", "resolve_model"]
-
-Device = Literal["auto", "cpu", "gpu"]
+__all__ = ["RUNTIMES", "PredictionPlan", "load_predictor", "resolve_model"]
 
 RUNTIMES: Final = {
     "keras": "kseg.inference.runtimes.keras",
@@ -30,40 +31,104 @@ TensorFlow at all.
 """
 
 _KINDS: Final = "a run folder, a .keras, .tflite or .onnx file, or a SavedModel folder"
-_BEST = Path("weights") / "best.keras"
 
 
-def load_predictor(
-    path: str | Path,
-    *,
-    device: Device = "auto",
-    threads: int | None = None,
-    flip: bool = False,
-    zoom: float = 1.0,
-    min_area: Mapping[int, int] = MappingProxyType({}),
-) -> Predictor:
-    """Load a model for prediction.
+@dataclass(frozen=True)
+class PredictionPlan:
+    """A model and how it is asked, checked before a runtime loads for seconds.
 
     Args:
-        path: A run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg writes them.
+        model: The model's file or folder.
+        card: Its card.
         device: Where to run: ``auto`` takes a GPU if the runtime sees one.
         threads: CPU threads; None leaves it to the runtime.
-        flip: Ask it about the mirror image, too, and take the mean: a little better, at twice the time.
-        zoom: Above 1, ask it about the image enlarged so many times, too, in windows: finds smaller things, at several
-            times the time; see `zoomed_scores`.
+        threshold: The score from which on a pixel is foreground (binary models); None for the card's.
+        flip: Ask about the mirror image, too, and take the mean: a little better, at twice the time.
+        zoom: Above 1, ask about the image enlarged so many times, too, in windows; see `zoomed_scores`.
         min_area: Class id → the least pixels of a region; see `Predictor`.
+    """
+
+    model: Path
+    card: ModelCard
+    device: DeviceName = "auto"
+    threads: int | None = None
+    threshold: float | None = None
+    flip: bool = False
+    zoom: float = 1.0
+    min_area: Mapping[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def make(
+        cls,
+        path: str | Path,
+        *,
+        device: DeviceName = "auto",
+        threads: int | None = None,
+        threshold: float | None = None,
+        flip: bool = False,
+        zoom: float = 1.0,
+        min_area: Sequence[str] = (),
+    ) -> PredictionPlan:
+        """Find the model and check everything that is asked of it.
+
+        Args:
+            path: A run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg writes
+                them.
+            min_area: As `parse_min_area` reads it: ``50``, ``car=50``. The other arguments are those of the plan.
+
+        Raises:
+            ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
+            UsageError: The threshold or the zoom means nothing, an area is none, or kseg's extra ``onnx`` is missing.
+        """
+        model = resolve_model(path)
+        _kind(model)
+        card = read_card(model)
+        check_threshold(card, threshold)
+        check_zoom(zoom)
+        areas = parse_min_area(min_area, card.labels)
+        return cls(model, card, device, threads, threshold, flip, zoom, areas)
+
+    def load(self) -> Predictor:
+        """Load the model into its runtime.
+
+        Raises:
+            ArtifactError: The model is corrupt.
+            UsageError: A GPU is asked for and there is none, or the runtime's extra of kseg is not installed.
+        """
+        runtime = import_module(RUNTIMES[_kind(self.model)])
+        run = runtime.load(self.model, self.card, device=self.device, threads=self.threads)
+        return Predictor(with_mirror(run) if self.flip else run, self.card, self.min_area, self.zoom, self.threshold)
+
+    def describe(self) -> str:
+        """What is done beyond asking the network once, for people; empty where nothing is."""
+        parts = [", with their mirror images"] if self.flip else []
+        if self.zoom > 1:
+            parts.append(f", also enlarged {self.zoom:g} times")
+        least = ", ".join(f"{pixels} pixels ({self.card.labels.names[k]})" for k, pixels in self.min_area.items())
+        return "".join([*parts, f", without regions under {least}" if least else ""])
+
+
+def load_predictor(path: str | Path, **options: Any) -> Predictor:
+    """Load a model for prediction; arguments and errors are those of `PredictionPlan.make`."""
+    return PredictionPlan.make(path, **options).load()
+
+
+def check_threshold(card: ModelCard, threshold: float | None) -> None:
+    """See that a threshold that the user asks for means something.
 
     Raises:
-        ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
-        UsageError: The zoom is not in 1..4, a GPU is asked for and there is none, or the runtime's extra of kseg is not
-            installed.
+        UsageError: It is outside 0..1, or the model chooses among its classes without a threshold.
     """
-    check_zoom(zoom)
-    model = resolve_model(path)
-    kind = _kind(model)
-    card = read_card(model)
-    run = import_module(RUNTIMES[kind]).load(model, card, device=device, threads=threads)
-    return Predictor(with_mirror(run) if flip else run, card, min_area, zoom)
+    if threshold is None:
+        return
+    if not 0.0 <= threshold <= 1.0:
+        raise UsageError("not a threshold", where="--threshold", expected="a number in 0..1", found=str(threshold))
+    if card.channels > 1:
+        raise UsageError(
+            "this model takes no threshold", where="--threshold",
+            found=f"{card.channels} classes ({', '.join(card.labels.names)}), of which the best scored wins",
+            remedy="leave it out; a threshold is for background and one class",
+        )  # fmt: skip
 
 
 def resolve_model(path: str | Path) -> Path:
@@ -77,17 +142,17 @@ def resolve_model(path: str | Path) -> Path:
         raise ArtifactError("no such model", where=str(path), expected=_KINDS)
     if not path.is_dir() or (path / "saved_model.pb").is_file():
         return path
-    if (path / _BEST).is_file():
-        return path / _BEST
+    if RunFolder(path).best.is_file():
+        return RunFolder(path).best
     raise _no_model(path)
 
 
 def _no_model(folder: Path) -> ArtifactError:
-    if (folder / "args.yaml").is_file():
-        last = folder / _BEST.with_name("last.keras")
+    run = RunFolder(folder)
+    if run.is_run:
         return ArtifactError(
-            "the run has no best weights (yet)", where=str(folder), expected=str(_BEST),
-            remedy=f"take {last}" if last.is_file() else "train it first: kseg fit",
+            "the run has no best weights (yet)", where=str(folder), expected=str(run.best.relative_to(folder)),
+            remedy=f"take {run.last}" if run.last.is_file() else "train it first: kseg fit",
         )  # fmt: skip
     inside = sorted(
         p for p in folder.iterdir() if p.suffix in (".keras", ".tflite", ".onnx") or (p / "saved_model.pb").is_file()
@@ -109,13 +174,3 @@ def _kind(model: Path) -> str:
             found=f"a file with the suffix {model.suffix!r}",
         )  # fmt: skip
     return kind
-
-
-def find_run(path: str | Path) -> Path | None:
-    """The run folder that a model lies in, or that the path is; None if it lies in none."""
-    path = Path(path)
-    # runs/fit/NAME/weights/best.keras: the run is two levels up.
-    for folder in (path, path.absolute().parent, path.absolute().parent.parent):
-        if (folder / "args.yaml").is_file() and (folder / "data.json").is_file():
-            return folder
-    return None

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import ModelCard
-from kseg.errors import ArtifactError, UsageError
+from kseg.errors import ArtifactError
 from kseg.images import resize_image, resize_scores
 from kseg.inference.regions import drop_small_regions
 from kseg.inference.windows import zoomed_scores
 
-__all__ = ["Decision", "Predictor", "Run", "check_threshold", "with_mirror"]
+__all__ = ["Decision", "Predictor", "Run", "with_mirror"]
 
 Pixels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -37,24 +37,6 @@ def with_mirror(run: Run) -> Run:
         return both
 
     return mean
-
-
-def check_threshold(card: ModelCard, threshold: float | None) -> None:
-    """See that a threshold that the user asks for means something.
-
-    Raises:
-        UsageError: It is outside 0..1, or the model chooses among its classes without a threshold.
-    """
-    if threshold is None:
-        return
-    if not 0.0 <= threshold <= 1.0:
-        raise UsageError("not a threshold", where="--threshold", expected="a number in 0..1", found=str(threshold))
-    if card.channels > 1:
-        raise UsageError(
-            "this model takes no threshold", where="--threshold",
-            found=f"{card.channels} classes ({', '.join(card.labels.names)}), of which the best scored wins",
-            remedy="leave it out; a threshold is for background and one class",
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +65,7 @@ class Predictor:
         min_area: Class id → the least pixels of a region of it, in the image's own size; smaller ones go to the classes
             around them (`drop_small_regions`).
         zoom: Above 1, the image is seen so many times enlarged, too, in windows (`zoomed_scores`).
+        threshold: The score from which on a pixel is foreground (binary models); None for the card's.
 
     Example:
 
@@ -97,6 +80,14 @@ class Predictor:
     card: ModelCard
     min_area: Mapping[int, int] = field(default_factory=dict)
     zoom: float = 1.0
+    threshold: float | None = None
+
+    @property
+    def decision_threshold(self) -> float | None:
+        """The score from which on a pixel is foreground; None where the best of several classes wins."""
+        if self.card.channels > 1:
+            return None
+        return self.card.threshold if self.threshold is None else self.threshold
 
     def scores(self, image: Pixels) -> Scores:
         """The scores of every pixel.
@@ -112,27 +103,25 @@ class Predictor:
         """
         return resize_scores(self._native(image), _size(image))
 
-    def predict(self, image: Pixels, threshold: float | None = None) -> Ids:
+    def predict(self, image: Pixels) -> Ids:
         """The class of every pixel: uint8 ``[H, W]``. The scores are resized before they are decided on.
 
         Args:
             image: RGB uint8 ``[H, W, 3]`` of any size.
-            threshold: The score from which on a pixel is foreground (binary models); the card's by default.
 
         Raises:
             ArtifactError: As `scores`.
         """
         native = self._native(image)
         if self.card.channels == 1:
-            return self.ids(resize_scores(native, _size(image)), threshold)
+            return self.ids(resize_scores(native, _size(image)))
         return drop_small_regions(_best_class(native, _size(image))[0], self.min_area)
 
-    def decide(self, image: Pixels, threshold: float | None = None) -> Decision:
+    def decide(self, image: Pixels) -> Decision:
         """As `predict`, with the confidence, by the same one run of the network and one resizing of its scores.
 
         Args:
             image: RGB uint8 ``[H, W, 3]`` of any size.
-            threshold: As for `predict`.
 
         Raises:
             ArtifactError: As `scores`.
@@ -143,11 +132,11 @@ class Predictor:
             return Decision(drop_small_regions(ids, self.min_area), ids, best)
         scores = resize_scores(native, _size(image))
         likeliest = self.card.class_ids(scores, 0.5)
-        return Decision(self.ids(scores, threshold), likeliest, np.maximum(scores[..., 0], 1 - scores[..., 0]))
+        return Decision(self.ids(scores), likeliest, np.maximum(scores[..., 0], 1 - scores[..., 0]))
 
-    def ids(self, scores: Scores, threshold: float | None = None) -> Ids:
+    def ids(self, scores: Scores) -> Ids:
         """What `predict` makes of the scores of an image: ``[H, W, C]`` → class ids uint8 ``[H, W]``."""
-        return drop_small_regions(self.card.class_ids(scores, threshold), self.min_area)
+        return drop_small_regions(self.card.class_ids(scores, self.threshold), self.min_area)
 
     def _native(self, image: Pixels) -> Scores:
         """The scores before they are resized to the image: ``[h, w, C]`` of the network's own size, or enlarged."""

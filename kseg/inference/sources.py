@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from kseg.errors import OutputError, UsageError, some
+from kseg.errors import OutputError, UsageError, abbreviate
 from kseg.images import IMAGE_SUFFIXES
 
-__all__ = ["Source", "Target", "find_sources", "name_targets"]
+__all__ = ["Picture", "Target", "find_pictures", "name_targets"]
 
 
 @dataclass(frozen=True)
-class Source:
+class Picture:
     """A picture to predict.
 
     Args:
@@ -31,7 +31,7 @@ class Source:
 class Target:
     """A picture and the files that its prediction becomes, as paths below the output folder."""
 
-    source: Source
+    picture: Picture
     stem: str
     mask: Path
     overlay: Path | None
@@ -42,7 +42,7 @@ class Target:
         return [path for path in (self.mask, self.overlay, self.prob) if path is not None]
 
 
-def find_sources(sources: Sequence[str], *, exclude: Collection[Path] = ()) -> list[Source]:
+def find_pictures(sources: Sequence[str], *, exclude: Collection[Path] = ()) -> list[Picture]:
     """The pictures that files, folders (searched at any depth) and patterns name, each once, in order.
 
     Args:
@@ -53,33 +53,33 @@ def find_sources(sources: Sequence[str], *, exclude: Collection[Path] = ()) -> l
     Raises:
         UsageError: One of them matches nothing.
     """
-    found: dict[Path, Source] = {}
+    pictures: dict[Path, Picture] = {}
     for text in sources:
         matches = [s for s in _matches(text) if Path(text) == s.image or s.image.resolve() not in exclude]
         if not matches:
             raise _nothing(text)
-        for source in matches:
-            found.setdefault(source.image.resolve(), source)
-    return list(found.values())
+        for picture in matches:
+            pictures.setdefault(picture.image.resolve(), picture)
+    return list(pictures.values())
 
 
-def _matches(text: str) -> Iterator[Source]:
+def _matches(text: str) -> Iterator[Picture]:
     path = Path(text)
     if path.is_dir():
         yield from _in_folder(path)
     elif path.exists():
-        yield Source(path, PurePosixPath(path.name))
+        yield Picture(path, PurePosixPath(path.name))
     elif glob.has_magic(text):
         root = _fixed_part(path)
         for match in sorted(Path(p) for p in glob.glob(text, recursive=True)):
             if _is_picture(match):
-                yield Source(match, PurePosixPath(match.relative_to(root).as_posix()))
+                yield Picture(match, PurePosixPath(match.relative_to(root).as_posix()))
 
 
-def _in_folder(folder: Path) -> Iterator[Source]:
+def _in_folder(folder: Path) -> Iterator[Picture]:
     for path in sorted(folder.rglob("*")):
         if _is_picture(path):
-            yield Source(path, PurePosixPath(path.relative_to(folder).as_posix()))
+            yield Picture(path, PurePosixPath(path.relative_to(folder).as_posix()))
 
 
 def _is_picture(path: Path) -> bool:
@@ -103,33 +103,33 @@ def _nothing(text: str) -> UsageError:
     return UsageError("no such file or folder", where=text)
 
 
-def name_targets(sources: Sequence[Source], out: Path, *, overlay: bool, prob: str | None) -> list[Target]:
-    """Give every source its own files in the output folder, below the folders that it was found in.
+def name_targets(pictures: Sequence[Picture], out: Path, *, overlay: bool, prob: str | None) -> list[Target]:
+    """Give every picture its own files in the output folder, below the folders that it was found in.
 
     Sources whose files would be the same (``a.jpg`` and ``a.png``, or ``a.jpg`` of two folders) are told apart by
     their suffix and then by a number.
 
     Args:
-        sources: The pictures.
+        pictures: What is predicted.
         out: The output folder.
         overlay: Whether overlays are written.
         prob: The suffix of the score files, or None without them.
 
     Raises:
-        OutputError: A file would be written over one of the sources.
+        OutputError: A file would be written over one of the pictures.
     """
-    stems = Counter(_fold(source.name.with_suffix("")) for source in sources)
+    stems = Counter(_fold(picture.name.with_suffix("")) for picture in pictures)
     taken: set[str] = set()
     targets = []
-    for source in sources:
-        for stem in _stems(source.name, alone=stems[_fold(source.name.with_suffix(""))] == 1):
-            target = _target(source, stem, out, overlay, prob)
+    for picture in pictures:
+        for stem in _stems(picture.name, alone=stems[_fold(picture.name.with_suffix(""))] == 1):
+            target = _target(picture, stem, out, overlay, prob)
             names = {_fold(path) for path in target.files()}
             if not names & taken:
                 break
         taken |= names
         targets.append(target)
-    _spare_sources(targets)
+    _require_apart(targets)
     return targets
 
 
@@ -148,9 +148,9 @@ def _stems(name: PurePosixPath, *, alone: bool) -> Iterator[str]:
         number += 1
 
 
-def _target(source: Source, stem: str, out: Path, overlay: bool, prob: str | None) -> Target:
+def _target(picture: Picture, stem: str, out: Path, overlay: bool, prob: str | None) -> Target:
     return Target(
-        source=source,
+        picture=picture,
         stem=stem,
         mask=out / f"{stem}.png",
         overlay=out / f"{stem}_overlay.jpg" if overlay else None,
@@ -158,11 +158,11 @@ def _target(source: Source, stem: str, out: Path, overlay: bool, prob: str | Non
     )
 
 
-def _spare_sources(targets: Sequence[Target]) -> None:
-    images = {target.source.image.resolve() for target in targets}
+def _require_apart(targets: Sequence[Target]) -> None:
+    images = {target.picture.image.resolve() for target in targets}
     hit = [path for target in targets for path in target.files() if path.resolve() in images]
     if hit:
         raise OutputError(
-            f"{len(hit)} results would be written over the images themselves", found=some(hit),
+            f"{len(hit)} results would be written over the images themselves", found=abbreviate(hit),
             remedy="choose another --out",
         )  # fmt: skip

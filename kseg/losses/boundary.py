@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from kseg.losses.prepare import IGNORE_INDEX, Batch, Head, Tensor, prepare, weighted_mean
+from kseg.labels import Activation
+from kseg.losses.prepare import IGNORE_INDEX, Batch, Tensor, prepare, weighted_mean
 
 __all__ = ["boundary", "distances", "signed_distances"]
 
@@ -18,7 +19,7 @@ def boundary(
     *,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """What is wrong, by how far it lies from the true boundary: the mean over the pixels of ``φ · (p - y) / diagonal``.
 
@@ -39,15 +40,15 @@ def boundary(
         logits: ``[B, H, W, C]``, H and W static.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, which change nothing.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in 0..1; 0 where no image holds a boundary of a class with a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     truth = batch.truth()
     height, width = (int(side) for side in batch.logits.shape[1:3])
     signed, bounded = signed_distances(_classes(batch, truth))

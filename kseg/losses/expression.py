@@ -14,7 +14,7 @@ from typing import Final
 from kseg.errors import ConfigError
 from kseg.registry import lookup
 
-__all__ = ["LOSSES", "Argument", "Term", "parse_loss"]
+__all__ = ["LOSSES", "Argument", "LossExpression", "Term", "parse_loss"]
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,30 @@ class Term:
     arguments: Mapping[str, float] = field(default_factory=dict)
 
 
-def parse_loss(text: str) -> tuple[Term, ...]:
+@dataclass(frozen=True)
+class LossExpression:
+    """A sum of losses.
+
+    Args:
+        text: As it was written.
+        terms: Its addends.
+    """
+
+    text: str
+    terms: tuple[Term, ...]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_loss(text: str) -> LossExpression:
     """Read a sum of losses.
 
     Raises:
         ConfigError: It is no such sum, a weight is not positive, or an argument is no number or out of its range.
         UnknownNameError: A loss or an argument is not in `LOSSES`.
     """
-    return tuple(_term(match, text) for match in _split(text))
+    return LossExpression(text, tuple(_term(match, text) for match in _split(text)))
 
 
 def _split(text: str) -> Iterator[re.Match[str]]:

@@ -9,11 +9,12 @@ from typing import Any, Final
 import keras
 from keras import ops
 
+from kseg.labels import Activation
 from kseg.losses.boundary import boundary
 from kseg.losses.expression import parse_loss
 from kseg.losses.lovasz import lovasz
 from kseg.losses.pixel import bce, cross_entropy, focal
-from kseg.losses.prepare import Head, Tensor, check_head
+from kseg.losses.prepare import Tensor, check_activation
 from kseg.losses.region import dice, focal_tversky, generalized_dice, jaccard, log_jaccard, tversky
 
 __all__ = ["FUNCTIONS", "LossFunction", "SegmentationLoss", "SupervisedLoss"]
@@ -43,11 +44,11 @@ class SegmentationLoss(keras.losses.Loss):
     Args:
         expression: What `kseg.losses.parse_loss` reads, e.g. ``bce + 0.5 * focal_tversky(gamma=2)``.
         class_weights: One number ≥ 0 a class, for all terms. Defaults to the same for all.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
         name: Defaults to ``"loss"``.
 
     Raises:
-        ConfigError: The expression is none, an argument in it is wrong, or there is no such head.
+        ConfigError: The expression is none, an argument in it is wrong, or there is no such activation.
         UnknownNameError: The expression names an unknown loss or argument.
 
     Example:
@@ -62,14 +63,14 @@ class SegmentationLoss(keras.losses.Loss):
         expression: str,
         *,
         class_weights: Sequence[float] | None = None,
-        head: Head = "softmax",
+        activation: Activation = "softmax",
         name: str = "loss",
     ) -> None:
         super().__init__(name=name, reduction=None, dtype="float32")
-        check_head(head)
+        check_activation(activation)
         self.expression = expression
         self.class_weights = None if class_weights is None else tuple(float(weight) for weight in class_weights)
-        self.head = head
+        self.activation = activation
         self._terms = [
             (term.weight, partial(FUNCTIONS[term.name], **term.arguments)) for term in parse_loss(expression)
         ]
@@ -77,7 +78,7 @@ class SegmentationLoss(keras.losses.Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of class ids ``[B, H, W]`` and logits ``[B, H, W, C]``: a float32 scalar."""
         losses = [
-            weight * function(y_true, y_pred, class_weights=self.class_weights, head=self.head)
+            weight * function(y_true, y_pred, class_weights=self.class_weights, activation=self.activation)
             for weight, function in self._terms
         ]
         return sum(losses[1:], losses[0])
@@ -85,7 +86,12 @@ class SegmentationLoss(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """For Keras' serialisation."""
         weights = None if self.class_weights is None else list(self.class_weights)
-        return {"expression": self.expression, "class_weights": weights, "head": self.head, "name": self.name}
+        return {
+            "expression": self.expression,
+            "class_weights": weights,
+            "activation": self.activation,
+            "name": self.name,
+        }
 
 
 @keras.saving.register_keras_serializable(package="kseg")
@@ -98,7 +104,7 @@ class SupervisedLoss(SegmentationLoss):
         expression: As `SegmentationLoss` takes it.
         heads: The weight wᵢ of each head, whose logits stand side by side in the channels.
         class_weights: As `SegmentationLoss` takes it.
-        head: As `SegmentationLoss` takes it.
+        activation: As `SegmentationLoss` takes it.
         name: Defaults to ``"loss"``.
 
     Raises:
@@ -117,10 +123,10 @@ class SupervisedLoss(SegmentationLoss):
         *,
         heads: Sequence[float],
         class_weights: Sequence[float] | None = None,
-        head: Head = "softmax",
+        activation: Activation = "softmax",
         name: str = "loss",
     ) -> None:
-        super().__init__(expression, class_weights=class_weights, head=head, name=name)
+        super().__init__(expression, class_weights=class_weights, activation=activation, name=name)
         self.heads = tuple(float(weight) for weight in heads)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ from typing import Final
 
 from keras import ops
 
-from kseg.losses.prepare import IGNORE_INDEX, Batch, Head, Tensor, prepare, weighted_mean
+from kseg.labels import Activation
+from kseg.losses.prepare import IGNORE_INDEX, Batch, Tensor, prepare, weighted_mean
 
 __all__ = ["lovasz"]
 
@@ -21,7 +22,7 @@ def lovasz(
     *,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """The Lovász extension of the Jaccard loss over the batch: Lovász-softmax, or the Lovász hinge of sigmoids.
 
@@ -38,15 +39,15 @@ def lovasz(
         logits: ``[B, H, W, C]``.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, which change nothing.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar ≥ 0, for softmax ≤ 1; 0 where no class of the batch has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     truth = batch.truth()
     errors = ops.relu(_errors(batch, truth)) * batch.valid[..., None]
     steps, present = _jaccard_steps(ops.stop_gradient(errors), truth, batch.valid)

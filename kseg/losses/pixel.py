@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from kseg.losses.prepare import IGNORE_INDEX, Batch, Head, Tensor, power, prepare, weighted_mean
+from kseg.labels import Activation
+from kseg.losses.prepare import IGNORE_INDEX, Batch, Tensor, power, prepare, weighted_mean
 
 __all__ = ["bce", "cross_entropy", "focal"]
 
@@ -18,7 +19,7 @@ def cross_entropy(
     smoothing: float = 0.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """Mean cross-entropy over the pixels that count: categorical, or `bce` with one channel or a sigmoid head.
 
@@ -32,15 +33,15 @@ def cross_entropy(
         smoothing: The share of the truth that is spread evenly over the K classes, 0..0.9.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, background and foreground.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in nats, ≥ 0; 0 where no pixel has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     return weighted_mean(ops.mean(_entropies(batch, smoothing), axis=-1), batch.pixel_weights())
 
 
@@ -51,7 +52,7 @@ def bce(
     smoothing: float = 0.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """Binary cross-entropy: the mean over the channels of yes-or-no cross-entropies, each by sigmoid whatever the head.
 
@@ -64,15 +65,15 @@ def bce(
         smoothing: The share of the truth that is spread evenly over yes and no, 0..0.9.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers, by the pixel's true class; with one channel two, background and foreground.
-        head: Changes nothing here.
+        activation: Changes nothing here.
 
     Returns:
         A float32 scalar in nats, ≥ 0; 0 where no pixel has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     return weighted_mean(ops.mean(_binary_entropies(batch, smoothing), axis=-1), batch.pixel_weights())
 
 
@@ -83,7 +84,7 @@ def focal(
     gamma: float = 2.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """Cross-entropy that all but forgets easy pixels: ``-(1 - p)^γ log p`` with *p* the score of the truth.
 
@@ -96,15 +97,15 @@ def focal(
         gamma: γ, 0..10: how much easy pixels lose. 0 is `cross_entropy`.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, background and foreground.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in nats, ≥ 0; 0 where no pixel has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     entropies = _entropies(batch)
     # 1 - p from the entropy itself keeps its digits where p is near 1.
     losses = power(-ops.expm1(-entropies), gamma) * entropies

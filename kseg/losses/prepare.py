@@ -2,8 +2,8 @@
 
 - ``ids`` are class ids ``[B, H, W]``, ``logits`` ``[B, H, W, C]`` with C = 1 for background against one class, else one
   channel a class.
-- ``head`` says how several channels become scores: ``softmax`` lets them compete, ``sigmoid`` makes each its own yes or
-  no against the rest. One channel is always a sigmoid.
+- ``activation`` says how several channels become scores: ``softmax`` lets them compete, ``sigmoid`` makes each its own
+  yes or no against the rest. One channel is always a sigmoid.
 - Pixels whose id is ``ignore_index`` count nowhere, whatever their logits; where all are ignored a loss is 0.
 - ``class_weights`` are K numbers ≥ 0, one a class, the background's first; only their ratios matter, and without them
   all classes weigh the same. A loss of pixels is the weighted mean over the pixels, each by its true class; a loss of
@@ -15,17 +15,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from keras import ops
 
 from kseg.errors import ConfigError
-from kseg.labels import IGNORE_INDEX
+from kseg.labels import IGNORE_INDEX, Activation
 
-__all__ = ["IGNORE_INDEX", "Batch", "Head", "Tensor", "power", "prepare", "weighted_mean"]
+__all__ = ["IGNORE_INDEX", "Batch", "Tensor", "power", "prepare", "weighted_mean"]
 
 Tensor = Any
-Head = Literal["softmax", "sigmoid"]
 
 _TINY: Final = 1e-7
 
@@ -73,13 +72,15 @@ class Batch:
         return ops.ones((self.channels,), "float32") if self.weights is None or self.channels == 1 else self.weights
 
 
-def prepare(ids: Tensor, logits: Tensor, ignore_index: int, class_weights: Sequence[float] | None, head: Head) -> Batch:
+def prepare(
+    ids: Tensor, logits: Tensor, ignore_index: int, class_weights: Sequence[float] | None, activation: Activation
+) -> Batch:
     """The batch in float32, with ignored pixels blanked.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    check_head(head)
+    check_activation(activation)
     ids, logits = ops.cast(ids, "int32"), ops.cast(logits, "float32")
     counts = ops.not_equal(ids, ignore_index)
     channels = int(logits.shape[-1])
@@ -89,14 +90,14 @@ def prepare(ids: Tensor, logits: Tensor, ignore_index: int, class_weights: Seque
         logits=ops.where(counts[..., None], logits, 0.0),
         valid=ops.cast(counts, "float32"),
         weights=None if class_weights is None else _check_weights(class_weights, max(2, channels)),
-        sigmoid=channels == 1 or head == "sigmoid",
+        sigmoid=channels == 1 or activation == "sigmoid",
     )
 
 
-def check_head(head: str) -> None:
-    """Refuse what is no `Head`."""
-    if head not in ("softmax", "sigmoid"):
-        raise ConfigError("unknown head", expected="softmax or sigmoid", found=repr(head))
+def check_activation(activation: str) -> None:
+    """Refuse what is no `Activation`."""
+    if activation not in ("softmax", "sigmoid"):
+        raise ConfigError("unknown activation", expected="softmax or sigmoid", found=repr(activation))
 
 
 def _check_weights(weights: Sequence[float], classes: int) -> Tensor:

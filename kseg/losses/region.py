@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from keras import ops
 
-from kseg.losses.prepare import IGNORE_INDEX, Batch, Head, Tensor, power, prepare, weighted_mean
+from kseg.labels import Activation
+from kseg.losses.prepare import IGNORE_INDEX, Batch, Tensor, power, prepare, weighted_mean
 
 __all__ = ["dice", "focal_tversky", "generalized_dice", "jaccard", "log_jaccard", "tversky"]
 
@@ -27,7 +28,7 @@ def dice(
     smooth: float = 1.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """1 - soft Dice over the batch: the foreground's with one channel, else the mean over the batch's classes.
 
@@ -40,15 +41,15 @@ def dice(
         smooth: Pixels added to numerator and denominator, ≥ 0.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, which change nothing.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in 0..1; 0 where no class of the batch has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     sums = _sum(batch)
     return sums.mean(1.0 - sums.ratio(2.0 * sums.shared + smooth, sums.found + sums.true + smooth), batch)
 
@@ -60,7 +61,7 @@ def jaccard(
     smooth: float = 1.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """1 - soft Jaccard index (IoU) over the batch: ``1 - (S + smooth) / (P + Y - S + smooth)``, a mean over classes.
 
@@ -72,15 +73,15 @@ def jaccard(
         smooth: Pixels added to numerator and denominator, ≥ 0.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, which change nothing.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in 0..1; 0 where no class of the batch has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     sums = _sum(batch)
     return sums.mean(1.0 - sums.ratio(sums.shared + smooth, sums.union + smooth), batch)
 
@@ -92,7 +93,7 @@ def log_jaccard(
     smooth: float = 1.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """-log of the soft Jaccard index: ``log(P + Y - S + smooth) - log(S + smooth)``, a mean over the batch's classes.
 
@@ -105,15 +106,15 @@ def log_jaccard(
         smooth: Pixels added to numerator and denominator, > 0.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, which change nothing.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar ≥ 0; 0 where no class of the batch has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     sums = _sum(batch)
     return sums.mean(ops.log(sums.union + smooth) - ops.log(sums.shared + smooth), batch)
 
@@ -127,7 +128,7 @@ def tversky(
     smooth: float = 1.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """Dice with a price of its own for pixels found in vain and for missed ones, a mean over the batch's classes.
 
@@ -142,15 +143,15 @@ def tversky(
         smooth: Pixels added to numerator and denominator, ≥ 0.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, which change nothing.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in 0..1; 0 where no class of the batch has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     sums = _sum(batch)
     return sums.mean(_tversky(sums, alpha, beta, smooth), batch)
 
@@ -165,7 +166,7 @@ def focal_tversky(
     smooth: float = 1.0,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """`tversky` to the power of ``1 / gamma``, class by class, then the mean over the batch's classes.
 
@@ -181,15 +182,15 @@ def focal_tversky(
         smooth: Pixels added to numerator and denominator, ≥ 0.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers; with one channel two, which change nothing.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in 0..1; 0 where no class of the batch has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     sums = _sum(batch)
     return sums.mean(power(_tversky(sums, alpha, beta, smooth), 1.0 / gamma), batch)
 
@@ -200,7 +201,7 @@ def generalized_dice(
     *,
     ignore_index: int = IGNORE_INDEX,
     class_weights: Sequence[float] | None = None,
-    head: Head = "softmax",
+    activation: Activation = "softmax",
 ) -> Tensor:
     """One Dice over all classes, each weighed by its volume: ``1 - 2 Σ w·S / Σ w·(P + Y)`` with ``w = 1 / Y²``.
 
@@ -212,15 +213,15 @@ def generalized_dice(
         logits: ``[B, H, W, C]``.
         ignore_index: The id of pixels that do not count.
         class_weights: K numbers that multiply the ``w``; with one channel two, background and foreground.
-        head: Whether several channels compete (``softmax``) or are a yes or no each (``sigmoid``).
+        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
 
     Returns:
         A float32 scalar in 0..1; 0 where no class of the batch has a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such head.
+        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, head)
+    batch = prepare(ids, logits, ignore_index, class_weights, activation)
     sums = _sum(batch, background=True)
     # Volumes in units of the smallest: squares of pixel counts and their inverses leave float32's digits.
     smallest = ops.min(ops.where(sums.true > 0, sums.true, float("inf")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from kseg.models.specs import NetworkSpec
-from kseg.models.tables import Activation, Block, Norm, Upsampling
+from kseg.models.tables import Block, BlockActivation, Norm, Upsampling
 
 __all__ = ["BATCH_NORM_MOMENTUM", "Style", "attention_gate", "block", "conv", "head", "upsample"]
 
@@ -23,13 +23,13 @@ class Style:
 
     norm: Norm
     block: Block
-    activation: Activation
+    activation: BlockActivation
     upsampling: Upsampling = "transpose"
 
     @classmethod
     def of(cls, spec: NetworkSpec) -> Style:
         """A network's."""
-        return cls(spec.parts_norm, spec.parts_block, spec.activation, spec.upsampling)
+        return cls(spec.resolved_norm, spec.resolved_block, spec.block_activation, spec.upsampling)
 
 
 def conv(

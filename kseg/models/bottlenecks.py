@@ -18,12 +18,12 @@ _REACH: Final = (96, 192, 288)
 
 def bottleneck(x: keras.KerasTensor, spec: NetworkSpec) -> keras.KerasTensor:
     """The network's bottleneck, ``[B, h, w, C]`` → ``[B, h, w, D]``, with its dropout."""
-    style, kind = Style.of(spec), spec.parts_bottleneck
+    style, kind = Style.of(spec), spec.resolved_bottleneck
     # An encoder of free widths ends in a pooling, and its deepest block is this one.
     if kind != "none" and (kind == "conv" or x.shape[-1] != spec.coarsest_width):
         x = block(x, spec.coarsest_width, style, "bottleneck")
     if kind == "attention":
-        x = _self_attention(x, spec.heads)
+        x = _self_attention(x, spec.attention_heads)
     if kind == "aspp":
         x = _aspp(x, spec, style)
     # Whole channels: neighbouring pixels are so alike that dropping single ones hides nothing.
@@ -50,7 +50,7 @@ def _aspp(x: keras.KerasTensor, spec: NetworkSpec, style: Style) -> keras.KerasT
     A 1×1 convolution, three 3×3 ones with spread taps, and the mean of the whole image, side by side, then mixed.
     """
     _, height, width, _ = x.shape
-    channels = spec.up_widths[0]
+    channels = spec.resolved_decoder_widths[0]
     views = [conv(x, channels, style, "aspp_0", size=1)]
     for number, reach in enumerate(_REACH, 1):
         # Farther than the features reach there is nothing but padding.

@@ -8,20 +8,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, get_args
 
-from kseg.errors import ConfigError, UsageError
+from kseg.errors import ArtifactError, ConfigError, KsegError, UsageError
+from kseg.images import Size
+from kseg.labels import MAX_CLASSES, Activation
 from kseg.models.tables import (
     ARCHITECTURES,
     DATASET,
     ENCODERS,
     NORMALIZATIONS,
-    Activation,
     Block,
+    BlockActivation,
     Bottleneck,
     EncoderSpec,
-    Head,
     Norm,
     PerChannel,
     Rescaling,
@@ -31,13 +34,59 @@ from kseg.registry import lookup
 
 __all__ = ["NetworkSpec"]
 
-Size = tuple[int, int]
-
 _LEAST_STD: Final = 1.0
 """A channel that hardly varies would be scaled without bounds: a grey level is the least that counts as deviation."""
 
-_BORROWED_DECODER: Final = (256, 128, 64, 32, 16)
+_PYRAMID_DECODER_WIDTHS: Final = (256, 128, 64, 32, 16)
 _DEEPLAB_WIDTH: Final = 256
+_LARGEST: Final = 4096
+_DEEPEST: Final = 6
+
+_NAMES: Final[dict[str, tuple[str, Iterable[str]]]] = {
+    # Field → what it names, and the names that there are
+    "arch": ("architecture", ARCHITECTURES),
+    "encoder": ("encoder", ENCODERS),
+    "block": ("block", get_args(Block)),
+    "norm": ("norm", get_args(Norm)),
+    "bottleneck": ("bottleneck", get_args(Bottleneck)),
+    "upsampling": ("upsampling", get_args(Upsampling)),
+    "activation": ("activation", get_args(Activation)),
+    "normalization": ("normalization", (*NORMALIZATIONS, DATASET)),
+}
+
+
+def _is_count(value: object, most: int = _LARGEST) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+
+
+def _are_counts(value: object) -> bool:
+    return isinstance(value, tuple) and 1 <= len(value) <= _DEEPEST and all(map(_is_count, value))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_per_channel(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 3 and all(_is_number(number) and number >= 0 for number in value)
+
+
+_VALUES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    # Field → whether a value fits, and what would
+    "size": (
+        lambda size: isinstance(size, tuple) and len(size) == 2 and all(map(_is_count, size)),
+        f"(height, width), whole numbers from 1 to {_LARGEST}",
+    ),
+    "channels": (lambda number: _is_count(number, MAX_CLASSES), f"a whole number from 1 to {MAX_CLASSES}"),
+    "widths": (_are_counts, f"1 to {_DEEPEST} whole numbers from 1 to {_LARGEST}"),
+    "depth": (lambda number: _is_count(number, _DEEPEST), f"a whole number from 1 to {_DEEPEST}"),
+    "decoder_widths": (_are_counts, f"1 to {_DEEPEST} whole numbers from 1 to {_LARGEST}"),
+    "attention_heads": (_is_count, f"a whole number from 1 to {_LARGEST}"),
+    "attention_gates": (lambda value: isinstance(value, bool), "true or false"),
+    "dropout": (lambda share: _is_number(share) and 0 <= share < 1, "a number, 0 ≤ dropout < 1"),
+    "pixel_mean": (_is_per_channel, "three numbers: red, green, blue"),
+    "pixel_std": (_is_per_channel, "three numbers: red, green, blue"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +109,12 @@ class NetworkSpec:
         bottleneck: What stands between encoder and decoder: nothing, a block, a block and self-attention over all
             positions, or atrous convolutions side by side. Defaults to ``conv`` after encoders of free widths,
             ``aspp`` in DeepLabV3+, else ``none``.
-        heads: Heads of the self-attention.
+        attention_heads: Heads of the self-attention.
         attention_gates: Skips are weighted by what the decoder knows.
         dropout: Share of channels dropped in the bottleneck while training, 0 ≤ dropout < 1.
         upsampling: Transposed convolution, or interpolation and a convolution.
-        head: Whether several classes compete, or each is decided by itself.
+        activation: What turns logits into scores: with softmax several classes compete, with sigmoid each is decided
+            by itself. One channel is always a sigmoid.
         normalization: How raw pixels are scaled inside the model, see `NORMALIZATIONS`, or ``dataset``. Defaults to the
             encoder's own.
         pixel_mean: With ``dataset``: the mean of the training images' red, green and blue, in 0..255.
@@ -86,48 +136,91 @@ class NetworkSpec:
     block: Block | None = None
     norm: Norm | None = None
     bottleneck: Bottleneck | None = None
-    heads: int = 4
+    attention_heads: int = 4
     attention_gates: bool = False
     dropout: float = 0.0
     upsampling: Upsampling = "transpose"
-    head: Head = "softmax"
+    activation: Activation = "softmax"
     normalization: str | None = None
     pixel_mean: PerChannel | None = None
     pixel_std: PerChannel | None = None
 
     def __post_init__(self) -> None:
-        lookup(ARCHITECTURES, self.arch, kind="architecture", where="model.arch")
-        lookup(ENCODERS, self.encoder, kind="encoder", where="model.encoder")
-        known = dict.fromkeys((*NORMALIZATIONS, DATASET), True)
-        lookup(known, self.scaling, kind="normalization", where="model.normalization")
+        self._check_names()
+        self._check_values()
         self._check_pixels()
         self._check_widths()
         self._check_parts()
         self._check_size()
 
+    def to_json(self) -> dict[str, Any]:
+        """The structure as plain JSON types; `from_json` is the way back."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, where: str) -> NetworkSpec:
+        """Rebuild from `to_json`.
+
+        Args:
+            data: Plain JSON types.
+            where: The file that they stand in, for the message.
+
+        Raises:
+            ArtifactError: They describe no network that this version of kseg can build.
+        """
+        try:
+            return cls(**data)
+        except (KsegError, TypeError) as error:
+            raise ArtifactError(
+                "the structure of the network cannot be read", where=where, found=str(error),
+                remedy="use the kseg version that wrote the file",
+            ) from error  # fmt: skip
+
+    def _check_names(self) -> None:
+        for field, (kind, names) in _NAMES.items():
+            name = getattr(self, field)
+            if not self._is_default(field):
+                lookup(dict.fromkeys(names), str(name), kind=kind, where=f"model.{field}")
+
+    def _check_values(self) -> None:
+        for field, (fits, expected) in _VALUES.items():
+            value = getattr(self, field)
+            if isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, field, value)
+            if not self._is_default(field) and not fits(value):
+                raise ConfigError(
+                    "not a value of this setting", where="train.imgsz" if field == "size" else f"model.{field}",
+                    expected=expected, found=repr(value),
+                )  # fmt: skip
+
+    def _is_default(self, field: str) -> bool:
+        return getattr(self, field) is None and getattr(type(self), field, ...) is None
+
     def _check_pixels(self) -> None:
         numbers = (self.pixel_mean, self.pixel_std)
-        if any((given is not None) != (self.scaling == DATASET) for given in numbers):
+        if any((values is not None) != (self.scaling == DATASET) for values in numbers):
             raise ConfigError(
                 "the mean and deviation of the pixels belong to one normalization", where="model.normalization",
                 expected=f"both with {DATASET}, none with any other", found=self.scaling,
             )  # fmt: skip
 
     def _check_widths(self) -> None:
-        given = self.widths or self.depth
-        if self._encoder.fixed and given is not None:
+        chosen = self.widths or self.depth
+        if self._encoder.fixed and chosen is not None:
             raise ConfigError(
                 "the encoder's widths are fixed", where="model.widths" if self.widths else "model.depth",
-                expected=f"none with {self.encoder}", found=str(given), remedy="set model.decoder_widths instead",
+                expected=f"none with {self.encoder}", found=str(chosen), remedy="set model.decoder_widths instead",
             )  # fmt: skip
         if self.widths and self.depth and len(self.widths) != self.depth:
             raise ConfigError(
                 "the depth contradicts the widths", where="model.depth",
                 expected=f"{len(self.widths)}, as many as model.widths has, or none", found=str(self.depth),
             )  # fmt: skip
-        usual = self._usual_up_widths
-        if self.decoder_widths is not None and len(self.decoder_widths) not in range(1, len(usual) + 1):
-            expected = "one number" if len(usual) == 1 else f"1 to {len(usual)} numbers, one for each step up"
+        steps = len(self._default_decoder_widths)
+        if self.decoder_widths is not None and len(self.decoder_widths) > steps:
+            expected = "one number" if steps == 1 else f"1 to {steps} numbers, one for each step up"
             raise ConfigError(
                 "the decoder's widths do not fit the encoder", where="model.decoder_widths",
                 expected=expected, found=str(len(self.decoder_widths)),
@@ -142,13 +235,18 @@ class NetworkSpec:
         if self.arch == "deeplabv3plus" and self.stride < 8:
             raise ConfigError(
                 "the encoder is too shallow", where="model.depth" if self.depth else "model.widths",
-                expected="3 levels or more with deeplabv3plus", found=str(len(self.down_widths)),
+                expected="3 levels or more with deeplabv3plus", found=str(len(self.resolved_widths)),
             )  # fmt: skip
-        if self.parts_bottleneck == "attention" and self.coarsest_width % self.heads:
+        if self.resolved_bottleneck == "attention" and self.coarsest_width % self.attention_heads:
             raise ConfigError(
-                "the heads do not share the channels evenly", where="model.heads",
-                expected=f"a divisor of {self.coarsest_width}, the bottleneck's channels", found=str(self.heads),
+                "the heads do not share the channels evenly", where="model.attention_heads",
+                expected=f"a divisor of {self.coarsest_width}, the bottleneck's channels", found=str(self.attention_heads),
             )  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """The architecture and the encoder, e.g. ``unet_mobilenetv2``: what the model is called."""
+        return f"{self.arch}_{self.encoder}"
 
     @property
     def _encoder(self) -> EncoderSpec:
@@ -168,22 +266,22 @@ class NetworkSpec:
         return scale, tuple(-mean * factor for mean, factor in zip(self.pixel_mean, scale, strict=True))
 
     @property
-    def parts_norm(self) -> Norm:
+    def resolved_norm(self) -> Norm:
         """The normalisation after each convolution: the one given, or the encoder's."""
         return self.norm or self._encoder.norm
 
     @property
-    def parts_block(self) -> Block:
+    def resolved_block(self) -> Block:
         """What blocks are made of: what is given, or the encoder's."""
         return self.block or self._encoder.block
 
     @property
-    def activation(self) -> Activation:
-        """The activation of the blocks."""
-        return self._encoder.activation
+    def block_activation(self) -> BlockActivation:
+        """The activation inside the blocks, which the encoder determines."""
+        return self._encoder.block_activation
 
     @property
-    def parts_bottleneck(self) -> Bottleneck:
+    def resolved_bottleneck(self) -> Bottleneck:
         """What stands between encoder and decoder."""
         if self.bottleneck is not None:
             return self.bottleneck
@@ -192,7 +290,7 @@ class NetworkSpec:
         return "none" if self._encoder.fixed else "conv"
 
     @property
-    def down_widths(self) -> tuple[int, ...]:
+    def resolved_widths(self) -> tuple[int, ...]:
         """Channels of the encoder blocks; of a fixed encoder those of its features, the coarsest left out."""
         if self._encoder.fixed:
             return tuple(self._encoder.pyramid.values())[:-1]
@@ -203,29 +301,29 @@ class NetworkSpec:
 
     @property
     def coarsest_width(self) -> int:
-        """Channels in the bottleneck."""
-        return max(self._encoder.pyramid.items())[1] if self._encoder.fixed else 2 * self.down_widths[-1]
+        """Channels of the coarsest features, which the bottleneck works on."""
+        return max(self._encoder.pyramid.items())[1] if self._encoder.fixed else 2 * self.resolved_widths[-1]
 
     @property
-    def up_widths(self) -> tuple[int, ...]:
+    def resolved_decoder_widths(self) -> tuple[int, ...]:
         """Channels of the decoder blocks, the coarsest first."""
-        return self.decoder_widths or self._usual_up_widths
+        return self.decoder_widths or self._default_decoder_widths
 
     @property
-    def _usual_up_widths(self) -> tuple[int, ...]:
+    def _default_decoder_widths(self) -> tuple[int, ...]:
         if self.arch == "deeplabv3plus":
             return (_DEEPLAB_WIDTH,)
-        return _BORROWED_DECODER if self._encoder.fixed else self.down_widths[::-1]
+        return _PYRAMID_DECODER_WIDTHS if self._encoder.fixed else self.resolved_widths[::-1]
 
     @property
     def deep(self) -> bool:
         """Whether the decoder has several levels that scores can be read from."""
-        return len(self.up_widths) > 1
+        return len(self.resolved_decoder_widths) > 1
 
     @property
     def stride(self) -> int:
         """How many times smaller the bottleneck is than the image."""
-        return max(self._encoder.pyramid) if self._encoder.fixed else int(2 ** len(self.down_widths))
+        return max(self._encoder.pyramid) if self._encoder.fixed else int(2 ** len(self.resolved_widths))
 
     def _check_size(self) -> None:
         height, width = self.size

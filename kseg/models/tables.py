@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 __all__ = [
-    "ARCHITECTURES", "DATASET", "ENCODERS", "NORMALIZATIONS", "Activation", "Block", "Bottleneck", "EncoderSpec",
-    "Head", "Norm", "PerChannel", "Rescaling", "Upsampling",
+    "ARCHITECTURES", "DATASET", "ENCODERS", "NORMALIZATIONS", "Block", "BlockActivation", "Bottleneck", "EncoderSpec",
+    "Norm", "PerChannel", "Rescaling", "Upsampling",
 ]  # fmt: skip
 
 Norm = Literal["none", "batch", "group", "layer"]
 Upsampling = Literal["transpose", "bilinear", "nearest"]
 Block = Literal["standard", "residual", "separable"]
 Bottleneck = Literal["none", "conv", "attention", "aspp"]
-Activation = Literal["relu", "silu"]
-Head = Literal["softmax", "sigmoid"]
+BlockActivation = Literal["relu", "silu"]
 PerChannel = tuple[float, float, float]
 Rescaling = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -38,7 +37,7 @@ class EncoderSpec:
         normalization: The scaling of raw pixels that it takes by default, and that its weights were trained with.
         norm: The normalisation of the blocks around it where the user says nothing.
         block: Their kind.
-        activation: Their activation.
+        block_activation: Their activation.
         extra: The extra of kseg that brings its graph.
     """
 
@@ -52,7 +51,7 @@ class EncoderSpec:
     normalization: str = "symmetric"
     norm: Norm = "batch"
     block: Block = "standard"
-    activation: Activation = "relu"
+    block_activation: BlockActivation = "relu"
     extra: str | None = None
 
     @property
@@ -71,7 +70,7 @@ class EncoderSpec:
         return bool(self.presets) or "://" in (self.imagenet or "")
 
 
-def _borrowed(paper: str, channels: tuple[int, ...], **settings: object) -> EncoderSpec:
+def _pyramid(paper: str, channels: tuple[int, ...], **settings: object) -> EncoderSpec:
     """An encoder that ends at stride 32."""
     strides = [32 >> step for step in range(len(channels))][::-1]
     return EncoderSpec(paper=paper, pyramid=dict(zip(strides, channels, strict=True)), **settings)  # type: ignore[arg-type]
@@ -80,7 +79,7 @@ def _borrowed(paper: str, channels: tuple[int, ...], **settings: object) -> Enco
 def _hub(paper: str, channels: tuple[int, ...], presets: tuple[str, ...], **settings: object) -> EncoderSpec:
     """One of KerasHub's, whose first preset has the ImageNet weights unless another handle is named."""
     usual = {"torch": True, "normalization": "imagenet", "extra": "hub", "imagenet": presets[0] if presets else None}
-    return _borrowed(paper, channels, presets=presets, **{**usual, **settings})
+    return _pyramid(paper, channels, presets=presets, **{**usual, **settings})
 
 
 _KERAS: Final = {"imagenet": "keras.applications"}
@@ -93,7 +92,7 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     # The U-Net's own, with padded convolutions; then with two convolutions around a shortcut.
     "plain": EncoderSpec(paper="https://arxiv.org/abs/1505.04597", widths=(64, 128, 256, 512), norm="none"),
     "residual": EncoderSpec(
-        paper="https://arxiv.org/abs/1711.10684", widths=(64, 128, 256, 512), block="residual", activation="silu"
+        paper="https://arxiv.org/abs/1711.10684", widths=(64, 128, 256, 512), block="residual", block_activation="silu"
     ),
     "resnet18": _hub(_RESNET, (64, 64, 128, 256, 512), ("resnet_18_imagenet",), parameters=11_186_112),
     "resnet34": _hub(
@@ -108,11 +107,11 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     "vgg16": _hub(
         _VGG, (64, 128, 256, 512, 512, 512), ("vgg_16_imagenet",), parameters=14_714_688, norm="none"
     ),
-    "mobilenetv2": _borrowed(
+    "mobilenetv2": _pyramid(
         "https://arxiv.org/abs/1801.04381", (96, 144, 192, 576, 1280), parameters=2_257_984, **_KERAS
     ),
-    "mobilenetv3_small": _borrowed(_MOBILENETV3, (16, 72, 96, 288, 576), parameters=939_120, **_KERAS),
-    "mobilenetv3_large": _borrowed(_MOBILENETV3, (64, 72, 240, 672, 960), parameters=2_996_352, **_KERAS),
+    "mobilenetv3_small": _pyramid(_MOBILENETV3, (16, 72, 96, 288, 576), parameters=939_120, **_KERAS),
+    "mobilenetv3_large": _pyramid(_MOBILENETV3, (64, 72, 240, 672, 960), parameters=2_996_352, **_KERAS),
     "efficientnet_lite0": _hub(
         _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_lite0_ra_imagenet",), parameters=3_413_024
     ),

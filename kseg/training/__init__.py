@@ -1,9 +1,18 @@
-"""The main job: a configuration in, a run folder with a trained network out.
+"""The main job: a configuration in, a run folder with a trained network out. Importing this loads no Keras.
 
-Importing this loads no Keras: `fit` and `resume` do, once the configuration and the data have been checked.
+::
+
+    fit             what a training is, from top to bottom: fit, resume
+    checks          settings that do not go together
+    data            the data set found, checked and decoded; balance weighs rare classes
+    device          where it is computed, in which precision
+    network         the network as it is trained: loss, metrics, optimizer, fine-tuning; acceleration/ its layers
+    loop            epochs, with callbacks, checkpoints, the state to resume from
+    pictures        what the run folder shows
+    reporter        who is told how far it is
 """
 
-from kseg.training.reporter import EpochRow, FitResult, Reporter
-from kseg.training.run import fit, resume
+from kseg.training.fit import fit, resume
+from kseg.training.reporter import FitResult, Reporter
 
-__all__ = ["EpochRow", "FitResult", "Reporter", "fit", "resume"]
+__all__ = ["FitResult", "Reporter", "fit", "resume"]

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kseg.config import TrainConfig
-from kseg.training.state import Memory
+from kseg.training.state import CallbackState
 
 __all__ = ["WeightAverage", "average_callbacks"]
 
@@ -53,14 +53,14 @@ class WeightAverage(keras.callbacks.Callback):
             self.model.set_weights(self._trained)
             self._trained = None
 
-    def remember(self) -> Memory:
+    def state_dict(self) -> CallbackState:
         """What was trained; what stands in the network between two epochs is the average."""
         return {"seen": self._seen, "trained": self._trained or []}
 
-    def recall(self, memory: Memory) -> None:
+    def load_state_dict(self, state: CallbackState) -> None:
         """Have them again. The network holds the average."""
-        self._seen = int(memory["seen"])
-        self._trained = list(memory["trained"])
+        self._seen = int(state["seen"])
+        self._trained = list(state["trained"])
 
 
 def average_callbacks(train: TrainConfig) -> list[keras.callbacks.Callback]:

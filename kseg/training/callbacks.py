@@ -1,4 +1,4 @@
-"""Keras callbacks that watch a training. Early stopping is Keras' own, with a memory."""
+"""Keras callbacks that watch a training. Early stopping is Keras' own, with a state."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 
 import keras
 
-from kseg.errors import TrainingError, some
+from kseg.errors import TrainingError, abbreviate
+from kseg.run_folder import EpochRow, RunFolder
 from kseg.training.checkpoints import Checkpoints
-from kseg.training.folder import RunFolder
-from kseg.training.reporter import EpochRow, Reporter
-from kseg.training.state import Memory
+from kseg.training.reporter import Reporter
+from kseg.training.state import CallbackState
 
 __all__ = ["Journal", "NanGuard", "Patience", "StopAtStep", "StopRequested", "stop_signals"]
 
@@ -92,38 +92,38 @@ class NanGuard(keras.callbacks.Callback):
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the loss became {loss} at epoch step {batch + 1} (step {self.steps + 1} in all)",
-                where="train.loss", found=f"the batch {some(self.files_of(self.steps), 64)}",
+                where="train.loss", found=f"the batch {abbreviate(self.files_of(self.steps), 64)}",
                 remedy=f"lower train.lr, or look at these files; {self.last_good()}",
             )  # fmt: skip
         self.steps += 1
 
-    def remember(self) -> Memory:
+    def state_dict(self) -> CallbackState:
         """How many steps there were."""
         return {"steps": self.steps}
 
-    def recall(self, memory: Memory) -> None:
+    def load_state_dict(self, state: CallbackState) -> None:
         """Count on from there."""
-        self.steps = int(memory["steps"])
+        self.steps = int(state["steps"])
 
 
 class Patience(keras.callbacks.EarlyStopping):
     """Keras' early stopping, which begins anew with each call of ``fit``; this one can go on."""
 
-    _memory: Memory | None = None
+    _state: CallbackState | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Begin to wait, or go on with it."""
         super().on_train_begin(logs)
-        if self._memory is not None:
-            self.wait, self.best = int(self._memory["wait"]), self._memory["best"]
+        if self._state is not None:
+            self.wait, self.best = int(self._state["wait"]), self._state["best"]
 
-    def remember(self) -> Memory:
+    def state_dict(self) -> CallbackState:
         """The best score and how long ago it was."""
         return {"wait": self.wait, "best": None if self.best is None else float(self.best)}
 
-    def recall(self, memory: Memory) -> None:
+    def load_state_dict(self, state: CallbackState) -> None:
         """Have them when the training begins."""
-        self._memory = memory
+        self._state = state
 
 
 class Journal(keras.callbacks.Callback):
@@ -168,10 +168,10 @@ class Journal(keras.callbacks.Callback):
         gc.collect(1)  # `collect_apart` leaves it to us; what this epoch left is young
         self.reporter.epoch(row, self.params["epochs"], best=self.checkpoints.best_epoch == epoch + 1)
 
-    def remember(self) -> Memory:
+    def state_dict(self) -> CallbackState:
         """The rows so far."""
         return {"rows": self.rows}
 
-    def recall(self, memory: Memory) -> None:
+    def load_state_dict(self, state: CallbackState) -> None:
         """Go on below them."""
-        self.rows = [dict(row) for row in memory["rows"]]
+        self.rows = [dict(row) for row in state["rows"]]

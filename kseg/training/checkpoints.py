@@ -11,10 +11,10 @@ from typing import Any
 import keras
 
 from kseg.card import ModelCard
-from kseg.files import same_file
+from kseg.files import link_or_copy
 from kseg.models import save_model
-from kseg.training.folder import RunFolder
-from kseg.training.state import Memory
+from kseg.run_folder import RunFolder
+from kseg.training.state import CallbackState
 from kseg.training.writer import Writer
 
 __all__ = ["Checkpoints", "mode_of"]
@@ -90,24 +90,24 @@ class Checkpoints(keras.callbacks.Callback):
         epoch = int(card.provenance["epoch"])
         self._write(weights, card, [self.folder.best] * better + [self.folder.weights_of(epoch)] * stays)
         if stays:
-            self.draw(self.folder.picture_of(epoch), self.network, card)
+            self.draw(self.folder.val_predictions_of(epoch), self.network, card)
 
     def _write(self, weights: list[Any], card: ModelCard, others: Sequence[Path] = ()) -> None:
         self.network.set_weights(weights)
         save_model(self.network, self.folder.last, card)
         for other in others:
             # The same bytes under another name: writing them twice would take as long again.
-            same_file(self.folder.last, other)
+            link_or_copy(self.folder.last, other)
         self.last_epoch = int(card.provenance["epoch"])
 
-    def remember(self) -> Memory:
+    def state_dict(self) -> CallbackState:
         """The best score and its epoch."""
         return {"epochs": self.epochs, "best_value": self.best_value, "best_epoch": self.best_epoch}
 
-    def recall(self, memory: Memory) -> None:
+    def load_state_dict(self, state: CallbackState) -> None:
         """Know them again, so that no worse network takes the best one's place."""
-        self.best_value, self.best_epoch = float(memory["best_value"]), int(memory["best_epoch"])
-        self.epochs = self.last_epoch = int(memory["epochs"])
+        self.best_value, self.best_epoch = float(state["best_value"]), int(state["best_epoch"])
+        self.epochs = self.last_epoch = int(state["epochs"])
 
     def save_last(self) -> None:
         """Write last.keras with the weights as they are now. Raises OutputError; the earlier file stays."""

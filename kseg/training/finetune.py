@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from kseg.config import TrainConfig
-from kseg.models.encoders import is_encoder
+from kseg.models.encoders.features import is_encoder
 
 __all__ = ["Thaw", "freeze", "thaw_callbacks"]
 

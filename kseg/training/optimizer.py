@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kseg.config import TrainConfig
-from kseg.models.encoders import is_encoder
+from kseg.models.encoders.features import is_encoder
 
 __all__ = ["FusedAdamW", "PacedAdamW", "make_optimizer"]
 

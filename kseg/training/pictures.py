@@ -13,9 +13,10 @@ import keras
 import numpy as np
 
 from kseg.card import ModelCard
-from kseg.data import Arrays, Sample, load_arrays
-from kseg.data.charts import figure
+from kseg.data.pipeline.arrays import Arrays, load_arrays
+from kseg.data.sample import Sample, evenly_spread
 from kseg.drawing import overlay, panel
+from kseg.figures import figure
 from kseg.images import write_jpeg
 from kseg.labels import LabelMap
 
@@ -69,7 +70,7 @@ class ValidationPanel:
     @classmethod
     def of(cls, samples: Sequence[Sample], labels: LabelMap, size: tuple[int, int]) -> ValidationPanel:
         """Choose a few, and read them. Raises DataError."""
-        return cls(load_arrays(_spread(samples, MAX_ROWS), labels, size), labels)
+        return cls(load_arrays(evenly_spread(samples, MAX_ROWS), labels, size), labels)
 
     def draw(self, path: Path, network: keras.Model, card: ModelCard) -> bool:
         """Image, truth and prediction in a row each.
@@ -93,12 +94,6 @@ class ValidationPanel:
         ]
         write_jpeg(path, panel(rows, ["image", "truth", "prediction"], tile=_tile(self.shown.images.shape[1:3])))
         return bool(np.isin(found, foreground).any() or not np.isin(self.shown.masks, foreground).any())
-
-
-def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
-    """Some of the samples, evenly: neighbours in a list are often frames of one film."""
-    places = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
-    return [samples[place] for place in places]
 
 
 def _tile(size: Sequence[int]) -> tuple[int, int]:

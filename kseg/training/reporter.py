@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["EpochRow", "FitResult", "Reporter"]
+from kseg.run_folder import EpochRow
 
-EpochRow = Mapping[str, float]
-"""One line of results.csv: epoch, seconds, images_per_s, learning_rate, and each score of training and validation."""
+__all__ = ["FitResult", "Reporter"]
 
 
 class Reporter:

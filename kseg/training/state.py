@@ -2,7 +2,7 @@
 
 Besides the weights these are the optimiser's moments and its place in the schedule, the best score so far, the epochs
 without a better one, and the rows of results.csv. The order of the images and their variations follow from the seed and
-the number of steps (`kseg.data.pipeline`), so they need no place here.
+the number of steps (`kseg.data.pipeline.batches`), so they need no place here.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from kseg.errors import ArtifactError
 from kseg.files import write_aside
 from kseg.training.writer import Writer
 
-__all__ = ["Memory", "Remembers", "StateKeeper", "TrainingState", "read_state", "restore", "save_state"]
+__all__ = ["CallbackState", "StateKeeper", "Stateful", "TrainingState", "read_state", "restore", "save_state"]
 
 Arrays = Sequence[npt.NDArray[Any]]
-Memory = Mapping[str, Any]
+CallbackState = Mapping[str, Any]
 """What a callback must not forget: plain data for JSON, and lists of arrays."""
 
-_FORMAT = "kseg training 1"
+_FORMAT = "kseg training 2"
 
 
 @runtime_checkable
-class Remembers(Protocol):
+class Stateful(Protocol):
     """A callback that must not begin anew where a training goes on."""
 
-    def remember(self) -> Memory:
-        """What it knows at the end of an epoch."""
+    def state_dict(self) -> CallbackState:
+        """Its state at the end of an epoch."""
 
-    def recall(self, memory: Memory) -> None:
-        """Know that again, before the training begins."""
+    def load_state_dict(self, state: CallbackState) -> None:
+        """Restores the state saved by `state_dict`, before the training begins."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class TrainingState:
         data: The fingerprint of the data set.
         network: All variables of the network under training, in Keras' order.
         optimizer: Those of the optimiser.
-        memories: By the name of its class, what each callback knows.
+        callback_states: By the name of its class, the state of each callback.
     """
 
     epoch: int
     data: str
     network: Arrays
     optimizer: Arrays
-    memories: Mapping[str, Memory]
+    callback_states: Mapping[str, CallbackState]
 
 
 class StateKeeper(keras.callbacks.Callback):
@@ -68,7 +68,7 @@ class StateKeeper(keras.callbacks.Callback):
         path: Where it is written.
         data: The fingerprint of the data set.
         writer: Writes the checkpoints, too: the state of an epoch must not be there before them.
-        callbacks: Those that are asked what they know.
+        callbacks: Those whose state is saved.
     """
 
     def __init__(self, path: Path, data: str, writer: Writer, callbacks: Iterable[keras.callbacks.Callback]) -> None:
@@ -76,14 +76,18 @@ class StateKeeper(keras.callbacks.Callback):
         self.path = path
         self.data = data
         self.writer = writer
-        self.others = _remembering(callbacks)
+        self.stateful = _stateful(callbacks)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Take the state and have it written."""
+        """Collect the state and queue it for writing."""
         del logs
-        memories = {name: one.remember() for name, one in self.others.items()}
+        callback_states = {name: callback.state_dict() for name, callback in self.stateful.items()}
         state = TrainingState(
-            epoch + 1, self.data, _values(self.model.variables), _values(self.model.optimizer.variables), memories
+            epoch + 1,
+            self.data,
+            _values(self.model.variables),
+            _values(self.model.optimizer.variables),
+            callback_states,
         )
         self.writer.submit(lambda: save_state(self.path, state))
 
@@ -112,17 +116,17 @@ def restore(
         model.optimizer.build(model.trainable_variables)
     _assign(model.variables, state.network, path)
     _assign(model.optimizer.variables, state.optimizer, path)
-    for name, one in _remembering(callbacks).items():
-        if name in state.memories:
-            one.recall(state.memories[name])
+    for name, callback in _stateful(callbacks).items():
+        if name in state.callback_states:
+            callback.load_state_dict(state.callback_states[name])
 
 
-def _remembering(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Remembers]:
-    return {type(one).__name__: one for one in callbacks if isinstance(one, Remembers)}
+def _stateful(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Stateful]:
+    return {type(callback).__name__: callback for callback in callbacks if isinstance(callback, Stateful)}
 
 
 def _values(variables: Iterable[Any]) -> list[npt.NDArray[Any]]:
-    return [keras.ops.convert_to_numpy(one).copy() for one in variables]
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
 
 
 def _assign(variables: Sequence[Any], values: Arrays, path: Path) -> None:
@@ -142,12 +146,12 @@ def save_state(path: Path, state: TrainingState) -> None:
     """Write it whole, or leave the earlier one. Raises OutputError."""
     groups: dict[str, Arrays] = {"network": state.network, "optimizer": state.optimizer}
     plain: dict[str, dict[str, Any]] = {}
-    for name, memory in state.memories.items():
-        plain[name] = {key: value for key, value in memory.items() if not _are_arrays(value)}
-        groups |= {f"{name}/{key}": value for key, value in memory.items() if _are_arrays(value)}
-    counts = {name: len(values) for name, values in groups.items()}
-    facts = {"format": _FORMAT, "epoch": state.epoch, "data": state.data, "memories": plain, "arrays": counts}
-    arrays = {f"{name}/{i}": value for name, values in groups.items() for i, value in enumerate(values)}
+    for name, values in state.callback_states.items():
+        plain[name] = {key: value for key, value in values.items() if not _are_arrays(value)}
+        groups |= {f"{name}/{key}": value for key, value in values.items() if _are_arrays(value)}
+    counts = {name: len(group) for name, group in groups.items()}
+    facts = {"format": _FORMAT, "epoch": state.epoch, "data": state.data, "callbacks": plain, "arrays": counts}
+    arrays = {f"{name}/{i}": value for name, group in groups.items() for i, value in enumerate(group)}
     with write_aside(path) as aside:
         np.savez(aside, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
 
@@ -169,11 +173,13 @@ def read_state(path: Path) -> TrainingState:
             if facts["format"] != _FORMAT:
                 raise ValueError(f"format {facts['format']!r}")
             groups = {name: [file[f"{name}/{i}"] for i in range(count)] for name, count in facts["arrays"].items()}
-        memories = {name: dict(memory) for name, memory in facts["memories"].items()}
+        callback_states = {name: dict(values) for name, values in facts["callbacks"].items()}
         for key in groups.keys() - {"network", "optimizer"}:
             name, inner = key.split("/")
-            memories[name][inner] = groups[key]
-        return TrainingState(int(facts["epoch"]), str(facts["data"]), groups["network"], groups["optimizer"], memories)
+            callback_states[name][inner] = groups[key]
+        return TrainingState(
+            int(facts["epoch"]), str(facts["data"]), groups["network"], groups["optimizer"], callback_states
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(
             "the state of the training cannot be read", where=str(path), found=str(error) or type(error).__name__,

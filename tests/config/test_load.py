@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kseg.config import Config, FoldersSplit, FractionsSplit, Given, ListsSplit, load_config, to_yaml
+from kseg.config import Config, Given, load_config, to_yaml
+from kseg.data.spec import Folders, Fractions, Lists
 from kseg.errors import ConfigError
 
 ROOT = "data:\n  root: pictures\n"
@@ -64,22 +65,22 @@ def test_overrides_reach_into_lists(load: Callable[..., Config], error: Callable
 def test_overrides_reach_into_the_split(load: Callable[..., Config]) -> None:
     text = f"{ROOT}  split: {{train: 0.5, val: 0.25, test: 0.25, seed: 3}}\n"
     split = load(text, {"data.split.train": 0.6, "data.split.test": 0.15}).data.split
-    assert split == FractionsSplit(train=0.6, val=0.25, test=0.15, seed=3)
+    assert split == Fractions(train=0.6, val=0.25, test=0.15, seed=3)
 
 
 def test_another_kind_of_split_forgets_the_keys_of_the_first(load: Callable[..., Config]) -> None:
     text = f"{ROOT}  split: {{train: 0.5, val: 0.25, test: 0.25, seed: 3}}\n"
     split = load(text, {"data.split.val": "valid", "data.split.by": "folders"}).data.split
-    assert split == FoldersSplit(by="folders", train="train", val="valid", test="test")
+    assert split == Folders(by="folders", train="train", val="valid", test="test")
     folders = f"{ROOT}  split: {{by: folders, train: a}}\n"
-    assert load(folders, {"data.split.by": "fractions"}).data.split == FractionsSplit()
-    assert load(folders, {"data.split.by": "folders"}).data.split == FoldersSplit(by="folders", train="a")
+    assert load(folders, {"data.split.by": "fractions"}).data.split == Fractions()
+    assert load(folders, {"data.split.by": "folders"}).data.split == Folders(by="folders", train="a")
 
 
 def test_nothing_is_empty_text_where_text_may_be_empty(load: Callable[..., Config]) -> None:
     config = load(f"{ROOT}  mask_suffix:\n  split: {{by: folders, test: }}\n", {"data.split.val": None})
     assert config.data.mask_suffix == ""
-    assert config.data.split == FoldersSplit(by="folders", val="", test="")
+    assert config.data.split == Folders(by="folders", val="", test="")
 
 
 def test_paths_in_the_file_are_relative_to_its_folder(home: Path) -> None:
@@ -89,7 +90,7 @@ def test_paths_in_the_file_are_relative_to_its_folder(home: Path) -> None:
     config = load_config(Path("conf/a.yaml"))
     assert config.data.root == home / "pictures"
     assert config.run.project == home / "conf" / "out"
-    assert config.data.split == ListsSplit(by="lists", train=str(home / "conf" / "a.txt"), val="/b.txt", test="")
+    assert config.data.split == Lists(by="lists", train=str(home / "conf" / "a.txt"), val="/b.txt", test="")
 
 
 def test_paths_of_overrides_and_defaults_are_relative_to_the_current_folder(home: Path) -> None:
@@ -97,9 +98,7 @@ def test_paths_of_overrides_and_defaults_are_relative_to_the_current_folder(home
     config = load_config(Path("conf/a.yaml"), {"data.root": "pictures", "data.split.val": "b.txt"})
     assert config.data.root == home / "pictures"
     assert config.run.project == home / "runs"
-    assert config.data.split == ListsSplit(
-        by="lists", train=str(home / "conf" / "a.txt"), val=str(home / "b.txt"), test=""
-    )
+    assert config.data.split == Lists(by="lists", train=str(home / "conf" / "a.txt"), val=str(home / "b.txt"), test="")
 
 
 def test_variables_and_the_home_folder_are_replaced(

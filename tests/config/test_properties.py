@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kseg.augment import PRESETS, TRANSFORMS
-from kseg.config import Config, load_config, parse_set, to_yaml
+from kseg.config import load_config, parse_set, to_yaml
+from kseg.config.overrides import SECTIONS
 from kseg.errors import ConfigError, UsageError
 
 SECTIONS = ("data", "model", "train", "augment", "run")
 MODELS = [section for section in SECTIONS if section != "augment"]
-KEYS = [f"{section}.{key}" for section in MODELS for key in Config.model_fields[section].annotation.model_fields]  # type: ignore[union-attr]
+KEYS = [f"{section}.{key}" for section in MODELS for key in SECTIONS[section]]
 OVERRIDABLE = [*KEYS, *SECTIONS, "data.split.by", "data.split.train", "data.values.1", "augment.0.rotate.degrees"]
 WORDS = [
     "root",

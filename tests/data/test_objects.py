@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kseg.data import Dataset, Sample, read_truth
+from kseg.data.dataset import Dataset
+from kseg.data.formats.outlines import draw_polygons
 from kseg.data.objects import OBJECT_VOID, draw_order
-from kseg.data.outlines import Encoded, draw_polygons
+from kseg.data.run_lengths import Encoded
+from kseg.data.sample import Sample
+from kseg.data.truth import read_truth
 from kseg.errors import DataError
 from kseg.images import write_png
 from kseg.labels import IGNORE_INDEX, LabelMap

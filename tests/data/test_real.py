@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kseg.data import Dataset, Folders, check_dataset, find_dataset, load_arrays
+from kseg.data.dataset import Dataset
+from kseg.data.find import find_dataset
+from kseg.data.inspection.inspect import check_dataset
+from kseg.data.pipeline.arrays import load_arrays
+from kseg.data.spec import DataSpec, Folders
 from kseg.errors import DataError
 
 pytestmark = pytest.mark.real
@@ -53,7 +57,7 @@ def few(dataset: Dataset, count: int) -> Dataset:
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_real_data_set_is_found_checked_and_loaded(real_data: Path, name: str) -> None:
-    dataset = find_dataset(root=real_data / name, **SETS[name])
+    dataset = find_dataset(DataSpec(root=real_data / name, **SETS[name]))
     assert tuple(len(dataset.splits[split]) for split in ("train", "val", "test")) == COUNTS[name]
     report = check_dataset(few(dataset, 60))
     pixels = report.class_pixels["train"]
@@ -73,12 +77,12 @@ def test_a_real_data_set_is_found_checked_and_loaded(real_data: Path, name: str)
     ],
 )
 def test_without_values_the_line_to_add_is_named(real_data: Path, name: str, found: str, line: str) -> None:
-    dataset = find_dataset(root=real_data / name, **{**SETS[name], "values": None})
+    dataset = find_dataset(DataSpec(root=real_data / name, **{**SETS[name], "values": None}))
     with pytest.raises(DataError, match=f"found {found}; add data.values: .*") as error:
         check_dataset(few(dataset, 15))
     assert str(error.value).endswith(line)
 
 
 def test_portraits_without_values_are_told_too(real_data: Path) -> None:
-    labels = find_dataset(root=real_data / "portraits", images="source360", masks="mask360").labels
+    labels = find_dataset(DataSpec(root=real_data / "portraits", images="source360", masks="mask360")).labels
     assert labels.values == {0: "background", 255: "foreground"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kseg.data import Sample
+from kseg.data.sample import Sample
 from kseg.errors import DataError, UsageError
 from kseg.evaluation import CLASS_SCORES, Counts, ImageScore, Scores, count, evaluate
 from kseg.images import read_image, read_mask, write_png

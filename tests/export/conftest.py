@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kseg.data import Dataset
+from kseg.data.dataset import Dataset
 from kseg.export import EXPORTERS, ExportReport, export_model
 from tests.tiny_run import make_run
 

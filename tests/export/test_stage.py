@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kseg.card import ModelCard
-from kseg.data import Dataset
+from kseg.data.dataset import Dataset
 from kseg.errors import ArtifactError, DataError, UnknownNameError, UsageError
 from kseg.export import EXPORTERS, choose, export_model, left_out, table
 from kseg.export.conversion import Conversion, calibration_images

@@ -12,7 +12,7 @@ from kseg.losses.loss import FUNCTIONS
 
 SHAPE = (2, 5, 4)
 CASES = ((1, "softmax"), (4, "softmax"), (4, "sigmoid"))
-"""Channels and head: the three kinds of networks."""
+"""Channels and activation: the three kinds of networks."""
 WEIGHTS = {1: (0.25, 3.0), 4: (0.5, 2.0, 0.0, 1.5)}
 
 Array = Any
@@ -41,11 +41,11 @@ def gradient(name: str, ids: Array, logits: Array, **options: Any) -> Array:
     return np.asarray(tape.gradient(loss, variable))
 
 
-def reference(ids: Array, logits: Array, head: str) -> tuple[Array, Array]:
+def reference(ids: Array, logits: Array, activation: str) -> tuple[Array, Array]:
     """Truth and scores of the pixels that count, float64 ``[N, C]``, by NumPy and SciPy."""
     keep, channels = ids != 255, logits.shape[-1]
     exact = logits.astype(np.float64)
-    scores = expit(exact) if channels == 1 or head == "sigmoid" else softmax(exact, axis=-1)
+    scores = expit(exact) if channels == 1 or activation == "sigmoid" else softmax(exact, axis=-1)
     truth = np.stack([ids == (1 if channels == 1 else c) for c in range(channels)], -1)
     return truth[keep].astype(float), scores[keep]
 

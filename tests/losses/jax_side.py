@@ -21,7 +21,7 @@ def main(source: str, target: str) -> None:
     for key in (key for key in arrays if key.startswith("ids ")):
         case = key.removeprefix("ids ")
         for name, function in FUNCTIONS.items():
-            options = {"head": case.split()[1], "class_weights": arrays[f"weights {case}"].tolist()}
+            options = {"activation": case.split()[1], "class_weights": arrays[f"weights {case}"].tolist()}
 
             def loss(logits: jax.Array, ids=arrays[key], function=function, options=options) -> jax.Array:
                 return function(ids, logits, **options)

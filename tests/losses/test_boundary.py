@@ -57,17 +57,17 @@ def test_a_class_that_is_absent_or_fills_the_image_has_no_boundary() -> None:
     np.testing.assert_array_equal(found[1, 0, :, 1], [0.5, -0.5, 0.5])
 
 
-@pytest.mark.parametrize(("channels", "head"), [(1, "softmax"), (3, "softmax"), (3, "sigmoid")])
-def test_the_loss_is_its_formula(channels: int, head: str) -> None:
+@pytest.mark.parametrize(("channels", "activation"), [(1, "softmax"), (3, "softmax"), (3, "sigmoid")])
+def test_the_loss_is_its_formula(channels: int, activation: str) -> None:
     ids, logits = draw(channels, shape=(2, 9, 7))
     each = []
     for b in range(2):
         keep = ids[b] != 255
-        y, p = reference(ids[b], logits[b], head)
+        y, p = reference(ids[b], logits[b], activation)
         for c in range(channels):
             phi = signed(ids[b], 1 if channels == 1 else c)[keep]
             each.append((phi * (p - y)[:, c]).mean() / np.hypot(9, 7))
-    assert call("boundary", ids, logits, head=head) == pytest.approx(np.mean(each), rel=1e-5)
+    assert call("boundary", ids, logits, activation=activation) == pytest.approx(np.mean(each), rel=1e-5)
 
 
 def test_by_hand() -> None:

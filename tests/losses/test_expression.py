@@ -112,8 +112,8 @@ def test_no_text_makes_the_parser_crash(text: str) -> None:
 def test_what_is_written_is_read(drawn: list[tuple[float, str, float, int]]) -> None:
     terms = []
     for weight, name, share, count in drawn:
-        some = list(LOSSES[name].items())[:count]
-        terms.append(Term(weight, name, {key: a.low + share * (a.high - a.low) for key, a in some}))
+        abbreviate = list(LOSSES[name].items())[:count]
+        terms.append(Term(weight, name, {key: a.low + share * (a.high - a.low) for key, a in abbreviate}))
     texts = [
         f"{t.weight!r} * {t.name}({', '.join(f'{key}={value!r}' for key, value in t.arguments.items())})" for t in terms
     ]

@@ -17,7 +17,7 @@ import kseg
 from kseg.losses import LOSSES
 from tests.losses.cases import CASES, WEIGHTS, Array, call, draw, gradient
 
-CASE_NAMES = tuple(f"{channels} {head}" for channels, head in CASES)
+CASE_NAMES = tuple(f"{channels} {activation}" for channels, activation in CASES)
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +43,12 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize(("channels", "head"), CASES)
-def test_jax_says_what_tensorflow_says(name: str, channels: int, head: Any, theirs: dict[str, Array]) -> None:
+@pytest.mark.parametrize(("channels", "activation"), CASES)
+def test_jax_says_what_tensorflow_says(name: str, channels: int, activation: Any, theirs: dict[str, Array]) -> None:
     ids, logits = draw(channels)
-    options = {"head": head, "class_weights": WEIGHTS[channels]}
-    value = theirs[f"{name} {channels} {head} value"]
+    options = {"activation": activation, "class_weights": WEIGHTS[channels]}
+    value = theirs[f"{name} {channels} {activation} value"]
     assert value.dtype == np.float32
     assert float(value) == pytest.approx(call(name, ids, logits, **options), rel=1e-5)
-    slopes = theirs[f"{name} {channels} {head} gradient"]
+    slopes = theirs[f"{name} {channels} {activation} gradient"]
     np.testing.assert_allclose(slopes, gradient(name, ids, logits, **options), rtol=1e-3, atol=1e-6)

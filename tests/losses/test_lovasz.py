@@ -40,7 +40,7 @@ def test_of_many_pixels_it_is_the_sorted_sum_to_a_level(channels: int, scale: fl
     y, _ = reference(ids, scale * logits, "sigmoid")
     errors = np.maximum(0, 1 - scale * logits[ids != 255].astype(float) * (2 * y - 1))
     expected = np.mean([by_sorting(errors[:, c], y[:, c] > 0) for c in range(channels)])
-    found = call("lovasz", ids, scale * logits, head="sigmoid")
+    found = call("lovasz", ids, scale * logits, activation="sigmoid")
     assert found == pytest.approx(expected, rel=1e-5, abs=errors.max() / 65536)
 
 
@@ -57,7 +57,7 @@ def test_hinge_is_the_extension_by_its_definition(channels: int) -> None:
     y, _ = reference(ids, logits, "sigmoid")
     errors = np.maximum(0, 1 - logits[ids != 255].astype(float) * (2 * y - 1))
     expected = np.mean([extension(errors[:, c], y[:, c] > 0) for c in range(channels)])
-    assert call("lovasz", ids, logits, head="sigmoid") == pytest.approx(expected, rel=1e-5)
+    assert call("lovasz", ids, logits, activation="sigmoid") == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))

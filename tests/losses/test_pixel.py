@@ -45,9 +45,9 @@ def test_bce_is_a_mean_over_the_channels(channels: int) -> None:
     ids, logits = draw(channels)
     y, p = reference(ids, logits, "sigmoid")
     expected = -np.mean(y * np.log(p) + (1 - y) * np.log1p(-p))
-    for head in ("softmax", "sigmoid"):
-        assert call("bce", ids, logits, head=head) == pytest.approx(expected, rel=1e-5)
-    assert call("cross_entropy", ids, logits, head="sigmoid") == call("bce", ids, logits)
+    for activation in ("softmax", "sigmoid"):
+        assert call("bce", ids, logits, activation=activation) == pytest.approx(expected, rel=1e-5)
+    assert call("cross_entropy", ids, logits, activation="sigmoid") == call("bce", ids, logits)
 
 
 def test_one_channel_has_one_cross_entropy() -> None:
@@ -56,16 +56,20 @@ def test_one_channel_has_one_cross_entropy() -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
-@pytest.mark.parametrize(("channels", "head"), CASES)
-def test_label_smoothing_is_keras_own(channels: int, head: Any, smoothing: float) -> None:
+@pytest.mark.parametrize(("channels", "activation"), CASES)
+def test_label_smoothing_is_keras_own(channels: int, activation: Any, smoothing: float) -> None:
     ids, logits = draw(channels)
     keep = ids != 255
-    truth = reference(ids, logits, head)[0].astype(np.float32)
+    truth = reference(ids, logits, activation)[0].astype(np.float32)
     kind = (
-        keras.losses.CategoricalCrossentropy if (channels, head) == (4, "softmax") else keras.losses.BinaryCrossentropy
+        keras.losses.CategoricalCrossentropy
+        if (channels, activation) == (4, "softmax")
+        else keras.losses.BinaryCrossentropy
     )
     expected = float(kind(from_logits=True, label_smoothing=smoothing)(truth, logits[keep]))
-    assert call("cross_entropy", ids, logits, head=head, smoothing=smoothing) == pytest.approx(expected, rel=1e-5)
+    assert call("cross_entropy", ids, logits, activation=activation, smoothing=smoothing) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_smoothed_truth_is_best_met_with_doubt() -> None:
@@ -78,13 +82,13 @@ def test_smoothed_truth_is_best_met_with_doubt() -> None:
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 5.0])
-@pytest.mark.parametrize(("channels", "head"), CASES)
-def test_focal_is_its_formula(channels: int, head: Any, gamma: float) -> None:
+@pytest.mark.parametrize(("channels", "activation"), CASES)
+def test_focal_is_its_formula(channels: int, activation: Any, gamma: float) -> None:
     ids, logits = draw(channels)
-    y, p = reference(ids, logits, head)
-    right = p[y > 0] if (channels, head) == (4, "softmax") else np.where(y > 0, p, 1 - p)
+    y, p = reference(ids, logits, activation)
+    right = p[y > 0] if (channels, activation) == (4, "softmax") else np.where(y > 0, p, 1 - p)
     expected = np.mean(-((1 - right) ** gamma) * np.log(right))
-    assert call("focal", ids, logits, head=head, gamma=gamma) == pytest.approx(expected, rel=1e-5)
+    assert call("focal", ids, logits, activation=activation, gamma=gamma) == pytest.approx(expected, rel=1e-5)
 
 
 def test_focal_by_hand() -> None:
@@ -94,10 +98,10 @@ def test_focal_by_hand() -> None:
     assert call("focal", ids, -logit) == pytest.approx(0.81 * -np.log(0.1), rel=1e-5)
 
 
-@pytest.mark.parametrize(("channels", "head"), CASES)
-def test_focal_without_gamma_is_cross_entropy(channels: int, head: Any) -> None:
+@pytest.mark.parametrize(("channels", "activation"), CASES)
+def test_focal_without_gamma_is_cross_entropy(channels: int, activation: Any) -> None:
     ids, logits = draw(channels)
-    options = {"head": head, "class_weights": WEIGHTS[channels]}
+    options = {"activation": activation, "class_weights": WEIGHTS[channels]}
     expected = call("cross_entropy", ids, logits, **options)
     assert call("focal", ids, logits, gamma=0.0, **options) == pytest.approx(expected, rel=1e-5)
 

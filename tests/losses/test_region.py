@@ -9,11 +9,11 @@ import pytest
 
 from tests.losses.cases import CASES, SHAPE, Array, call, draw, reference
 
-every_case = pytest.mark.parametrize(("channels", "head"), CASES)
+every_case = pytest.mark.parametrize(("channels", "activation"), CASES)
 
 
-def sums(ids: Array, logits: Array, head: str) -> tuple[Array, Array, Array]:
-    y, p = reference(ids, logits, head)
+def sums(ids: Array, logits: Array, activation: str) -> tuple[Array, Array, Array]:
+    y, p = reference(ids, logits, activation)
     return (y * p).sum(0), p.sum(0), y.sum(0)
 
 
@@ -42,10 +42,10 @@ FORMULAS: dict[str, Any] = {
     ],
 )
 @every_case
-def test_each_is_its_formula(name: str, arguments: dict[str, float], channels: int, head: Any) -> None:
+def test_each_is_its_formula(name: str, arguments: dict[str, float], channels: int, activation: Any) -> None:
     ids, logits = draw(channels)
-    expected = np.mean(FORMULAS[name](*sums(ids, logits, head), **arguments))
-    assert call(name, ids, logits, head=head, **arguments) == pytest.approx(expected, rel=1e-5)
+    expected = np.mean(FORMULAS[name](*sums(ids, logits, activation), **arguments))
+    assert call(name, ids, logits, activation=activation, **arguments) == pytest.approx(expected, rel=1e-5)
 
 
 def test_by_hand() -> None:
@@ -63,14 +63,14 @@ def test_by_hand() -> None:
 
 
 @every_case
-def test_tversky_holds_dice_and_jaccard(channels: int, head: Any) -> None:
+def test_tversky_holds_dice_and_jaccard(channels: int, activation: Any) -> None:
     ids, logits = draw(channels)
-    half = call("tversky", ids, logits, head=head, alpha=0.5, beta=0.5, smooth=0.5)
-    assert half == pytest.approx(call("dice", ids, logits, head=head, smooth=1), rel=1e-5)
-    whole = call("tversky", ids, logits, head=head, alpha=1, beta=1)
-    assert whole == pytest.approx(call("jaccard", ids, logits, head=head), rel=1e-5)
-    assert call("focal_tversky", ids, logits, head=head, gamma=1) == pytest.approx(
-        call("tversky", ids, logits, head=head), rel=1e-5
+    half = call("tversky", ids, logits, activation=activation, alpha=0.5, beta=0.5, smooth=0.5)
+    assert half == pytest.approx(call("dice", ids, logits, activation=activation, smooth=1), rel=1e-5)
+    whole = call("tversky", ids, logits, activation=activation, alpha=1, beta=1)
+    assert whole == pytest.approx(call("jaccard", ids, logits, activation=activation), rel=1e-5)
+    assert call("focal_tversky", ids, logits, activation=activation, gamma=1) == pytest.approx(
+        call("tversky", ids, logits, activation=activation), rel=1e-5
     )
 
 
@@ -84,17 +84,19 @@ def test_beta_is_the_price_of_missed_pixels() -> None:
 @pytest.mark.parametrize("name", FORMULAS)
 @every_case
 @pytest.mark.parametrize("smooth", [1.0, 0.001])
-def test_a_class_that_the_batch_lacks_is_left_out(name: str, channels: int, head: Any, smooth: float) -> None:
+def test_a_class_that_the_batch_lacks_is_left_out(name: str, channels: int, activation: Any, smooth: float) -> None:
     logits = draw(channels)[1]
     nothing = np.zeros(SHAPE, np.uint8)
     present = () if channels == 1 else (0,)
-    s, p, y = sums(nothing, logits, head)
+    s, p, y = sums(nothing, logits, activation)
     expected = [FORMULAS[name](s[c], p[c], y[c], smooth=smooth) for c in present] or [0]
-    assert call(name, nothing, logits, head=head, smooth=smooth) == pytest.approx(np.mean(expected), rel=1e-5)
+    assert call(name, nothing, logits, activation=activation, smooth=smooth) == pytest.approx(
+        np.mean(expected), rel=1e-5
+    )
 
 
-def generalized(ids: Array, logits: Array, head: str, weights: Any = 1.0) -> float:
-    y, p = reference(ids, logits, head)
+def generalized(ids: Array, logits: Array, activation: str, weights: Any = 1.0) -> float:
+    y, p = reference(ids, logits, activation)
     if y.shape[-1] == 1:
         y, p = np.concatenate([1 - y, y], -1), np.concatenate([1 - p, p], -1)
     held = y.sum(0) > 0
@@ -104,13 +106,15 @@ def generalized(ids: Array, logits: Array, head: str, weights: Any = 1.0) -> flo
 
 @every_case
 @pytest.mark.parametrize("lacking", [None, 1])
-def test_generalized_dice_is_its_formula(channels: int, head: Any, lacking: int | None) -> None:
+def test_generalized_dice_is_its_formula(channels: int, activation: Any, lacking: int | None) -> None:
     ids, logits = draw(channels)
     ids[ids == lacking] = 0
-    assert call("generalized_dice", ids, logits, head=head) == pytest.approx(generalized(ids, logits, head), rel=1e-5)
+    assert call("generalized_dice", ids, logits, activation=activation) == pytest.approx(
+        generalized(ids, logits, activation), rel=1e-5
+    )
     weights = np.arange(1.0, 1 + max(2, channels))
-    assert call("generalized_dice", ids, logits, head=head, class_weights=weights) == pytest.approx(
-        generalized(ids, logits, head, weights), rel=1e-5
+    assert call("generalized_dice", ids, logits, activation=activation, class_weights=weights) == pytest.approx(
+        generalized(ids, logits, activation, weights), rel=1e-5
     )
 
 

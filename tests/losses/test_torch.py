@@ -23,7 +23,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "cross_entropy weights": {"class_weights": WEIGHTS},
     "bce one": {},
     "focal one": {},
-    "focal sigmoid": {"head": "sigmoid", "gamma": 1.5},
+    "focal sigmoid": {"activation": "sigmoid", "gamma": 1.5},
     "dice": {},
     "dice smooth": {"smooth": 0.0},
     "dice weights": {"class_weights": WEIGHTS},

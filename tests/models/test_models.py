@@ -19,7 +19,7 @@ from kseg.card import ModelCard, append_card
 from kseg.errors import ArtifactError, ConfigError, OutputError, UnknownNameError, UsageError
 from kseg.labels import LabelMap
 from kseg.models import ENCODERS, NetworkSpec, build_model, load_model, save_model
-from kseg.models.encoders import encode
+from kseg.models.encoders.encode import encode
 from tests.limits import files_up_to
 
 SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 8), "channels": 1}
@@ -102,7 +102,7 @@ class TestEveryNetwork:
         assert scores.min() >= 0
         assert scores.max() <= 1
         if spec.channels > 1:
-            assert np.allclose(scores.sum(-1), 1, rtol=1e-5) == (spec.head == "softmax")
+            assert np.allclose(scores.sum(-1), 1, rtol=1e-5) == (spec.activation == "softmax")
 
     def test_it_loads_in_plain_keras(self, network: Network, tmp_path: Path) -> None:
         """No custom object: whoever has Keras can use the file without kseg, and gets the same scores."""
@@ -175,7 +175,7 @@ def test_the_classic_unet_is_the_papers() -> None:
 )
 def test_depth_doubles_the_widths(depth: int | None, widths: tuple[int, ...]) -> None:
     spec = NetworkSpec(size=(32, 32), channels=1, depth=depth)
-    assert (spec.down_widths, spec.stride) == (widths, 2 ** len(widths))
+    assert (spec.resolved_widths, spec.stride) == (widths, 2 ** len(widths))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kseg.losses.loss import SupervisedLoss
 from kseg.models import NetworkSpec, build_model
 from kseg.models.supervision import head_weights, plain_network
-from kseg.models.twin import training_twin
+from kseg.training.acceleration.accelerate import accelerate
 
 SMALL: dict[str, Any] = {"size": (32, 48), "widths": (4, 6, 8), "norm": "batch", "dropout": 0.5}
 FIXED: dict[str, Any] = {"size": (32, 64), "encoder": "mobilenetv2", "decoder_widths": (8, 8, 4, 4, 4)}
@@ -57,7 +57,7 @@ def paths(model: keras.Model) -> list[tuple[str, tuple[int, ...]]]:
 def test_the_plain_network_in_it_is_the_one_without(name: str, fuse: bool) -> None:
     """The same layers and weights in the same order, which begin alike and lead to the same scores."""
     spec, strides, model = supervised(name)
-    whole = training_twin(model) if fuse else model
+    whole = accelerate(model) if fuse else model
     inner, plain = plain_network(whole), build(spec, logits=True)
     assert [layer.name for layer in inner.layers] == [layer.name for layer in plain.layers]
     assert paths(inner) == paths(plain) == paths(build_model(spec))

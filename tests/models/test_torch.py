@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kseg.models import NetworkSpec
-from kseg.models.encoders import encode
+from kseg.models.encoders.encode import encode
 from tests.torch_python import run_torch
 
 SIZE = (64, 96)

@@ -10,17 +10,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from kseg.training.prepare import network_spec, prepare
 from PIL import Image
 
 from kseg.card import read_card
-from kseg.data import Dataset, load_arrays
+from kseg.data.dataset import Dataset
+from kseg.data.pipeline.arrays import load_arrays
 from kseg.errors import ConfigError, UnknownNameError
 from kseg.export import EXPORTERS, export_model
 from kseg.inference import load_predictor
 from kseg.models import load_model
 from kseg.training import FitResult, Reporter, fit
 from kseg.training.network import compile_network
-from kseg.training.prepare import network_spec, prepare
 
 from .conftest import config_for
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from kseg.training.prepare import prepare
 
 from kseg.errors import ConfigError, Interrupted
 from kseg.training import Reporter, fit
-from kseg.training.prepare import prepare
 from tests.training.conftest import Listener, config_for
 
 SCORES = ("loss", "iou", "mean_iou", "dice", "accuracy")

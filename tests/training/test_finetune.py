@@ -15,7 +15,7 @@ import tensorflow as tf
 from kseg.config import TrainConfig
 from kseg.errors import ConfigError
 from kseg.models import NetworkSpec, build_model
-from kseg.models.encoders import is_encoder
+from kseg.models.encoders.features import is_encoder
 from kseg.training import Reporter, fit
 from kseg.training.finetune import freeze, thaw_callbacks
 from kseg.training.optimizer import FusedAdamW, make_optimizer

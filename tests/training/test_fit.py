@@ -19,17 +19,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from kseg.training.hardware import Device, choose_device, choose_precision
 from PIL import Image
 from tensorflow.python.util import _pywrap_util_port
 
 from kseg.card import read_card
 from kseg.config import load_config
-from kseg.data import Dataset
+from kseg.data.dataset import Dataset
 from kseg.errors import ConfigError, DataError, Interrupted, OutputError, TrainingError, UsageError
 from kseg.files import write_text
 from kseg.models import load_model
 from kseg.training import FitResult, fit
-from kseg.training.hardware import Device, choose_device, choose_precision
 from tests.limits import files_up_to
 
 from .conftest import Listener, config_for, draw_discs

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kseg.card import read_card
-from kseg.data import Dataset, load_arrays
+from kseg.data.dataset import Dataset
+from kseg.data.pipeline.arrays import load_arrays
 from kseg.errors import Interrupted, OutputError
 from kseg.models import load_model
 from kseg.training import FitResult, Reporter, fit

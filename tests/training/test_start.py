@@ -9,12 +9,12 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+from kseg.training.prepare import prepare
 
 from kseg.errors import ArtifactError, ConfigError, UnknownNameError
 from kseg.models import load_model
 from kseg.models.weights import source
 from kseg.training import FitResult, Reporter, fit
-from kseg.training.prepare import prepare
 from tests.training.conftest import Listener, config_for
 
 

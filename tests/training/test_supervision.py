@@ -10,14 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from kseg.training.prepare import prepare
 from PIL import Image
 
-from kseg.data import Dataset, load_arrays
+from kseg.data.dataset import Dataset
+from kseg.data.pipeline.arrays import load_arrays
 from kseg.errors import ConfigError, Interrupted
 from kseg.losses.loss import SegmentationLoss
 from kseg.models import load_model
 from kseg.training import FitResult, Reporter, fit
-from kseg.training.prepare import prepare
 from tests.training.conftest import Listener, config_for, draw_discs
 
 SETTINGS: dict[str, Any] = {

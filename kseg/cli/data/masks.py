@@ -35,11 +35,12 @@ def command(
       kseg fit coco_masks/data.yaml
     """
     from kseg.cli.counting import counting
-    from kseg.data import find_dataset, write_masks
+    from kseg.data.find import find_dataset
+    from kseg.data.formats.index_masks import write_masks
     from kseg.images import printable
 
     config = load_target(target, classes, settings)
-    dataset = find_dataset(**config.data.model_dump())
+    dataset = find_dataset(config.data)
     with counting("writing masks") as progress:
         report = write_masks(dataset, out, split=split, workers=workers, on_progress=progress)
     done, total = len(report.written) + len(report.kept), len(dataset.samples(split))

@@ -37,9 +37,8 @@ def command(
       kseg data show photos.yaml --out sheet.png
       kseg data show photos.yaml --out varied.png --count 4 --augmented 5 --set augment=heavy
     """
-    from kseg.augment import parse
-    from kseg.data import find_dataset
-    from kseg.data.show import augmented_sheet, contact_sheet, pick
+    from kseg.data.find import find_dataset
+    from kseg.data.inspection.sheet import augmented_sheet, contact_sheet, pick
     from kseg.errors import UsageError
     from kseg.files import make_folder
     from kseg.images import write_picture
@@ -48,7 +47,7 @@ def command(
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError("not a picture's name", where="--out", expected="FILE.png or FILE.jpg", found=str(out))
     config = load_target(target, classes, settings)
-    dataset = find_dataset(**config.data.model_dump())
+    dataset = find_dataset(config.data)
     if shows is not None:
         lookup(dict.fromkeys(dataset.labels.names, True), shows, kind="class", where="--shows")
     samples = pick(dataset, dataset.samples(split), count, seed=seed, shows=shows)
@@ -56,7 +55,7 @@ def command(
         sheet = contact_sheet(dataset, samples)
     else:
         sheet = augmented_sheet(
-            dataset, samples, parse(config.augment), size=config.train.imgsz, versions=augmented,
+            dataset, samples, config.augment, size=config.train.imgsz, versions=augmented,
             seed=config.train.seed,
         )  # fmt: skip
     make_folder(out.parent)

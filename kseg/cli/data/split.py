@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import click
 from kseg.cli.data.target import load_target, target_options
 
 if TYPE_CHECKING:
-    from kseg.config import Config
-    from kseg.data import Dataset, DatasetReport, Fractions, SplitName
+    from kseg.data.dataset import Dataset
+    from kseg.data.inspection.counts import DatasetReport
+    from kseg.data.sample import SplitName
+    from kseg.data.spec import DataSpec, Fractions
 
 __all__ = ["command"]
 
@@ -52,26 +55,29 @@ def command(
       kseg data split drive.yaml --out splits --group '^(seq[0-9]+)' --fractions 0.7,0.15,0.15
     """
     from kseg.cli.counting import counting
-    from kseg.data import Dataset, Fractions, check_dataset, find_dataset
-    from kseg.data.lists import require_no_lists, write_lists
-    from kseg.data.split import cut
+    from kseg.data.dataset import Dataset
+    from kseg.data.find import find_dataset
+    from kseg.data.inspection.inspect import check_dataset
+    from kseg.data.spec import Fractions
+    from kseg.data.splits.cut import cut
+    from kseg.data.splits.lists import require_no_lists, write_lists
 
-    given = {
+    options = {
         **_shares(fractions), "seed": seed, "stratify": stratify or None, "group": group,
         "copies": "together" if copies else None,
     }  # fmt: skip
     if not overwrite:
         require_no_lists(out)
-    config = load_target(target, classes, settings)
-    wanted = _fractions(config, {key: value for key, value in given.items() if value is not None})
-    data = config.data.model_dump()
-    if config.data.split.by == "fractions":
-        data["split"] = Fractions(1.0, 0.0, 0.0)  # all, in whatever splits the format has
-    found = find_dataset(**data)
-    dataset = Dataset(found.root, found.labels, cut(found.samples("all"), wanted, found.labels))
+    spec = load_target(target, classes, settings).data
+    settled = _fractions(spec, {key: value for key, value in options.items() if value is not None})
+    # All samples, in whatever splits the format has.
+    whole = replace(spec, split=Fractions(1.0, 0.0, 0.0)) if isinstance(spec.split, Fractions) else spec
+    everything = find_dataset(whole)
+    splits = cut(everything.samples("all"), settled, everything.labels)
+    dataset = Dataset(everything.root, everything.labels, splits)
     with counting("reading") as progress:
-        report = check_dataset(dataset, settings=config.data.model_dump(), on_progress=progress)
-    files = write_lists(out, dict(dataset.splits), dataset.root, masks=data["format"] == "lists", overwrite=overwrite)
+        report = check_dataset(dataset, spec, on_progress=progress)
+    files = write_lists(out, dict(dataset.splits), dataset.root, masks=spec.format == "lists", overwrite=overwrite)
     _show(dataset, report)
     click.echo(_lines(files))
 
@@ -90,24 +96,25 @@ def _shares(text: str | None) -> dict[str, float]:
     return {"train": train, "val": val, "test": test}
 
 
-def _fractions(config: Config, given: Mapping[str, Any]) -> Fractions:
+def _fractions(spec: DataSpec, options: Mapping[str, Any]) -> Fractions:
     """How to split: as the options say, else as the configuration does."""
     from kseg.config import Given, load_config
-    from kseg.data import Fractions
+    from kseg.data.spec import Folders, Fractions
     from kseg.errors import UsageError
 
-    own = config.data.split
-    if own.by == "folders":
+    if isinstance(spec.split, Folders):
         raise UsageError(
             "the data are split by folders already", where="data.split", found="by: folders",
             expected="a configuration whose data.images and data.masks name the folders of all",
             remedy="e.g. --set data.split.by=fractions --set data.images=images --set data.masks=masks",
         )  # fmt: skip
-    base = own.model_dump() if own.by == "fractions" else {}
-    settings = {**base, **given, "by": "fractions"}
+    base = asdict(spec.split) if isinstance(spec.split, Fractions) else {}
+    settings = {**base, **options, "by": "fractions"}
     # Through the configuration, which knows what each setting may be.
-    checked = load_config(None, {"data.root": str(config.data.root), "data.split": Given(settings, "kseg data split")})
-    return Fractions(**checked.data.split.model_dump(exclude={"by"}))
+    checked = load_config(None, {"data.root": str(spec.root), "data.split": Given(settings, "kseg data split")})
+    split = checked.data.split
+    assert isinstance(split, Fractions)
+    return split
 
 
 def _show(dataset: Dataset, report: DatasetReport) -> None:

@@ -11,7 +11,7 @@ import click
 from kseg.cli.data.target import load_target, target_options
 
 if TYPE_CHECKING:
-    from kseg.data.statistics import Statistics
+    from kseg.data.inspection.statistics import Statistics
 
 __all__ = ["command"]
 
@@ -31,14 +31,14 @@ def command(
       kseg data stats photos.yaml --json - | jq .class_weights
     """
     from kseg.cli.counting import counting
-    from kseg.data import check_dataset, find_dataset
-    from kseg.data.statistics import summarize
+    from kseg.data.find import find_dataset
+    from kseg.data.inspection.inspect import check_dataset
+    from kseg.data.inspection.statistics import summarize
 
     config = load_target(target, classes, settings)
-    data = config.data.model_dump()
-    dataset = find_dataset(**data)
+    dataset = find_dataset(config.data)
     with counting("reading") as progress:
-        report = check_dataset(dataset, settings=data, on_progress=progress)
+        report = check_dataset(dataset, config.data, on_progress=progress)
     statistics = summarize(dataset, report)
     if json_file == "-":
         click.echo(json.dumps(statistics.to_json(), indent=2))
@@ -95,7 +95,7 @@ def _write(path: Path, statistics: Statistics) -> None:
 
 
 def _draw(path: Path, statistics: Statistics) -> None:
-    from kseg.data.charts import draw_statistics
+    from kseg.data.inspection.charts import draw_statistics
     from kseg.files import make_folder
 
     make_folder(path.absolute().parent)

@@ -44,10 +44,10 @@ def load_target(
         given[key] = value
     if not target.is_dir():
         return load_config(target, given)
-    from kseg.data import guess_layout
+    from kseg.data.formats.layout import guess_layout
 
     layout: dict[str, Any] = {"data.root": str(target)}
-    for key, value in guess_layout(target).items():
+    for key, value in guess_layout(target).settings().items():
         layout[f"data.{key}"] = Given(value, f"the layout guessed of {target}")
     return load_config(None, {key: value for key, value in layout.items() if not _replaced(key, given)} | given)
 

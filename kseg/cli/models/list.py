@@ -14,7 +14,7 @@ from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
     from kseg.cli.models.measure import Artifact
-    from kseg.models.catalogue import Entry
+    from kseg.models.inspect.catalogue import Entry
 
     Rows = list[tuple[Entry, tuple[Artifact, ...]]]
 
@@ -45,7 +45,7 @@ def command(
       kseg models list --measure --threads 2 --encoder mobilenetv2 --encoder mit_b0
       kseg models list --json - | jq '.models[] | {encoder, macs}'
     """
-    from kseg.models.catalogue import networks
+    from kseg.models.inspect.catalogue import networks
 
     specs = networks((imgsz[0], imgsz[1]), encoders)
     if json_file not in (None, "-"):
@@ -67,8 +67,8 @@ def _look(specs: Sequence[Any], threads: int | None, measure: bool) -> Rows:
     from rich.console import Console
 
     from kseg.cli.models.measure import measure_network
-    from kseg.models.catalogue import Entry, built, installed
-    from kseg.quiet import load_tensorflow
+    from kseg.models.inspect.catalogue import Entry, built, installed
+    from kseg.tensorflow_runtime import load_tensorflow
 
     rows: Rows = []
     with Console(stderr=True).status("loading TensorFlow") as status:
@@ -110,7 +110,7 @@ def _show(rows: Rows, size: tuple[int, int], measured: bool) -> None:
 def _cells(entry: Entry, artifacts: Sequence[Artifact], numbers: int) -> list[Any]:
     from rich.text import Text
 
-    from kseg.models.diagram import short_count
+    from kseg.models.inspect.diagram import short_count
 
     facts = entry.to_json()
     cells = [short_count(count) for count in (entry.parameters, entry.macs) if count is not None]
@@ -126,11 +126,11 @@ def _cells(entry: Entry, artifacts: Sequence[Artifact], numbers: int) -> list[An
 
 
 def _caption(rows: Rows) -> str:
-    from kseg.benchmark.environment import describe, environment
+    from kseg.environment import describe_environment, environment
 
     threads = next((artifact.threads for _, artifacts in rows for artifact in artifacts), None)
     return (
-        f"{describe(environment())}; {threads} threads. MB: TFLite files. ms: median of a call, batch 1, inference "
+        f"{describe_environment(environment())}; {threads} threads. MB: TFLite files. ms: median of a call, batch 1, inference "
         "alone, in a fresh process each. Random weights and pixels: they cost what trained ones do."
     )
 
@@ -138,7 +138,7 @@ def _caption(rows: Rows) -> str:
 def _write(target: str, rows: Rows, imgsz: list[int], measured: bool) -> None:
     from dataclasses import asdict
 
-    from kseg.benchmark.environment import environment
+    from kseg.environment import environment
     from kseg.files import write_json
 
     models = [{**e.to_json(), "artifacts": [asdict(artifact) for artifact in artifacts]} for e, artifacts in rows]

@@ -10,7 +10,7 @@ import click
 from kseg.cli.options import SizeCommand, parse_size
 
 if TYPE_CHECKING:
-    from kseg.models.summary import Summary
+    from kseg.models.inspect.parts import Summary
 
 __all__ = ["command"]
 
@@ -35,20 +35,20 @@ def command(name: str, imgsz: list[int] | None, graph: Path | None) -> None:
 
     if graph is not None:
         from kseg.files import make_folder
-        from kseg.models.diagram import check_format
+        from kseg.models.inspect.diagram import check_format
 
         check_format(graph)
         make_folder(graph.absolute().parent)
     build = find_network(name, imgsz)
-    from kseg.quiet import load_tensorflow
+    from kseg.tensorflow_runtime import load_tensorflow
 
     load_tensorflow()
-    from kseg.models.summary import summarize
+    from kseg.models.inspect.parts import summarize
 
     summary = summarize(build())
     _show(summary)
     if graph is not None:
-        from kseg.models.diagram import draw_network
+        from kseg.models.inspect.diagram import draw_network
 
         draw_network(graph, summary)
         click.echo(f"drawn into {graph}", err=True)
@@ -57,7 +57,7 @@ def command(name: str, imgsz: list[int] | None, graph: Path | None) -> None:
 def _show(summary: Summary) -> None:
     from rich.console import Console
 
-    from kseg.models.diagram import short_count
+    from kseg.models.inspect.diagram import short_count
 
     console = Console() if Console().is_terminal else Console(width=120)
     height, width = summary.size
@@ -72,7 +72,7 @@ def _table(summary: Summary) -> Any:
     from rich import box
     from rich.table import Table
 
-    from kseg.models.diagram import short_count
+    from kseg.models.inspect.diagram import short_count
 
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("part", no_wrap=True)

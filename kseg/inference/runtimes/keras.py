@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.inference.runtimes.devices import prepare_tensorflow
+from kseg.tensorflow_runtime import DeviceName
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +23,7 @@ __all__ = ["load"]
 _log = logging.getLogger("kseg")
 
 
-def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Run:
+def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None) -> Run:
     """Load a ``.keras`` file in Keras' safe mode.
 
     Args:

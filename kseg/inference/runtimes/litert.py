@@ -12,16 +12,16 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError
-from kseg.inference.runtimes.devices import refuse_gpu, the_only
+from kseg.inference.runtimes.devices import refuse_gpu, single
 from kseg.processor import usable_cores
-from kseg.quiet import quiet_stderr
+from kseg.tensorflow_runtime import DeviceName, quiet_stderr
 
 __all__ = ["load"]
 
 Details = Mapping[str, Any]
 
 
-def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> LiteRT:
+def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None) -> LiteRT:
     """Open a ``.tflite`` file.
 
     Args:
@@ -48,7 +48,7 @@ def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Li
             failure = error  # raised outside, since `quiet_stderr` tells LiteRT's own lines where its block fails
     if failure:
         raise _corrupt(path, str(failure).strip()) from failure
-    source, target = the_only(inputs, path), the_only(outputs, path)
+    source, target = single(inputs, path), single(outputs, path)
     _check_fit(source, target, card, path)
     return LiteRT(interpreter, source, target)
 

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import ModelCard
-from kseg.errors import ArtifactError, without_extra
-from kseg.inference.runtimes.devices import refuse_gpu, the_only
+from kseg.errors import ArtifactError, missing_extra
+from kseg.inference.runtimes.devices import refuse_gpu, single
 from kseg.processor import usable_cores
+from kseg.tensorflow_runtime import DeviceName
 
 if TYPE_CHECKING:
     from kseg.inference.predictor import Run
@@ -22,7 +23,7 @@ _SILENT = 4
 """ONNX Runtime's level for nothing but what ends the process; what goes wrong comes as an exception, too."""
 
 
-def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Run:
+def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None) -> Run:
     """Open an ``.onnx`` file.
 
     Args:
@@ -37,7 +38,7 @@ def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Ru
     """
     refuse_gpu(device, "kseg runs .onnx files on the CPU only")
     session = _session(path, threads or usable_cores())
-    source, target = the_only(session.get_inputs(), path), the_only(session.get_outputs(), path)
+    source, target = single(session.get_inputs(), path), single(session.get_outputs(), path)
     _check_fit(source, target, card, path)
     name = source.name
 
@@ -52,7 +53,7 @@ def _session(path: Path, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise without_extra("onnx", "ONNX Runtime is not installed", where=str(path)) from error
+        raise missing_extra("onnx", "ONNX Runtime is not installed", where=str(path)) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _SILENT

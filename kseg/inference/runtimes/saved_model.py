@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError
 from kseg.inference.runtimes.devices import prepare_tensorflow
-from kseg.quiet import quiet_stderr
+from kseg.tensorflow_runtime import DeviceName, quiet_stderr
 
 if TYPE_CHECKING:
     from kseg.inference.predictor import Run
@@ -21,7 +21,7 @@ __all__ = ["load"]
 _SIGNATURE = "serving_default"
 
 
-def load(path: Path, card: ModelCard, *, device: str, threads: int | None) -> Run:
+def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None) -> Run:
     """Load a SavedModel folder.
 
     Args:

@@ -9,10 +9,10 @@ from typing import Any, Final
 import keras
 
 from kseg.errors import ArtifactError
-from kseg.models.encoders.contract import Encoded
+from kseg.models.encoders.features import Features
 from kseg.models.tables import ENCODERS
 from kseg.models.weights.load import load_file
-from kseg.models.weights.source import IMAGENET, file_of, without_hub
+from kseg.models.weights.source import IMAGENET, file_of, missing_hub
 
 __all__ = ["NAMES", "backbone", "features", "from_preset"]
 
@@ -72,7 +72,7 @@ def _library() -> Any:
         import keras_hub
         import safetensors  # noqa: F401  its readers ask for it only when they are in the middle of a folder
     except ImportError as error:
-        raise without_hub() from error
+        raise missing_hub() from error
     return keras_hub
 
 
@@ -158,7 +158,7 @@ def _unloadable(weights: str, why: str) -> ArtifactError:
     )  # fmt: skip
 
 
-def features(name: str, model: Any) -> Encoded:
+def features(name: str, model: Any) -> Features:
     """A backbone's features by stride.
 
     ResNets: 2 (the first convolution), 4, 8, 16, 32. VGGs: 1, 2, 4, 8, 16 (before each pooling), 32 (after the last).

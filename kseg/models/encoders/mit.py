@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import keras
 
 from kseg.models.encoders import hub
-from kseg.models.encoders.contract import PREFIX, Encoded
+from kseg.models.encoders.features import PREFIX, Features
 from kseg.models.weights.arrays import read_places
 from kseg.models.weights.match import Slot, fit
 from kseg.models.weights.names import spare_in_keras
@@ -49,7 +49,7 @@ _PARTS: Final = {
 """The layers of a block, and KerasHub's."""
 
 
-def mit(x: keras.KerasTensor, weights: str | None) -> Encoded:
+def mit(x: keras.KerasTensor, weights: str | None) -> Features:
     """Features at strides 4, 8, 16 and 32.
 
     Args:
@@ -121,8 +121,8 @@ def _numbered(kind: str, number: int) -> str:
     return f"{kind}_{number}" if number else kind
 
 
-def _stages(x: keras.KerasTensor) -> Encoded:
-    features: Encoded = {}
+def _stages(x: keras.KerasTensor) -> Features:
+    features: Features = {}
     stride = 1
     for number, stage in enumerate(_STAGES):
         name = f"{PREFIX}{number}"

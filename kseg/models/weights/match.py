@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kseg.errors import ArtifactError, some
+from kseg.errors import ArtifactError, abbreviate
 
 __all__ = ["Array", "Slot", "fit", "mismatch"]
 
@@ -83,4 +83,4 @@ def mismatch(
 
 
 def _listed(names: Iterable[str]) -> str:
-    return some(name[:100] for name in names)
+    return abbreviate(name[:100] for name in names)

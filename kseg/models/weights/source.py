@@ -6,11 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from kseg.errors import ConfigError, some
+from kseg.errors import ConfigError, abbreviate
 from kseg.models.tables import ENCODERS, EncoderSpec
 from kseg.registry import lookup
+from kseg.run_folder import RunFolder
 
-__all__ = ["IMAGENET", "check_source", "file_of", "files_of", "start_file", "without_hub"]
+__all__ = ["IMAGENET", "check_source", "file_of", "files_of", "missing_hub", "start_file"]
 
 IMAGENET: Final = "imagenet"
 _HUB: Final = "keras_hub"
@@ -55,7 +56,7 @@ def check_source(name: str, weights: str | Path | None) -> None:
     # Of MiT, KerasHub has the weights but not the graph, and a file of them is read without it.
     downloads = encoder.takes_handles and weights is not None and file_of(name, weights) is None
     if (encoder.extra or downloads) and find_spec(_HUB) is None:
-        raise without_hub()
+        raise missing_hub()
 
 
 def _check_weights(name: str, encoder: EncoderSpec, weights: str | Path) -> None:
@@ -82,17 +83,17 @@ def _check_place(name: str, encoder: EncoderSpec, weights: str) -> None:
     handles = "a handle or folder of KerasHub, or " if encoder.takes_handles else ""
     raise ConfigError(
         "these are no weights for this encoder", where="model.weights",
-        expected=f"{handles}a file {some(files_of(encoder), 9)} with encoder {name}", found=weights,
+        expected=f"{handles}a file {abbreviate(files_of(encoder), 9)} with encoder {name}", found=weights,
         remedy="see docs/encoders.md",
     )  # fmt: skip
 
 
 def start_file(place: Path) -> Path:
     """The model that a place means: of a run folder its best weights, else the place itself."""
-    return place / "weights" / "best.keras" if place.is_dir() else place
+    return RunFolder(place).best if place.is_dir() else place
 
 
-def without_hub() -> ConfigError:
+def missing_hub() -> ConfigError:
     """The error where KerasHub is needed and missing."""
     return ConfigError(
         "the encoder or its weights are KerasHub's, which is not installed", where="model.encoder",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kseg.config import load_config
-from kseg.data import find_dataset
+from kseg.data.find import find_dataset
 from tests.cli.conftest import Call
 from tests.data.folders import make_pairs, write
 
@@ -72,7 +72,7 @@ def test_the_mended_configuration_passes(call: Call, nuclei: Path, tmp_path: Pat
     assert text.startswith(f"# Written by kseg data check {nuclei}; settings that it found: data.values\n")
     data = load_config("fixed.yaml").data
     assert data.values == {0: "background", 255: "nucleus"}
-    assert find_dataset(**data.model_dump()).labels.names == ("background", "nucleus")
+    assert find_dataset(data).labels.names == ("background", "nucleus")
     assert call("data", "check", "fixed.yaml")[0] == 0
 
 

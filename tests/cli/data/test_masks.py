@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import Call
 from tests.data.folders import make_pairs
-from tests.data.readers.test_coco import write_coco
+from tests.data.formats.test_coco import write_coco
 
 
 def test_coco_becomes_masks_that_are_read_back(call: Call, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from kseg.config import load_config
-from kseg.data import SPLITS, find_dataset
+from kseg.data.find import find_dataset
+from kseg.data.sample import SPLITS
+from kseg.data.spec import DataSpec
 from tests.cli.conftest import Call
 from tests.data.folders import keys, make_pairs, write
-from tests.data.test_split import VALUES, make_classes
+from tests.data.splits.test_splits import VALUES, make_classes
 
 NAMES = [f"v{video}_{frame}" for video in range(6) for frame in range(4)]
 
@@ -38,7 +40,7 @@ def test_lists_are_written_and_the_config_lines_use_them(call: Call, photos: Pat
     config.parent.mkdir()
     data = yaml.safe_load(out[out.index("data:") :])["data"]
     config.write_text(yaml.safe_dump({"data": {"root": str(photos), "classes": ["background", "x"], **data}}))
-    splits = find_dataset(**load_config(config, {}).data.model_dump()).splits
+    splits = find_dataset(load_config(config, {}).data).splits
     assert keys(splits) == {name: sorted(Path(line).stem for line in lines) for name, lines in lists.items()}
 
 
@@ -97,7 +99,7 @@ def test_strange_file_names(call: Call, tmp_path: Path) -> None:
     code, _, err = call("data", "split", root, "--classes", "background,x", "--out", "lists")
     assert code == 0, err
     config = {"by": "lists", **{name: str(tmp_path / "lists" / f"{name}.txt") for name in SPLITS}}
-    splits = find_dataset(root=root, classes=["background", "x"], split=config).splits
+    splits = find_dataset(DataSpec(root=root, classes=["background", "x"], split=config)).splits
     assert sorted(chain(*keys(splits).values())) == sorted(["a b", "#c", "d'e", "é ü", "f,g;h"])
 
 

@@ -17,7 +17,8 @@ from kseg.card import ModelCard
 from kseg.errors import ArtifactError
 from kseg.labels import LabelMap
 from kseg.models import ENCODERS, NetworkSpec, build_model, save_model
-from kseg.models.encoders import encode, hub
+from kseg.models.encoders import hub
+from kseg.models.encoders.encode import encode
 from kseg.models.weights.names import torch_slots
 from kseg.models.weights.start import start_from
 from tests.models.weights.torch_files import write_row, write_zip

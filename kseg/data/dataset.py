@@ -1,0 +1,171 @@
+"""Dataset: which files are trained on, validated and tested, and the record of it, ``data.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from kseg.data.objects import Objects
+from kseg.data.sample import SPLITS, Sample, SplitName
+from kseg.errors import ConfigError, DataError, abbreviate
+from kseg.files import write_json
+from kseg.images import printable
+from kseg.labels import LabelMap
+from kseg.parallel import parallel_map
+
+__all__ = ["Dataset"]
+
+_FORMAT: Final = 2
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples in their splits, and what their masks mean.
+
+    Args:
+        root: The folder that ``data.json`` names files relative to.
+        labels: The classes and their on-disk values.
+        splits: The samples of each split; a split may be missing or empty.
+    """
+
+    root: Path
+    labels: LabelMap
+    splits: Mapping[SplitName, tuple[Sample, ...]]
+
+    def samples(self, split: SplitName | Literal["all"]) -> tuple[Sample, ...]:
+        """The samples of a split, or of all in the order train, val, test.
+
+        Raises:
+            DataError: There are none.
+        """
+        names = SPLITS if split == "all" else (split,)
+        found = tuple(sample for name in names for sample in self.splits.get(name, ()))
+        if not found:
+            sizes = ", ".join(f"{name} {len(self.splits.get(name, ()))}" for name in SPLITS)
+            raise DataError(
+                f"the split {split!r} is empty" if split != "all" else "the data set is empty",
+                where=printable(self.root), found=f"images: {sizes}", remedy="set data.split or add images",
+            )  # fmt: skip
+        return found
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the contents of all files and the split that each is in. Raises DataError if one is gone."""
+        return _fingerprint(self._records)
+
+    def save(self, path: Path) -> None:
+        """Write ``data.json``: root, labels, and per split the files with their SHA-256.
+
+        Raises:
+            DataError: A file of the data set is gone.
+            OutputError: ``path`` cannot be written.
+        """
+        write_json(
+            path,
+            {
+                "format": _FORMAT,
+                "root": str(self.root),
+                "fingerprint": self.fingerprint(),
+                "labels": self.labels.to_json(),
+                "splits": self._records,
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Dataset:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: ``path`` is not such a file, or the files that it names are gone.
+        """
+        data = _read_json(path)
+        try:
+            if data["format"] != _FORMAT:
+                raise DataError("written by another version of kseg", where=printable(path))
+            root = Path(data["root"])
+            splits = {name: tuple(_sample(root, entry) for entry in data["splits"].get(name, ())) for name in SPLITS}
+            dataset = cls(root, LabelMap.from_json(data["labels"]), splits)
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+            raise DataError(
+                "not the record of a data set", where=printable(path), expected="a data.json that kseg wrote",
+                found=str(error),
+            ) from error  # fmt: skip
+        dataset._require_files(path)
+        return dataset
+
+    @cached_property
+    def _records(self) -> dict[str, list[dict[str, Any]]]:
+        """Per split a row a sample with the SHA-256 of its files, which are read once in a process."""
+        samples = [sample for name in SPLITS for sample in self.splits.get(name, ())]
+        records = iter(parallel_map(self._record, samples))
+        return {name: [next(records) for _ in self.splits.get(name, ())] for name in SPLITS}
+
+    def _record(self, sample: Sample) -> dict[str, Any]:
+        return {
+            "key": sample.key,
+            "image": os.path.relpath(sample.image, self.root),
+            "image_sha256": _sha256(sample.image),
+            **self._record_mask(sample.mask),
+            **({"turned": True} if sample.turned else {}),
+        }
+
+    def _record_mask(self, mask: Path | Objects | None) -> dict[str, Any]:
+        if mask is None:
+            return {"mask": None, "mask_sha256": None}
+        if isinstance(mask, Path):
+            return {"mask": os.path.relpath(mask, self.root), "mask_sha256": _sha256(mask)}
+        # The outlines themselves, so that an annotation file that is changed later changes no score of this run.
+        source = os.path.relpath(mask.source, self.root)
+        return {"mask": source, "mask_sha256": mask.digest(), "objects": mask.to_json()}
+
+    def _require_files(self, record: Path) -> None:
+        files = [file for samples in self.splits.values() for sample in samples for file in sample.files]
+        gone = [printable(file) for file in files if not file.is_file()]
+        if gone:
+            raise DataError(
+                f"{len(gone)} of the {len(files)} files of the data set are gone", where=printable(record),
+                found=f"no {abbreviate(gone)}", remedy="put them back, or name the data with --data",
+            )  # fmt: skip
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError("cannot be read", where=printable(path), found=error.strerror or str(error)) from error
+    except ValueError as error:
+        raise DataError(
+            "not the record of a data set", where=printable(path), expected="a data.json that kseg wrote"
+        ) from error
+
+
+def _sample(root: Path, entry: Mapping[str, Any]) -> Sample:
+    # normpath, since a folder beside the root is recorded as ../folder.
+    mask = None if entry["mask"] is None else Path(os.path.normpath(root / entry["mask"]))
+    image = Path(os.path.normpath(root / entry["image"]))
+    turned = bool(entry.get("turned", False))
+    if mask is not None and "objects" in entry:
+        return Sample(str(entry["key"]), image, Objects.from_json(entry["objects"], mask), turned)
+    return Sample(str(entry["key"]), image, mask, turned)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise DataError("cannot be read", where=printable(path), found=error.strerror or str(error)) from error
+    return digest.hexdigest()
+
+
+def _fingerprint(records: Mapping[str, list[dict[str, Any]]]) -> str:
+    lines = [f"{split} {entry['image_sha256']} {entry['mask_sha256']}" for split in records for entry in records[split]]
+    # Sorted: the same files in another order, or under other names, are the same data.
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

@@ -1,0 +1,179 @@
+"""Write every sample's truth as an index PNG, with a manifest that `kseg.data.formats.manifest` reads back.
+
+::
+
+    FOLDER/masks/KEY.png    class ids 0 … K-1 in the classes' colours, 255 = ignore
+    FOLDER/manifest.csv     image, mask, split
+    FOLDER/data.yaml        the ``data`` section that reads it
+
+Each mask carries a digest of what it was made from, so that the same command run again writes only what is missing,
+damaged or out of date, wherever it was stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import yaml
+
+from kseg.data.dataset import Dataset
+from kseg.data.objects import Objects
+from kseg.data.sample import SPLITS, Sample, SplitName
+from kseg.data.truth import read_truth
+from kseg.errors import DataError, UsageError, abbreviate
+from kseg.files import make_folder, safe_child, write_bytes
+from kseg.images import image_header, image_size, png_note, printable, write_index_png
+from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap, format_color
+from kseg.parallel import Progress, parallel_map
+
+__all__ = ["MasksReport", "write_masks"]
+
+_NOTE: Final = "kseg-made-from"
+
+
+@dataclass(frozen=True)
+class MasksReport:
+    """What became of each sample, by keys.
+
+    Args:
+        written: Masks that are new.
+        kept: Masks that were there, whole and up to date.
+        failed: Why there is no mask.
+        config: The YAML file that reads them.
+    """
+
+    written: tuple[str, ...]
+    kept: tuple[str, ...]
+    failed: Mapping[str, str]
+    config: Path
+
+
+def write_masks(
+    dataset: Dataset,
+    folder: Path,
+    *,
+    split: SplitName | Literal["all"] = "all",
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> MasksReport:
+    """Write the masks, the manifest and the configuration.
+
+    Args:
+        dataset: Whose.
+        folder: Where to; it may hold what an earlier call wrote.
+        split: Which samples.
+        workers: Threads. Defaults to one a core.
+        on_progress: Told after each sample.
+
+    Raises:
+        DataError: There are no samples.
+        UsageError: The masks would take the place of the data set's own files.
+        OutputError: The folder cannot be written.
+    """
+    samples = dataset.samples(split)
+    folder = Path(os.path.abspath(folder))
+    home = make_folder(folder / "masks")
+    files = {sample: safe_child(home, f"{sample.key}.png") for sample in samples}
+    _require_apart(dataset, folder, files)
+    labels = json.dumps(dataset.labels.to_json())
+    outcomes = parallel_map(
+        lambda sample: _write(sample, files[sample], dataset.labels, labels), samples, workers=workers,
+        on_progress=on_progress,
+    )  # fmt: skip
+    by_sample = dict(zip(samples, outcomes, strict=True))
+    made = {sample: files[sample] for sample, outcome in by_sample.items() if outcome in ("written", "kept")}
+    _write_manifest(dataset, made, folder)
+    _write_config(dataset.labels, folder)
+    return MasksReport(
+        tuple(sample.key for sample, outcome in by_sample.items() if outcome == "written"),
+        tuple(sample.key for sample, outcome in by_sample.items() if outcome == "kept"),
+        {sample.key: outcome for sample, outcome in by_sample.items() if sample not in made},
+        folder / "data.yaml",
+    )
+
+
+def _require_apart(dataset: Dataset, folder: Path, files: Mapping[Sample, Path]) -> None:
+    written = {os.path.realpath(file) for file in files.values()} | {os.path.realpath(folder / "manifest.csv")}
+    own = [file for sample in dataset.samples("all") for file in sample.files]
+    sources = [sample.mask.source for sample in files if isinstance(sample.mask, Objects)]
+    lost = [printable(file) for file in dict.fromkeys([*own, *sources]) if os.path.realpath(file) in written]
+    if lost:
+        raise UsageError(
+            "the masks would take the place of the data set's own files", where="--out", found=abbreviate(lost),
+            expected="a folder of its own",
+        )  # fmt: skip
+
+
+def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
+    """``written``, ``kept``, or why not."""
+    try:
+        made_from = _digest(sample, meaning)
+        if png_note(path, _NOTE) == made_from:
+            return "kept"
+        ids = read_truth(sample, labels)
+        size = image_size(sample.image)
+        if ids.shape != size:
+            raise DataError(
+                "the mask has another size than its image", where=printable(sample.key),
+                expected=f"{size[0]}×{size[1]}", found=f"{ids.shape[0]}×{ids.shape[1]}",
+                remedy="see kseg data check",
+            )  # fmt: skip
+    except DataError as error:
+        return str(error)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_index_png(path, ids, labels.colors, {_NOTE: made_from})
+    return "written"
+
+
+def _digest(sample: Sample, meaning: str) -> str:
+    """Of all that a mask depends on: the truth, the labels, and how it is turned."""
+    turn = image_header(sample.image).orientation if sample.turned else 0
+    if sample.mask is None:
+        raise DataError("the sample has no mask", where=printable(sample.image))
+    if isinstance(sample.mask, Objects):
+        truth = sample.mask.digest()
+    else:
+        try:
+            truth = hashlib.sha256(sample.mask.read_bytes()).hexdigest()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise DataError("cannot be read", where=printable(sample.mask), found=reason) from error
+    return hashlib.sha256(f"{truth} {turn} {image_size(sample.image)} {meaning}".encode()).hexdigest()
+
+
+def _write_manifest(dataset: Dataset, made: Mapping[Sample, Path], folder: Path) -> None:
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["image", "mask", "split"])
+    for split in SPLITS:
+        for sample in dataset.splits.get(split, ()):
+            if sample in made:
+                table.writerow([_relative(sample.image, folder), _relative(made[sample], folder), split])
+    # File names may hold bytes that are not UTF-8.
+    write_bytes(folder / "manifest.csv", text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def _write_config(labels: LabelMap, folder: Path) -> None:
+    void = {IGNORE_INDEX: IGNORE} if IGNORE in labels.values.values() else {}
+    data = {
+        "root": ".",
+        "format": "manifest",
+        "annotations": "manifest.csv",
+        "classes": list(labels.names),
+        "values": {**dict(enumerate(labels.names)), **void},
+        "colors": [format_color(color) for color in labels.colors],
+    }
+    text = "# Written by kseg data masks\n" + yaml.safe_dump({"data": data}, sort_keys=False, allow_unicode=True)
+    write_bytes(folder / "data.yaml", text.encode("utf-8"))

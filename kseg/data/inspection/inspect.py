@@ -1,0 +1,164 @@
+"""Read a data set, and tell everything that is wrong with it: all findings, or the first that breaks a training."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kseg.data.dataset import Dataset
+from kseg.data.find import Selection, find_samples
+from kseg.data.inspection.checks.context import Context
+from kseg.data.inspection.checks.table import CHECKS
+from kseg.data.inspection.counts import DatasetReport
+from kseg.data.inspection.findings import SEVERITIES, Finding
+from kseg.data.inspection.survey import Survey, survey
+from kseg.data.label_map import resolve_label_map
+from kseg.data.spec import DataSpec
+from kseg.errors import DataError
+from kseg.images import printable
+from kseg.labels import LabelMap
+from kseg.parallel import Progress
+
+__all__ = ["Inspection", "check_dataset", "inspect_data"]
+
+_log = logging.getLogger("kseg")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect_data` found.
+
+    Args:
+        findings: Errors first, then warnings and notes.
+        labels: What the mask values mean; None where that could not be settled.
+        report: The counts; None as long as there are errors that keep it from being counted.
+        counts: How many samples each split has.
+        reads_colors: Whether the masks were read as colours.
+        survey: What was read.
+    """
+
+    findings: tuple[Finding, ...]
+    labels: LabelMap | None
+    report: DatasetReport | None
+    counts: Mapping[str, int]
+    reads_colors: bool
+    survey: Survey
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that keep the data from being trained on."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+
+def check_dataset(
+    dataset: Dataset,
+    spec: DataSpec | None = None,
+    *,
+    on_progress: Progress | None = None,
+    workers: int | None = None,
+) -> DatasetReport:
+    """Decode every image and mask, and see that they fit one another and the label map.
+
+    Warnings go to the log: pictures in two splits, classes that validation or test lack, masks that look inverted.
+
+    Args:
+        dataset: What to check.
+        spec: The description that it was found by, so that a remedy fits what it says already. Defaults to what the
+            data set itself tells.
+        on_progress: Told after each sample.
+        workers: How many threads. Defaults to one a core.
+
+    Raises:
+        DataError: Files cannot be read; a mask has another size than its image; masks hold values that the label map
+            does not name; a foreground class is absent from training. The message has the setting that mends it.
+    """
+    dataset.samples("all")
+    surveyed = survey(
+        {name: tuple(samples) for name, samples in dataset.splits.items()},
+        colors=dataset.labels.is_colored, workers=workers, on_progress=on_progress,
+    )  # fmt: skip
+    context = Context(spec or _spec_of(dataset), surveyed, dataset.labels)
+    for finding in _run(context):
+        if finding.severity == "error":
+            raise finding.to_error(dataset.root)
+        if finding.severity == "warning":
+            _log.warning("%s%s", finding.what, f": {finding.found}" if finding.found else "")
+    if context.report is None:  # cannot be: what keeps it from being counted is an error above
+        raise DataError("the masks cannot be counted", where=printable(dataset.root))
+    return context.report
+
+
+def _spec_of(dataset: Dataset) -> DataSpec:
+    """As much of the description as the data set itself tells."""
+    labels = dataset.labels
+    default = dict(enumerate(labels.names))
+    return DataSpec(
+        dataset.root, classes=labels.names, values=None if labels.values == default else dict(labels.values)
+    )
+
+
+def inspect_data(
+    spec: DataSpec, *, earlier: Inspection | None = None, on_progress: Progress | None = None
+) -> Inspection:
+    """Find, read and check a data set, and tell everything that there is to tell.
+
+    Args:
+        spec: The data set.
+        earlier: What was found by another description: no file is read again that was read the same way.
+        on_progress: Told after each sample.
+
+    Raises:
+        ConfigError: A folder is missing, or the classes contradict one another.
+        DataError: There is nothing to check.
+    """
+    selection, unpaired = _select(spec)
+    reusable = earlier is not None and earlier.reads_colors == spec.reads_colors
+    surveyed = survey(
+        selection.splits, colors=spec.reads_colors, earlier=earlier.survey if earlier and reusable else None,
+        on_progress=on_progress,
+    )  # fmt: skip
+    labels = _labels(spec, selection)
+    if labels is not None and selection.by_class is not None:
+        # Read before, since it is what the masks hold that says which split a sample is in.
+        by_sample = {examined.sample: examined for samples in surveyed.values() for examined in samples}
+        splits = selection.stratified(labels)
+        surveyed = {name: tuple(by_sample[sample] for sample in samples) for name, samples in splits.items()}
+    context = Context(spec, surveyed, labels)
+    findings = sorted([*unpaired, *_run(context)], key=lambda finding: SEVERITIES.index(finding.severity))
+    counts: dict[str, int] = {name: len(samples) for name, samples in surveyed.items()}
+    return Inspection(tuple(findings), labels, context.report, counts, spec.reads_colors, surveyed)
+
+
+def _run(context: Context) -> list[Finding]:
+    return [finding for check in CHECKS for finding in check(context)]
+
+
+def _select(spec: DataSpec) -> tuple[Selection, list[Finding]]:
+    """The samples; where some have no partner, those that have, and the finding."""
+    try:
+        return find_samples(spec), []
+    except DataError as error:
+        if spec.unpaired == "skip":
+            raise
+        try:
+            selection = find_samples(replace(spec, unpaired="skip"))
+        except DataError:
+            raise error from None
+        return selection, [_unpaired(error, selection)]
+
+
+def _unpaired(error: DataError, selection: Selection) -> Finding:
+    total = sum(map(len, selection.splits.values()))
+    return Finding(
+        code="unpaired", severity="error", what=error.what, why="a picture without its mask cannot be learned from",
+        count=total, total=total, expected=error.expected, fix={"data.unpaired": "skip"}, advice=error.remedy,
+    )  # fmt: skip
+
+
+def _labels(spec: DataSpec, selection: Selection) -> LabelMap | None:
+    """The label map, or None where nobody named the classes and the masks do not tell them."""
+    try:
+        return resolve_label_map(spec, selection.values, selection.mask_files())
+    except DataError:
+        return None

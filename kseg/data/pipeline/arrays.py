@@ -1,0 +1,117 @@
+"""A split in memory, decoded and resized once; and the plan to stream it where it does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kseg.data.sample import Sample
+from kseg.data.truth import read_truth
+from kseg.images import read_image, resize_image
+from kseg.labels import LabelMap
+from kseg.parallel import Progress, parallel_map
+
+__all__ = ["Arrays", "Streamed", "load_arrays", "load_packed", "load_sample"]
+
+Pixels = npt.NDArray[np.uint8]
+
+_ALIGNMENT = 64
+"""TensorFlow takes memory that begins at a multiple of this as it is; from any other it makes a copy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Samples in memory.
+
+    Args:
+        packed: Red, green, blue and the class id of each pixel, uint8 ``[N, H, W, 4]``, 255 = ignore.
+        samples: Which sample each is.
+    """
+
+    packed: Pixels
+    samples: tuple[Sample, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.packed.shape[1], self.packed.shape[2]
+
+    @property
+    def images(self) -> Pixels:
+        """RGB uint8 ``[N, H, W, 3]``, a view."""
+        return self.packed[..., :3]
+
+    @property
+    def masks(self) -> Pixels:
+        """Class ids uint8 ``[N, H, W]``, a view."""
+        return self.packed[..., 3]
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Samples to be decoded anew each time, for splits that are larger than memory.
+
+    Args:
+        samples: Which.
+        labels: What their masks mean.
+        size: Height and width of the batches.
+    """
+
+    samples: tuple[Sample, ...]
+    labels: LabelMap
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+def load_arrays(
+    samples: Sequence[Sample],
+    labels: LabelMap,
+    size: tuple[int, int],
+    *,
+    workers: int | None = None,
+    on_progress: Progress | None = None,
+) -> Arrays:
+    """Decode and resize samples, in threads, into memory allocated once.
+
+    Args:
+        samples: Which, in the order of the arrays.
+        labels: What their masks mean.
+        size: Height and width to resize to.
+        workers: How many threads. Defaults to one a core.
+        on_progress: Told after each sample.
+
+    Raises:
+        DataError: A file cannot be read, a sample has no mask, or a mask holds a value that ``labels`` does not name.
+    """
+    packed = _aligned((len(samples), *size, 4))
+
+    def load(index: int) -> None:
+        packed[index, ..., :3], packed[index, ..., 3] = load_sample(samples[index], labels, size)
+
+    parallel_map(load, range(len(samples)), workers=workers, on_progress=on_progress)
+    return Arrays(packed, tuple(samples))
+
+
+def _aligned(shape: tuple[int, ...]) -> Pixels:
+    count = int(np.prod(shape))
+    memory = np.empty(count + _ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % _ALIGNMENT
+    return memory[first : first + count].reshape(shape)
+
+
+def load_sample(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> tuple[Pixels, Pixels]:
+    """One sample: RGB uint8 ``[H, W, 3]`` and class ids uint8 ``[H, W]`` of ``size``. Raises DataError."""
+    return resize_image(read_image(sample.image), size), read_truth(sample, labels, size)
+
+
+def load_packed(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> Pixels:
+    """One sample as `Arrays` holds it: uint8 ``[H, W, 4]``. Raises DataError."""
+    return np.dstack(load_sample(sample, labels, size))

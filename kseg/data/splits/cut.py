@@ -1,0 +1,94 @@
+"""Split samples by fractions: by a hash of each sample's name, the same on every machine, however files are listed.
+
+On request each split gets its share of each class, and samples that belong together stay together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from kseg.data.sample import SPLITS, Sample, Splits
+from kseg.data.spec import Fractions
+from kseg.data.splits.stratify import assign, class_presence, find_copies, match_groups, merge
+from kseg.errors import DataError
+from kseg.images import printable
+from kseg.labels import LabelMap
+
+__all__ = ["cut"]
+
+
+def cut(samples: Sequence[Sample], fractions: Fractions, labels: LabelMap | None = None) -> Splits:
+    """Cut by fractions. Each split with a share gets a sample, as long as there are enough.
+
+    Pictures are read for ``copies`` alone, and masks for ``stratify`` alone.
+
+    Args:
+        samples: All, in any order.
+        fractions: How.
+        labels: What their masks mean; without it, ``stratify`` is left for later.
+
+    Raises:
+        ConfigError: The expression of ``group`` matches nothing.
+        DataError: A single sample, or group of them, would have to serve several splits.
+    """
+    shares = fractions.shares
+    if len(samples) == 1 and sum(share > 0 for share in shares) > 1:
+        raise DataError(
+            "there is one image in all", where=printable(samples[0].image),
+            expected="at least two, to train on one and validate on the other", remedy="add images",
+        )  # fmt: skip
+    ordered = sorted(samples, key=lambda sample: _rank(fractions.seed, sample.key))
+    by_class = labels if fractions.stratify else None
+    if by_class or fractions.group is not None or fractions.copies:
+        return _cut_groups(ordered, fractions, shares, by_class)
+    train, val, _ = counts(len(samples), shares)
+    return {
+        "train": tuple(ordered[:train]),
+        "val": tuple(ordered[train : train + val]),
+        "test": tuple(ordered[train + val :]),
+    }
+
+
+def _cut_groups(
+    ordered: Sequence[Sample], fractions: Fractions, shares: Sequence[float], labels: LabelMap | None
+) -> Splits:
+    together: list[list[int]] = []
+    if fractions.group is not None:
+        together += match_groups(ordered, fractions.group)
+    if fractions.copies:
+        together += find_copies(ordered)
+    groups = merge(len(ordered), together)
+    if len(groups) == 1 and sum(share > 0 for share in shares) > 1:
+        raise DataError(
+            f"all {len(ordered)} pictures are in one group", where="data.split", found=printable(ordered[0].key),
+            expected="at least two groups, to train on one and validate on the other",
+            remedy="correct data.split.group" if fractions.group is not None else "add other images",
+        )  # fmt: skip
+    presence = class_presence(ordered, labels) if labels else np.zeros((len(ordered), 0), bool)
+    classes = np.array([presence[group].sum(axis=0) for group in groups], np.int64).reshape(len(groups), -1)
+    places = assign([len(group) for group in groups], counts(len(ordered), shares), classes)
+    split_of = {index: place for group, place in zip(groups, places, strict=True) for index in group}
+    return {
+        name: tuple(sample for index, sample in enumerate(ordered) if split_of[index] == place)
+        for place, name in enumerate(SPLITS)
+    }
+
+
+def _rank(seed: int, key: str) -> str:
+    return hashlib.sha256(os.fsencode(f"{seed}:{key}")).hexdigest()
+
+
+def counts(total: int, shares: Sequence[float]) -> list[int]:
+    """Whole numbers that add up to ``total``, near ``total * share``, at least 1 where a share is not 0."""
+    wanted = [i for i, share in enumerate(shares) if share > 0]
+    result = [0] * len(shares)
+    for i in wanted[:total]:
+        result[i] = 1
+    for _ in range(total - sum(result)):
+        neediest = max(wanted, key=lambda i: total * shares[i] - result[i])
+        result[neediest] += 1
+    return result

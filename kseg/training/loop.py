@@ -1,0 +1,155 @@
+"""The epochs of a training, and the callbacks around them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from kseg.card import ModelCard
+from kseg.config import RunConfig, TrainConfig
+from kseg.data.pipeline.batches import collect_apart, data_errors
+from kseg.errors import Interrupted, TrainingError
+from kseg.models import NetworkSpec, build_model, load_model
+from kseg.models.supervision import plain_network
+from kseg.run_folder import RunFolder
+from kseg.training.average import average_callbacks
+from kseg.training.callbacks import Journal, NanGuard, Patience, StopAtStep, StopRequested
+from kseg.training.checkpoints import Checkpoints, mode_of
+from kseg.training.data import TrainingData
+from kseg.training.finetune import thaw_callbacks
+from kseg.training.pictures import ValidationPanel, draw_results
+from kseg.training.reporter import Reporter
+from kseg.training.state import StateKeeper
+from kseg.training.writer import Writer
+
+__all__ = ["Callbacks", "run_epochs"]
+
+_log = logging.getLogger("kseg")
+
+
+class Callbacks:
+    """The callbacks of a training, in the order in which Keras calls them.
+
+    Args:
+        network: The compiled network.
+        folder: The run folder.
+        card: The card of its models.
+        spec: The network's structure.
+        train: The settings of the training.
+        run: The settings of the run folder.
+        data: What is trained on.
+        reporter: Is told how it goes.
+        stop_requested: Set when the user asks to stop.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        folder: RunFolder,
+        card: ModelCard,
+        spec: NetworkSpec,
+        train: TrainConfig,
+        run: RunConfig,
+        data: TrainingData,
+        reporter: Reporter,
+        stop_requested: threading.Event,
+    ) -> None:
+        self.folder = folder
+        self.panel = ValidationPanel.of(data.dataset.splits["val"], data.dataset.labels, spec.size)
+        writer = Writer()
+        self.checkpoints = Checkpoints(
+            folder, plain_network(network), build_model(spec), card,
+            monitor=train.monitor, every=run.save_every, draw=self.panel.draw, writer=writer,
+        )  # fmt: skip
+        self.journal = Journal(folder, self.checkpoints, reporter, batch=data.batch)
+        board = [keras.callbacks.TensorBoard(folder.tensorboard, write_graph=False)] if run.tensorboard else []
+        callbacks = [
+            *thaw_callbacks(train),
+            NanGuard(data.files_of, self.checkpoints.last_good),
+            StopAtStep(stop_requested),
+            *average_callbacks(train),
+            self.checkpoints,
+            self.journal,
+            *board,
+            *_early_stopping(train),
+        ]
+        self.all = [*callbacks, StateKeeper(folder.state, data.dataset.fingerprint(), writer, callbacks)]
+
+    def save_interrupted(self) -> Interrupted:
+        """Keep the weights of this moment; gives the error that tells where they are."""
+        self.checkpoints.save_last()
+        if self.journal.rows:
+            draw_results(self.folder.curves, self.journal.rows)
+        resumable = f"; kseg fit --resume {self.folder.path} goes on" if self.folder.state.is_file() else ""
+        return Interrupted(
+            "stopped", where=str(self.folder.path), found=f"{len(self.journal.rows)} finished epochs",
+            remedy=f"the weights of this moment are in {self.folder.last}{resumable}",
+        )  # fmt: skip
+
+    def draw_outcome(self) -> None:
+        """Draw the scores over the epochs, and what the best network finds in the validation images."""
+        draw_results(self.folder.curves, self.journal.rows)
+        # Through the file, so that the picture shows what `kseg predict` will do.
+        network, card = load_model(self.folder.best)
+        if not self.panel.draw(self.folder.val_predictions, network, card):
+            picture = self.folder.val_predictions
+            _log.warning("the best network finds background only in the validation images: see %s", picture)
+
+
+def _early_stopping(train: TrainConfig) -> list[keras.callbacks.Callback]:
+    if not train.patience:
+        return []
+    return [Patience(monitor=train.monitor, mode=mode_of(train.monitor), patience=train.patience)]
+
+
+def run_epochs(
+    network: keras.Model, train: TrainConfig, data: TrainingData, callbacks: Callbacks, *, epochs_done: int
+) -> float:
+    """Train until the last epoch, or until early stopping ends it; gives the seconds that it took.
+
+    Raises:
+        Interrupted: The user asked to stop.
+        TrainingError: The loss became NaN, or the memory does not hold a step.
+        DataError: A file can no longer be read.
+        OutputError: A checkpoint cannot be written.
+    """
+    begin = time.perf_counter()
+    try:
+        with data_errors(), _memory_errors(train), collect_apart():
+            network.fit(
+                data.train_batches(start=epochs_done * data.steps),
+                initial_epoch=epochs_done,
+                epochs=train.epochs,
+                steps_per_epoch=data.steps,
+                validation_data=data.val_batches(),
+                validation_steps=data.val_steps,
+                callbacks=callbacks.all,
+                shuffle=False,  # the pipeline does it; Keras would warn
+                verbose=0,
+            )
+    except (StopRequested, KeyboardInterrupt) as stop:
+        raise callbacks.save_interrupted() from stop
+    return time.perf_counter() - begin
+
+
+@contextmanager
+def _memory_errors(train: TrainConfig) -> Iterator[None]:
+    """Too little memory becomes a TrainingError that says what would need less."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, RuntimeError) as error:
+        # JAX has one RuntimeError for all that goes wrong on the device; its text tells which.
+        if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
+            raise
+        height, width = train.imgsz
+        raise TrainingError(
+            "the memory does not hold a training step", where="train.batch",
+            found=f"batch {train.batch} at {height}×{width}",
+            remedy="use a smaller --batch, --imgsz or model.widths",
+        ) from error  # fmt: skip
