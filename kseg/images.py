@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import Any, BinaryIO, Final
 
 import cv2
 import numpy as np
@@ -23,11 +23,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from kseg.errors import ImageError
 from kseg.files import write_bytes
+from kseg.sizes import Size
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "Header",
-    "Size",
     "image_header",
     "image_size",
     "png_note",
@@ -71,8 +71,6 @@ _DEEP_MODES: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _STRETCH: Final = {"L;2": 85, "L;4": 17}
 
 Pixels = npt.NDArray[np.uint8]
-Size: TypeAlias = tuple[int, int]
-"""Height and width, in pixels."""
 
 
 def printable(path: str | os.PathLike[str]) -> str:

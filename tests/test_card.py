@@ -41,7 +41,7 @@ def test_softmax_scores_become_the_largest() -> None:
 
 
 def test_classes_that_are_decided_each_by_itself_stay_so() -> None:
-    card = ModelCard("x", "unet", 8, 8, LabelMap(("a", "b", "c")), head="sigmoid")
+    card = ModelCard("x", "unet", 8, 8, LabelMap(("a", "b", "c")), activation="sigmoid")
     assert card.activation == "sigmoid"
     assert ModelCard.from_json(card.to_json(), where="x") == card
     np.testing.assert_array_equal(card.class_ids(np.array([[0.9, 0.95, 0.3]], np.float32)), [1])
@@ -73,11 +73,11 @@ def test_a_folder_without_model_is_told(tmp_path: Path) -> None:
 
 
 def test_a_card_of_another_format_names_both() -> None:
-    with pytest.raises(ArtifactError, match="another format; expected 1; found 99"):
-        ModelCard.from_json(CARD.to_json().replace('"format": 1', '"format": 99'), where="x")
+    with pytest.raises(ArtifactError, match="another format; expected 2; found 99"):
+        ModelCard.from_json(CARD.to_json().replace('"format": 2', '"format": 99'), where="x")
 
 
-@given(st.binary() | st.text().map(lambda text: '{"format": 1, "name": %r}' % text))  # noqa: UP031
+@given(st.binary() | st.text().map(lambda text: '{"format": 2, "name": %r}' % text))  # noqa: UP031
 def test_no_bytes_make_a_card_reader_crash(data: bytes | str) -> None:
     with pytest.raises(ArtifactError):
         ModelCard.from_json(data, where="x")

@@ -106,7 +106,7 @@ def _augment(section: dict[str, Any]) -> str:
 
 
 def _splits(schema: dict[str, Any]) -> Iterator[str]:
-    for reference in schema["$defs"]["DataConfig"]["properties"]["split"]["oneOf"]:
+    for reference in schema["$defs"]["DataSpec"]["properties"]["split"]["oneOf"]:
         model = _follow(schema, reference)
         title = f"### data.split, by: {model['properties']['by']['const']}"
         yield f"{title}\n\n{_prose(model['description'])}\n\n{_table('data.split', model)}"

@@ -23,10 +23,10 @@ from kseg.augment import parse
 from kseg.config.fields import Augmentation, ClassWeights, Handle, ImageSize, Loss, Section
 from kseg.data.spec import DataSpec
 from kseg.fields import Count, Factor, FolderName, NonEmptyText, Seed, Share, StrictBool, Width
-from kseg.images import Size
 from kseg.losses.expression import parse_loss
 from kseg.models.specs import NetworkSpec
 from kseg.models.tables import PerChannel
+from kseg.sizes import Size
 
 __all__ = ["Config", "ModelConfig", "RunConfig", "TrainConfig"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.data.run_lengths import Encoded, area, check_counts
-from kseg.images import Size
+from kseg.sizes import Size
 
 __all__ = ["OBJECT_VOID", "Objects", "draw_order"]
 

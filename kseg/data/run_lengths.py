@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from kseg.images import Size
+from kseg.sizes import Size
 
 __all__ = ["Encoded", "Unusable", "area", "check_counts", "require_total"]
 

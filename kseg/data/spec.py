@@ -111,6 +111,9 @@ class Lists:
     test: Annotated[OptionalText, Field(description="The file that lists the test samples. Empty: none.")] = ""
 
 
+_COMPLETED = ("coco", "labelme", "yolo")
+"""Formats of objects, whose readers complete `values`: 0 is where no object is."""
+
 Split: TypeAlias = Fractions | Folders | Lists
 
 
@@ -219,11 +222,12 @@ class DataSpec:
     ] = "own"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(os.path.abspath(Path(self.root).expanduser())))
+        object.__setattr__(self, "root", Path(os.path.abspath(os.path.expanduser(self.root))))
         for name in ("classes", "colors", "exclude"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
-        self.label_map()
+        if self.classes is not None and self.format not in _COMPLETED:
+            self.label_map_of(self.classes, self.values)
 
     def label_map(self) -> LabelMap | None:
         """The classes and values that are spelled out here, or None where the masks have to tell the classes.

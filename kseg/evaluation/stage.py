@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from kseg.images import read_image
 from kseg.inference import PredictionPlan, Predictor, prefetch
 from kseg.labels import LabelMap
 from kseg.parallel import Progress
+from kseg.sizes import format_size
 
 __all__ = ["EvaluationPlan", "check_labels", "evaluate"]
 
@@ -114,10 +115,6 @@ def _read(sample: Sample, labels: LabelMap) -> tuple[npt.NDArray[np.uint8], Ids]
     image, truth = read_image(sample.image), read_truth(sample, labels)
     if truth.shape != image.shape[:2]:
         raise DataError(
-            "the mask is not of the image's size", where=truth_name(sample), expected=_size(image), found=_size(truth),
+            "the mask is not of the image's size", where=truth_name(sample), expected=f"{format_size(image.shape[:2])} (height × width)", found=format_size(truth.shape),
         )  # fmt: skip
     return image, truth
-
-
-def _size(array: npt.NDArray[Any]) -> str:
-    return f"{array.shape[0]} × {array.shape[1]} (height × width)"

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.data.sample import Sample, evenly_spread
-from kseg.images import Size, read_image, resize_image
+from kseg.images import read_image, resize_image
 from kseg.parallel import Progress
+from kseg.sizes import Size
 
 if TYPE_CHECKING:
     import keras

@@ -56,7 +56,7 @@ def test_overrides_reach_into_lists(load: Callable[..., Config], error: Callable
     text = f"{ROOT}model: {{widths: [8, 16]}}\n"
     assert load(text, {"model.widths.1": 24}).model.widths == [8, 24]
     text_with_list = f"{ROOT}augment: [hflip, {{rotate: 5}}]\n"
-    assert load(text_with_list, {"augment.1.rotate": 9}).augment[1]["rotate"]["degrees"] == 9
+    assert load(text_with_list, {"augment.1.rotate": 9}).augment.transforms[1].degrees == 9
     assert error(text, {"model.widths.2": 1}) == "model.widths.2: no such item; expected a number from 0 to 1; found 2"
     assert error(text, {"model.norm.x": 1}).startswith("model.norm: wrong value; expected one of none, batch")
     assert "what it lies in has no keys" in error(f"{ROOT}model: {{norm: batch}}\n", {"model.norm.x": 1})

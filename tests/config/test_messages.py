@@ -115,7 +115,7 @@ def test_a_class_that_yaml_does_not_read_as_text_is_to_be_quoted(error: Callable
 
 def test_a_quoted_class_is_a_class(load: Callable[..., object]) -> None:
     config = load(f"{ROOT}  classes: [background, 'no', \"1\"]\n")
-    assert config.data.classes == ["background", "no", "1"]  # type: ignore[attr-defined]
+    assert config.data.classes == ("background", "no", "1")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("key", ["no", "0.5", "70000", "-1", "background"])
@@ -148,7 +148,10 @@ def test_contradicting_labels_are_told_with_their_line(error: Callable[..., str]
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ("{train: 0.5}", "data.split: the fractions do not make a whole; expected train + val + test = 1; found 0.7"),
+        (
+            "{train: 0.5}",
+            "data.split: the fractions are not shares of one whole; expected train, val and test ≥ 0 with a sum of 1; found 0.5 + 0.1 + 0.1",
+        ),
         ("{train: 0, val: 1, test: 0}", "data.split.train: wrong value; expected a number > 0 and <= 1; found 0"),
         ("{val: -0.1}", "data.split.val: wrong value; expected a number from 0 to 1; found -0.1"),
         ("{by: foldes}", "data.split.by: wrong value; expected one of fractions, folders, lists; found 'foldes'; did"),
@@ -178,7 +181,9 @@ def test_an_override_blames_the_flag_for_what_lies_in_it_and_around_it(error: Ca
     flag = "--set data.classes=[a, no]"
     assert error(ROOT, {"data.classes": Given(["a", False], flag)}).startswith(f"{flag}: data.classes.1: not text")
     flag = "--set data.split.train=.5"
-    assert error(ROOT, {"data.split.train": Given(0.5, flag)}).startswith(f"{flag}: the fractions do not make a whole")
+    assert error(ROOT, {"data.split.train": Given(0.5, flag)}).startswith(
+        f"{flag}: the fractions are not shares of one whole"
+    )
 
 
 def test_a_file_is_not_blamed_for_what_an_override_replaced(error: Callable[..., str]) -> None:

@@ -17,10 +17,10 @@ from kseg.config import load_config, parse_set, to_yaml
 from kseg.config.overrides import SECTIONS
 from kseg.errors import ConfigError, UsageError
 
-SECTIONS = ("data", "model", "train", "augment", "run")
-MODELS = [section for section in SECTIONS if section != "augment"]
+ALL_SECTIONS = ("data", "model", "train", "augment", "run")
+MODELS = [section for section in ALL_SECTIONS if section != "augment"]
 KEYS = [f"{section}.{key}" for section in MODELS for key in SECTIONS[section]]
-OVERRIDABLE = [*KEYS, *SECTIONS, "data.split.by", "data.split.train", "data.values.1", "augment.0.rotate.degrees"]
+OVERRIDABLE = [*KEYS, *ALL_SECTIONS, "data.split.by", "data.split.train", "data.values.1", "augment.0.rotate.degrees"]
 WORDS = [
     "root",
     "split",
@@ -80,6 +80,7 @@ transforms = (
     | share.map(lambda p: {"hflip": p})
     | scales.map(lambda by: {"scale": {"by": by}})
 )
+losses = st.sampled_from(["bce", "dice() + 2 * focal(gamma=1)", "cross_entropy + 0.5 * dice"])
 configurations = st.fixed_dictionaries(
     {
         "data": st.builds(
@@ -91,7 +92,7 @@ configurations = st.fixed_dictionaries(
     optional={
         "model": st.fixed_dictionaries({}, optional={"widths": st.lists(width, min_size=1, max_size=6)}),
         "train": st.fixed_dictionaries(
-            {}, optional={"imgsz": side | st.tuples(side, side).map(list), "lr": st.floats(1e-12, 10), "loss": names}
+            {}, optional={"imgsz": side | st.tuples(side, side).map(list), "lr": st.floats(1e-12, 10), "loss": losses}
         ),
         "augment": st.sampled_from(list(PRESETS)) | st.lists(transforms, max_size=4),
         "run": st.fixed_dictionaries({}, optional={"project": names.map(lambda n: f"/p/{n}")}),

@@ -55,7 +55,14 @@ def test_the_fingerprint_follows_the_contents_and_the_split(dataset: Dataset) ->
     assert moved.fingerprint() != first
     image = dataset.samples("train")[0].image
     image.write_bytes(image.read_bytes() + b"one byte more")
-    assert dataset.fingerprint() != first
+    assert replace(dataset).fingerprint() != first
+
+
+def test_the_files_are_read_once(dataset: Dataset, tmp_path: Path) -> None:
+    first = dataset.fingerprint()
+    dataset.samples("train")[0].image.unlink()
+    dataset.save(tmp_path / "data.json")
+    assert json.loads((tmp_path / "data.json").read_text("utf-8"))["fingerprint"] == first == dataset.fingerprint()
 
 
 def test_files_that_are_gone(dataset: Dataset, tmp_path: Path) -> None:
@@ -67,7 +74,7 @@ def test_files_that_are_gone(dataset: Dataset, tmp_path: Path) -> None:
         Dataset.load(tmp_path / "data.json")
     assert e.value.exit_code == 1
     with pytest.raises(DataError, match=r"a\.png: cannot be read; found No such file"):
-        dataset.fingerprint()
+        replace(dataset).fingerprint()
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"format": 2, "root": 3}', '{"format": 2}'])

@@ -103,8 +103,6 @@ def test_the_same_files_as_images_and_masks(tmp_path: Path) -> None:
         ({"masks": "truth"}, r"data\.masks: no such folder; found .*truth"),
         ({"split": Folders("train", "val", "")}, r"data\.images: no such folder; found .*images/train"),
         ({"split": Lists("train.txt", "", "")}, r"data\.split\.train: the list cannot be read.*train\.txt"),
-        ({"split": Fractions(0.5, 0.1, 0.1)}, r"data\.split: .*sum of 1; found 0.5 \+ 0.1 \+ 0.1"),
-        ({"split": Fractions(1.5, -0.5, 0)}, "not shares of one whole"),
         ({"colors": ["red", "#00ff00"]}, r"data\.colors: not a colour; expected '#rrggbb'; found 'red'"),
     ],
 )
@@ -299,3 +297,24 @@ def test_an_unreadable_mask_while_classes_are_told(tmp_path: Path) -> None:
     (tmp_path / "masks" / "b.png").write_text("no picture")
     with pytest.raises(ImageError, match=r"masks/b\.png: not an image"):
         find_dataset(DataSpec(root=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        ((0.5, 0.1, 0.1), r"data\.split: .*sum of 1; found 0.5 \+ 0.1 \+ 0.1"),
+        ((1.5, -0.5, 0), "not shares of one whole"),
+    ],
+)
+def test_fractions_are_shares_of_one_whole(shares: tuple[float, float, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Fractions(*shares)
+
+
+def test_a_description_checks_itself(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^data\.values\.3: unknown class; expected one of background, object, ignore"
+    ):
+        DataSpec(tmp_path, classes=BINARY, values={3: "y"})
+    with pytest.raises(ConfigError, match=r"^data\.colors: not a colour; expected '#rrggbb'; found 'red'$"):
+        DataSpec(tmp_path, classes=BINARY, colors=("red", "#000000"))

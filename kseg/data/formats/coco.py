@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from kseg.data.formats.common import Choice, by_size, choose, picture_sizes, report_lonely
+from kseg.data.formats.common import Choice, choose, picture_sizes, report_lonely
 from kseg.data.formats.document import LeftOut, array, fail, item, mapping, read_json, shown, text, whole
 from kseg.data.formats.finder import Finder
 from kseg.data.formats.listing import Found, list_files
@@ -28,7 +28,8 @@ from kseg.data.run_lengths import Encoded, Unusable
 from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError, abbreviate
-from kseg.images import Size, printable
+from kseg.images import printable
+from kseg.sizes import Size, format_size
 
 __all__ = ["read"]
 
@@ -213,7 +214,7 @@ def _settle_sizes(document: _Document, files: Mapping[int, Path], spec: DataSpec
         if real is None or given is None or given in (real, real[::-1]):
             sizes[number] = real and (given or real)
         else:
-            wrong.append(f"{printable(file.name)} is {by_size(real)}, the file says {by_size(given)}")
+            wrong.append(f"{printable(file.name)} is {format_size(real)}, the file says {format_size(given)}")
     report_lonely(
         [f"{len(wrong)} of {len(files)} images do not have the size that the annotations are for: {abbreviate(wrong)}"]
         if wrong else [],

@@ -10,12 +10,13 @@ from pathlib import Path
 from kseg.data.objects import OBJECT_VOID
 from kseg.data.spec import DataSpec, Unpaired
 from kseg.errors import ConfigError, DataError, ImageError, abbreviate
-from kseg.images import Size, image_size, printable, stored_size
+from kseg.images import image_size, printable, stored_size
 from kseg.labels import IGNORE, OTHER
 from kseg.parallel import parallel_map
 from kseg.registry import nearest
+from kseg.sizes import Size
 
-__all__ = ["BACKGROUND", "Choice", "by_size", "choose", "picture_sizes", "report_lonely"]
+__all__ = ["BACKGROUND", "Choice", "choose", "picture_sizes", "report_lonely"]
 
 _log = logging.getLogger("kseg")
 
@@ -82,11 +83,6 @@ def _require_known(names: Sequence[str], named: Mapping[int, str], path: Path) -
                 expected=f"of {printable(path)}: {abbreviate(sorted(set(named.values())), _MANY)}",
                 remedy=f"did you mean {near!r}?" if near else None,
             )  # fmt: skip
-
-
-def by_size(size: Size) -> str:
-    """``480×640``: height × width."""
-    return f"{size[0]}×{size[1]}"
 
 
 def picture_sizes(files: Sequence[Path], *, stored: Container[Path] = ()) -> dict[Path, Size | None]:

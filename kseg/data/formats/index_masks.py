@@ -33,6 +33,7 @@ from kseg.files import make_folder, safe_child, write_bytes
 from kseg.images import image_header, image_size, png_note, printable, write_index_png
 from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap, format_color
 from kseg.parallel import Progress, parallel_map
+from kseg.sizes import format_size
 
 __all__ = ["MasksReport", "write_masks"]
 
@@ -123,7 +124,7 @@ def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
         if ids.shape != size:
             raise DataError(
                 "the mask has another size than its image", where=printable(sample.key),
-                expected=f"{size[0]}×{size[1]}", found=f"{ids.shape[0]}×{ids.shape[1]}",
+                expected=format_size(size), found=format_size(ids.shape),
                 remedy="see kseg data check",
             )  # fmt: skip
     except DataError as error:

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data.formats.common import BACKGROUND, Choice, by_size, choose, picture_sizes, report_lonely
+from kseg.data.formats.common import BACKGROUND, Choice, choose, picture_sizes, report_lonely
 from kseg.data.formats.document import LeftOut, array, item, mapping, read_json, text, whole
 from kseg.data.formats.listing import Found, list_files
 from kseg.data.formats.outlines import draw_mask, draw_polygons
@@ -35,8 +35,9 @@ from kseg.data.run_lengths import Encoded, Unusable
 from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError, abbreviate
-from kseg.images import Size, printable
+from kseg.images import printable
 from kseg.parallel import parallel_map
+from kseg.sizes import Size, format_size
 
 __all__ = ["read"]
 
@@ -76,7 +77,7 @@ def read(spec: DataSpec, part: str | None) -> Listing:
             samples.append(Sample(found.key(file), file, None))
         elif document.size and document.size not in (size, size[::-1]):
             wrong.append(
-                f"{printable(document.path.name)} is for {by_size(document.size)}, the image is {by_size(size)}"
+                f"{printable(document.path.name)} is for {format_size(document.size)}, the image is {format_size(size)}"
             )
         else:
             objects = _draw(document, document.size or size, value_of)

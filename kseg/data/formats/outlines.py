@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.data.run_lengths import Encoded, Unusable, area, check_counts, require_total
-from kseg.images import Size
+from kseg.sizes import Size
 
 __all__ = ["draw_mask", "draw_polygons", "draw_runs"]
 

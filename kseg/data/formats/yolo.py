@@ -30,8 +30,9 @@ from kseg.data.run_lengths import Encoded
 from kseg.data.sample import SPLITS, Sample, SplitName
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError, abbreviate
-from kseg.images import Size, printable
+from kseg.images import printable
 from kseg.parallel import parallel_map
+from kseg.sizes import Size
 
 __all__ = ["read"]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from kseg.data.inspection.survey import Examined, Survey
 from kseg.data.sample import SPLITS, SplitName
-from kseg.images import Size
 from kseg.labels import IGNORE_INDEX, LabelMap
+from kseg.sizes import Size
 
 __all__ = ["DatasetReport", "count_classes"]
 

@@ -14,8 +14,8 @@ from kseg.data.dataset import Dataset
 from kseg.data.inspection.counts import DatasetReport
 from kseg.data.pipeline.balance import METHODS, Method, class_weights
 from kseg.data.sample import SPLITS, SplitName
-from kseg.images import Size
 from kseg.labels import LabelMap
+from kseg.sizes import Size
 
 __all__ = ["Statistics", "summarize"]
 

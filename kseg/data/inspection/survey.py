@@ -19,8 +19,9 @@ from kseg.data.objects import Objects
 from kseg.data.sample import SPLITS, Sample, SplitName
 from kseg.data.truth import read_values
 from kseg.errors import ImageError
-from kseg.images import Header, Size, image_header, read_image
+from kseg.images import Header, image_header, read_image
 from kseg.parallel import Progress, parallel_map
+from kseg.sizes import Size
 
 __all__ = ["Examined", "ImageFacts", "MaskFacts", "Survey", "survey"]
 

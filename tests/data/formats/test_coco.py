@@ -19,7 +19,7 @@ from kseg.data.objects import OBJECT_VOID, Objects
 from kseg.data.spec import DataSpec
 from kseg.data.truth import read_truth
 from kseg.errors import ConfigError, DataError
-from tests.data.readers.contract import (
+from tests.data.formats.contract import (
     CLASSES,
     PICTURES,
     SIZE,

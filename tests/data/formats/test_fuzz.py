@@ -16,10 +16,10 @@ from kseg.data.find import find_dataset
 from kseg.data.spec import DataSpec, Lists
 from kseg.data.truth import read_truth
 from kseg.errors import KsegError
-from tests.data.readers.contract import CLASSES, draw_mask, draw_picture
-from tests.data.readers.test_coco import SIZE, coco, of
-from tests.data.readers.test_labelme import labelme
-from tests.data.readers.test_yolo import yolo_lines
+from tests.data.formats.contract import CLASSES, draw_mask, draw_picture
+from tests.data.formats.test_coco import SIZE, coco, of
+from tests.data.formats.test_labelme import labelme
+from tests.data.formats.test_yolo import yolo_lines
 
 FEW = settings(max_examples=120, suppress_health_check=list(HealthCheck), deadline=None)
 

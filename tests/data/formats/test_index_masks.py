@@ -20,8 +20,8 @@ from kseg.data.truth import read_truth
 from kseg.errors import OutputError, UsageError
 from kseg.images import read_mask, write_png
 from tests.data.folders import make_pairs
-from tests.data.readers.contract import CLASSES, PICTURES, truth
-from tests.data.readers.test_coco import TestCoco as Coco
+from tests.data.formats.contract import CLASSES, PICTURES, truth
+from tests.data.formats.test_coco import TestCoco as Coco
 from tests.limits import files_up_to
 
 
@@ -158,9 +158,11 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 KILLED = """
 import os, signal, sys
-from kseg.data import find_dataset, write_masks
+from kseg.data.find import find_dataset
+from kseg.data.formats.index_masks import write_masks
+from kseg.data.spec import DataSpec
 from pathlib import Path
-dataset = find_dataset(root=Path(sys.argv[1]), classes=["background", "x"])
+dataset = find_dataset(DataSpec(Path(sys.argv[1]), classes=["background", "x"]))
 def tell(done, total):
     if done == 5:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -16,7 +16,7 @@ import pytest
 from kseg.data.find import find_dataset
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError
-from tests.data.readers.contract import (
+from tests.data.formats.contract import (
     CLASSES,
     PICTURES,
     SIZE,

@@ -17,7 +17,7 @@ from kseg.data.find import find_dataset
 from kseg.data.spec import DataSpec, Fractions, Lists
 from kseg.data.truth import read_truth
 from kseg.errors import ConfigError, DataError
-from tests.data.readers.contract import CLASSES, PICTURES, SIZE, ReaderContract, draw_mask, draw_picture, truth
+from tests.data.formats.contract import CLASSES, PICTURES, SIZE, ReaderContract, draw_mask, draw_picture, truth
 
 LISTS = Lists(train="train.txt", val="val.txt", test="test.txt")
 

@@ -12,7 +12,7 @@ import yaml
 from kseg.data.find import find_dataset
 from kseg.data.spec import DataSpec, Fractions
 from kseg.errors import ConfigError, DataError, KsegError
-from tests.data.readers.contract import (
+from tests.data.formats.contract import (
     CLASSES,
     PICTURES,
     SIZE,

@@ -14,7 +14,7 @@ from kseg.augment import Augment, parse
 from kseg.data.find import find_dataset
 from kseg.data.pipeline import batches as pipeline
 from kseg.data.pipeline.arrays import Arrays, Streamed, load_arrays
-from kseg.data.pipeline.cache import Source, fill_cache
+from kseg.data.pipeline.cache import SampleStore, fill_cache
 from kseg.data.pipeline.order import epoch_order, shares
 from kseg.data.pipeline.transforms.apply import vary
 from kseg.data.sample import Sample
@@ -197,7 +197,7 @@ def test_evaluation_passes_over_all_in_order_again_and_again(count: int, batch: 
     assert batches[0][0].dtype == np.float32
 
 
-def sources(folder: Path) -> dict[str, Source]:
+def sources(folder: Path) -> dict[str, SampleStore]:
     """The same samples from memory, from a cache, and from their files."""
     dataset = find_dataset(DataSpec(root=make_pairs(folder / "data", list("abcde"), values=(0, 255))))
     samples = dataset.samples("all")

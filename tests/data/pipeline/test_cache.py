@@ -114,13 +114,15 @@ def test_a_full_disk_is_told_with_a_way_out(dataset: Dataset, tmp_path: Path, mo
 SLOWLY = """
 import sys, time
 from pathlib import Path
-from kseg.data import cache, find_dataset
+from kseg.data.find import find_dataset
+from kseg.data.pipeline import cache
+from kseg.data.spec import DataSpec
 load = cache.load_packed
 def slowly(*given):
     time.sleep(0.2)
     return load(*given)
 cache.load_packed = slowly
-data = find_dataset(root=Path(sys.argv[1]))
+data = find_dataset(DataSpec(Path(sys.argv[1])))
 cache.fill_cache(data.samples("all"), data.labels, (8, 12), folder=Path(sys.argv[2]), workers=1)
 """
 

@@ -19,11 +19,14 @@ SCRIPT = """
 import gc, re, resource, sys
 from pathlib import Path
 from kseg.augment import parse
-from kseg.data import Streamed, fill_cache, find_dataset
-from kseg.data.pipeline import collect_apart, train_batches
+from kseg.data.find import find_dataset
+from kseg.data.pipeline.arrays import Streamed
+from kseg.data.pipeline.cache import fill_cache
+from kseg.data.spec import DataSpec
+from kseg.data.pipeline.batches import collect_apart, train_batches
 
 root, cache, size, room = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) << 20
-data = find_dataset(root=root, classes=["background", "object"], values={0: "background", 255: "object"})
+data = find_dataset(DataSpec(root, classes=["background", "object"], values={0: "background", 255: "object"}))
 samples, labels = data.samples("all"), data.labels
 if cache == "disk":
     source = fill_cache(samples, labels, (size, size), folder=root / "cache")

@@ -21,7 +21,7 @@ from kseg.data.splits.cut import counts, cut
 from kseg.data.splits.stratify import assign, merge
 from kseg.errors import ConfigError, DataError
 from tests.data.folders import keys, write
-from tests.data.test_similar import jpeg, scene
+from tests.data.inspection.test_similar import jpeg, scene
 
 SHARES = (0.8, 0.1, 0.1)
 

@@ -19,8 +19,8 @@ from kseg.augment import settings
 from kseg.augment.settings import Transform
 from kseg.data.pipeline.transforms.graph import compiled
 from kseg.data.pipeline.transforms.packed import VOID_PIXEL, ids_of, masked, shifted
-from kseg.images import Size
 from kseg.labels import IGNORE_INDEX
+from kseg.sizes import Size
 
 __all__ = ["crop_window", "geometric_step", "pick_foreground", "warp"]
 
