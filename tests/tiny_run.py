@@ -64,10 +64,11 @@ def make_run(folder: Path, *, epochs: int = 12) -> Path:
     (run / "args.yaml").write_text("data: {root: discs}\n")
     write_dataset(folder / "discs").save(run / "data.json")
     keras.utils.set_random_seed(0)
-    model = build_model(NetworkSpec(size=SIZE, channels=1, widths=(8, 16), norm="batch"))
+    spec = NetworkSpec(size=SIZE, channels=1, widths=(8, 16), norm="batch")
+    model = build_model(spec)
     if epochs:
         _train(model, epochs)
-    save_model(model, run / "weights" / "best.keras", ModelCard("discs", "unet", *SIZE, LABELS))
+    save_model(model, run / "weights" / "best.keras", ModelCard("discs", "unet", *SIZE, LABELS, network=spec.to_json()))
     return run
 
 

@@ -1,4 +1,4 @@
-"""The pieces that networks are built from. Each takes a tensor and a name, and gives a tensor."""
+"""The blocks that networks are built from. Each takes a tensor and the beginning of its layers' names."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ BATCH_NORM_MOMENTUM = 0.9
 """Keras' default of 0.99 needs hundreds of steps: a short training would be scored with stale statistics."""
 
 GROUPS = 8
+"""Groups of a group normalisation, where that many divide the channels."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """What all blocks of a network have in common."""
+    """The choices that all blocks of a network share, see `NetworkSpec`."""
 
     norm: Norm
     block: Block
@@ -28,7 +29,7 @@ class Style:
 
     @classmethod
     def of(cls, spec: NetworkSpec) -> Style:
-        """A network's."""
+        """The style that a network's structure asks for."""
         return cls(spec.resolved_norm, spec.resolved_block, spec.block_activation, spec.upsampling)
 
 
@@ -48,12 +49,12 @@ def conv(
     Args:
         x: ``[B, H, W, C]``.
         width: Channels of the result.
-        style: The network's.
-        name: Of the layers.
+        style: The network's style.
+        name: How the layers' names begin.
         size: Side of the kernel.
-        rate: Distance of the kernel's taps (atrous convolution).
-        separable: Depthwise, then pointwise.
-        active: With the activation.
+        rate: Dilation of the kernel (atrous convolution).
+        separable: Whether it is a depthwise convolution followed by a pointwise one.
+        active: Whether the activation follows.
     """
     if separable:
         x = keras.layers.DepthwiseConv2D(
@@ -75,7 +76,7 @@ def conv(
 
 
 def activate(x: keras.KerasTensor, style: Style, name: str) -> keras.KerasTensor:
-    """The network's activation."""
+    """Apply the activation of the network's blocks."""
     if style.activation == "relu":
         return keras.layers.ReLU(name=f"{name}_relu")(x)
     return keras.layers.Activation(style.activation, name=f"{name}_{style.activation}")(x)
@@ -94,7 +95,14 @@ def _normalise(x: keras.KerasTensor, norm: Norm, name: str) -> keras.KerasTensor
 
 
 def block(x: keras.KerasTensor, width: int, style: Style, name: str) -> keras.KerasTensor:
-    """The U-Net's block, two 3×3 convolutions; around a shortcut, or depthwise-separable, if that is the style."""
+    """The U-Net's block, two 3×3 convolutions: plain, around a shortcut, or depthwise-separable, as the style says.
+
+    Args:
+        x: ``[B, H, W, C]``.
+        width: Channels of the result, ``[B, H, W, width]``.
+        style: The network's style.
+        name: How the layers' names begin.
+    """
     separable = style.block == "separable"
     if style.block != "residual":
         x = conv(x, width, style, f"{name}_1", separable=separable)
@@ -106,24 +114,27 @@ def block(x: keras.KerasTensor, width: int, style: Style, name: str) -> keras.Ke
 
 
 def upsample(x: keras.KerasTensor, width: int, style: Style, name: str) -> keras.KerasTensor:
-    """Twice the height and width, ``width`` channels."""
+    """``[B, H, W, C]`` → ``[B, 2H, 2W, width]``, by a transposed convolution or an interpolation."""
     if style.upsampling == "transpose":
         return keras.layers.Conv2DTranspose(width, 2, strides=2, kernel_initializer="he_normal", name=f"{name}_up")(x)
-    # Before it: a 1×1 convolution and an interpolation may change places, and so it has a quarter of the pixels.
+    # A 1×1 convolution and an interpolation commute; in this order it has a quarter of the pixels.
     x = keras.layers.Conv2D(width, 1, kernel_initializer="he_normal", name=f"{name}_up_conv")(x)
     return keras.layers.UpSampling2D(2, interpolation=style.upsampling, name=f"{name}_up")(x)
 
 
 def attention_gate(skip: keras.KerasTensor, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """The skip, each position weighted in 0..1 by what skip and decoder say of it (Oktay et al. 2018).
+    """Weight each position of a skip connection by a number in 0..1 (Oktay et al. 2018).
 
-    ``skip · σ(ψ(relu(θ skip + φ x)))`` with 1×1 convolutions, https://arxiv.org/abs/1804.03999; here both have the same
-    size, since ``x`` is what was scaled up.
+    ``skip · σ(ψ(relu(θ skip + φ x)))`` with 1×1 convolutions θ, φ and ψ, https://arxiv.org/abs/1804.03999. There ``x``
+    is coarser than the skip; here it is upsampled first.
 
     Args:
-        skip: ``[B, H, W, C]``.
-        x: ``[B, H, W, D]``.
-        name: Of the layers.
+        skip: Features of the encoder, ``[B, H, W, C]``.
+        x: Upsampled features of the decoder, ``[B, H, W, D]``.
+        name: How the layers' names begin.
+
+    Returns:
+        ``[B, H, W, C]``.
     """
     inner = max(1, skip.shape[-1] // 2)
     theta = keras.layers.Conv2D(inner, 1, use_bias=False, name=f"{name}_theta")(skip)

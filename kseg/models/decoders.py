@@ -1,8 +1,8 @@
 """Decoders: features by stride → features at the image's size, or at a stride from which scores are scaled up.
 
 Contract: ``decode(x, features, spec)`` takes the bottleneck's result at ``spec.stride`` and the encoder's features
-(`kseg.models.encoders.features`); a stride that the encoder does not have is a step without a skip. It returns what each
-of its steps gave, and which of these results scores can be read from (`Decoded`).
+(`kseg.models.encoders.features`); a stride that the encoder does not have is a step without a skip. It returns what
+each of its steps gave, and which of these results scores can be read from (`Decoded`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``.keras`` files: written aside and renamed, with the card inside; read in Keras' safe mode."""
+"""``.keras`` files with a model card: written to a temporary file and renamed; read in Keras' safe mode."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def save_model(model: keras.Model, path: Path, card: ModelCard) -> None:
         try:
             model.save(aside)
         except RuntimeError as error:
-            # HDF5 tells a failed write as a RuntimeError.
+            # HDF5 reports a failed write as a RuntimeError.
             raise OutputError(
                 "cannot write the file", where=str(path), found=str(error).splitlines()[0],
                 remedy="the earlier file is untouched" if path.exists() else None,

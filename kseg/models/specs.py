@@ -1,4 +1,4 @@
-"""What a network is made of, by name and number; checked without Keras.
+"""The structure of a network, by name and number; checked without Keras.
 
 ::
 
@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
 from kseg.errors import ArtifactError, ConfigError, KsegError, UsageError
-from kseg.images import Size
 from kseg.labels import MAX_CLASSES, Activation
 from kseg.models.tables import (
     ARCHITECTURES,
@@ -31,11 +30,12 @@ from kseg.models.tables import (
     Upsampling,
 )
 from kseg.registry import lookup
+from kseg.sizes import Size, format_size
 
 __all__ = ["NetworkSpec"]
 
 _LEAST_STD: Final = 1.0
-"""A channel that hardly varies would be scaled without bounds: a grey level is the least that counts as deviation."""
+"""The least standard deviation that pixels are divided by, a grey level: a constant channel would divide by 0."""
 
 _PYRAMID_DECODER_WIDTHS: Final = (256, 128, 64, 32, 16)
 _DEEPLAB_WIDTH: Final = 256
@@ -91,39 +91,45 @@ _VALUES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """A network's structure.
+    """The structure of a network.
 
     Args:
-        size: (height, width) of the images the network takes.
+        size: Height and width of the images that the network takes.
         channels: Score channels: 1 for one class against the background, else the number of classes.
-        arch: How features become scores, see `ARCHITECTURES`.
-        encoder: The encoder, see `ENCODERS`.
-        widths: Channels of the encoder blocks, the finest first. Defaults to the encoder's own.
-        depth: How many encoder blocks, each twice as wide as the one before, where no widths are given.
-        decoder_widths: Channels of the decoder blocks, the coarsest first, one for each step up; with fewer, the scores
-            are scaled up from where the steps end, which saves the most costly ones. Of DeepLabV3+ one number.
-            Defaults to the mirror of the encoder's widths.
-        block: What blocks are made of: two convolutions, the same around a shortcut, or two depthwise-separable ones.
-            Defaults to the encoder's.
-        norm: Normalisation after each convolution. Defaults to the encoder's.
-        bottleneck: What stands between encoder and decoder: nothing, a block, a block and self-attention over all
-            positions, or atrous convolutions side by side. Defaults to ``conv`` after encoders of free widths,
-            ``aspp`` in DeepLabV3+, else ``none``.
-        attention_heads: Heads of the self-attention.
-        attention_gates: Skips are weighted by what the decoder knows.
-        dropout: Share of channels dropped in the bottleneck while training, 0 ≤ dropout < 1.
-        upsampling: Transposed convolution, or interpolation and a convolution.
-        activation: What turns logits into scores: with softmax several classes compete, with sigmoid each is decided
-            by itself. One channel is always a sigmoid.
-        normalization: How raw pixels are scaled inside the model, see `NORMALIZATIONS`, or ``dataset``. Defaults to the
-            encoder's own.
-        pixel_mean: With ``dataset``: the mean of the training images' red, green and blue, in 0..255.
+        arch: The decoder, see `ARCHITECTURES`. Defaults to ``unet``.
+        encoder: The encoder, see `ENCODERS`. Defaults to ``plain``.
+        widths: Channels of the encoder's blocks, the finest first. Defaults to the encoder's own.
+        depth: Instead of ``widths``, the number of the encoder's blocks, each twice as wide as the one before.
+        decoder_widths: Channels of the decoder's blocks, the coarsest first, one for each step up. With fewer, scores
+            are interpolated from the size that the last step reaches, which saves the most expensive steps. DeepLabV3+
+            takes one number. Defaults to the encoder's widths in reverse.
+        block: ``standard`` blocks are two 3×3 convolutions, ``residual`` ones the same around a shortcut, ``separable``
+            ones two depthwise-separable convolutions. Defaults to the encoder's kind.
+        norm: The normalisation after each convolution. Defaults to the encoder's.
+        bottleneck: The layers between encoder and decoder: none, a block, a block and self-attention over all
+            positions, or atrous spatial pyramid pooling. Defaults to ``conv`` after encoders of free widths, ``aspp``
+            in DeepLabV3+, else ``none``.
+        attention_heads: Heads of the self-attention. Defaults to 4.
+        attention_gates: Whether skip connections are weighted by attention gates. Defaults to False.
+        dropout: Share of the bottleneck's channels dropped in training, 0 ≤ dropout < 1. Defaults to 0.
+        upsampling: ``transpose`` for transposed convolutions, or an interpolation behind a 1×1 convolution.
+        activation: What turns logits into scores: with ``softmax`` the classes compete, with ``sigmoid`` each is
+            decided by itself. One channel is always a sigmoid.
+        normalization: How raw pixels are scaled inside the model: one of `NORMALIZATIONS`, or ``dataset``. Defaults to
+            the encoder's.
+        pixel_mean: With ``dataset``: the mean of red, green and blue in the training images, in 0..255.
         pixel_std: With ``dataset``: their standard deviations.
 
     Raises:
         UnknownNameError: A name is in no table.
-        ConfigError: The widths do not fit the encoder, or the pixels' mean and deviation the normalisation.
-        UsageError: A side of the size is no multiple of `stride`; the message names the nearest size that is.
+        ConfigError: A field has no valid value, or fields contradict one another.
+        UsageError: A side of the image does not divide by `stride`; the message names the nearest size that does.
+
+    Example:
+
+    ::
+
+        NetworkSpec(size=(256, 256), channels=3, encoder="mobilenetv2", decoder_widths=(128, 64, 32, 16, 8))
     """
 
     size: Size
@@ -191,7 +197,7 @@ class NetworkSpec:
                 object.__setattr__(self, field, value)
             if not self._is_default(field) and not fits(value):
                 raise ConfigError(
-                    "not a value of this setting", where="train.imgsz" if field == "size" else f"model.{field}",
+                    "not a valid value", where="train.imgsz" if field == "size" else f"model.{field}",
                     expected=expected, found=repr(value),
                 )  # fmt: skip
 
@@ -240,7 +246,8 @@ class NetworkSpec:
         if self.resolved_bottleneck == "attention" and self.coarsest_width % self.attention_heads:
             raise ConfigError(
                 "the heads do not share the channels evenly", where="model.attention_heads",
-                expected=f"a divisor of {self.coarsest_width}, the bottleneck's channels", found=str(self.attention_heads),
+                expected=f"a divisor of {self.coarsest_width}, the bottleneck's channels",
+                found=str(self.attention_heads),
             )  # fmt: skip
 
     @property
@@ -272,7 +279,7 @@ class NetworkSpec:
 
     @property
     def resolved_block(self) -> Block:
-        """What blocks are made of: what is given, or the encoder's."""
+        """The kind of the blocks: the one given, or the encoder's."""
         return self.block or self._encoder.block
 
     @property
@@ -282,7 +289,7 @@ class NetworkSpec:
 
     @property
     def resolved_bottleneck(self) -> Bottleneck:
-        """What stands between encoder and decoder."""
+        """The layers between encoder and decoder: those given, or the architecture's and encoder's."""
         if self.bottleneck is not None:
             return self.bottleneck
         if self.arch == "deeplabv3plus":
@@ -317,7 +324,7 @@ class NetworkSpec:
 
     @property
     def deep(self) -> bool:
-        """Whether the decoder has several levels that scores can be read from."""
+        """Whether the decoder has several levels that scores can be read from, for deep supervision."""
         return len(self.resolved_decoder_widths) > 1
 
     @property
@@ -326,12 +333,11 @@ class NetworkSpec:
         return max(self._encoder.pyramid) if self._encoder.fixed else int(2 ** len(self.resolved_widths))
 
     def _check_size(self) -> None:
-        height, width = self.size
         # Ties go up: a little more detail costs less than too little.
         near = tuple(max(self.stride, (side + self.stride // 2) // self.stride * self.stride) for side in self.size)
-        if near != (height, width):
+        if near != self.size:
             raise UsageError(
-                f"the size {height}×{width} does not divide by {self.stride}, as this network's "
+                f"the size {format_size(self.size)} does not divide by {self.stride}, as this network's "
                 f"{self.stride.bit_length() - 1} poolings need",
                 where="train.imgsz", remedy=f"the nearest size that works: --imgsz {near[0]} {near[1]}",
             )  # fmt: skip

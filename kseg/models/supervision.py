@@ -1,4 +1,4 @@
-"""Deep supervision: in training, the coarser levels of the decoder answer for scores of their own.
+"""Deep supervision: in training, the coarser levels of the decoder have heads and a loss of their own.
 
 ::
 
@@ -7,7 +7,7 @@
     decoder level 3 ── the network's head ────────── [main, level 2, level 1]   channels side by side
 
 Each level thus has a short way to the loss (Lee et al. 2015, https://arxiv.org/abs/1409.5185). The auxiliary heads
-belong to the training alone: what is saved is the plain network in it, which shares its variables.
+belong to the training alone: what is saved is the network without them, which shares its variables.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from kseg.models.specs import NetworkSpec
 __all__ = ["add_auxiliaries", "head_weights", "plain_network"]
 
 _JOINED: Final = "supervised"
-"""The layer whose first input is the plain network's result."""
+"""The name of the layer that concatenates the heads; its first input is the network's own output."""
 
 
 def add_auxiliaries(
     logits: keras.KerasTensor, coarser: Sequence[keras.KerasTensor], spec: NetworkSpec
 ) -> keras.KerasTensor:
-    """Put the logits of coarser levels beside the network's own.
+    """Concatenate the logits of coarser levels with the network's own.
 
     Args:
-        logits: The network's, ``[B, H, W, C]``.
-        coarser: The other levels of its decoder, the crudest first.
+        logits: The network's own, ``[B, H, W, C]``.
+        coarser: The other levels of its decoder, the coarsest first.
         spec: The network.
 
     Returns:
-        Float32 ``[B, H, W, C · (1 + levels)]``: the network's own, then those of the levels, the crudest last.
+        Float32 ``[B, H, W, C · (1 + levels)]``: the network's own, then those of the levels, the coarsest last; the
+        network's own alone, where there are no other levels.
     """
     if not coarser:
         return logits
@@ -46,24 +47,24 @@ def add_auxiliaries(
 
 
 def plain_network(model: keras.Model) -> keras.Model:
-    """The network without auxiliary heads, by the same layers and variables; of any other network, itself.
+    """The network without its auxiliary heads, made of the same layers and variables; itself where it has none.
 
-    Its weights come in the order of `build_model`'s. It can be taken from a clone, too.
+    Its weights come in the order of `build_model`'s. Clones of a supervised network have one, too.
     """
     layers = [layer for layer in model.layers if layer.name == _JOINED]
     return keras.Model(model.input, layers[0].input[0], name=model.name) if layers else model
 
 
 def head_weights(spec: NetworkSpec, heads: int) -> tuple[float, ...]:
-    """How much each head counts in the loss, summing to 1.
+    """The weight of each head in the loss; they sum to 1.
 
-    Of a U-Net each level counts half as much as the next finer one (nnU-Net, Isensee et al. 2021,
-    https://doi.org/10.1038/s41592-020-01008-z); those of U-Net++ have one size, and count the same (Zhou et al. 2018,
+    In a U-Net each level has half the weight of the next finer one (nnU-Net, Isensee et al. 2021,
+    https://doi.org/10.1038/s41592-020-01008-z); those of U-Net++ have one size, and the same weight (Zhou et al. 2018,
     https://arxiv.org/abs/1807.10165).
 
     Args:
         spec: The network.
-        heads: How many, the network's own among them.
+        heads: Number of heads, the network's own among them.
     """
     parts = [1.0 if spec.arch == "unetplusplus" else 0.5**place for place in range(heads)]
     return tuple(part / sum(parts) for part in parts)

@@ -1,4 +1,4 @@
-"""The encoders and normalisations by name; plain data, read without Keras."""
+"""Encoders, architectures and normalisations by name: plain data, read without Keras."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ Rescaling = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec:
-    """An encoder's table entry.
+    """An entry of `ENCODERS`.
 
     Args:
-        paper: Where it is described.
-        widths: Channels of the encoder blocks where the user gives none; empty where the blocks cannot be given other
-            widths.
-        pyramid: Of such an encoder: stride → channels of its features, the last of which goes into the bottleneck.
-        parameters: Of such an encoder: how many numbers it has, statistics included.
-        imagenet: Where the weights come from that the name ``imagenet`` stands for: ``keras.applications``, or a preset
-            or handle of KerasHub; None: that name stands for none.
-        presets: The presets of KerasHub that are this very network.
-        torch: Files of torchvision's or timm's network can be read.
-        normalization: The scaling of raw pixels that it takes by default, and that its weights were trained with.
-        norm: The normalisation of the blocks around it where the user says nothing.
-        block: Their kind.
-        block_activation: Their activation.
-        extra: The extra of kseg that brings its graph.
+        paper: The paper's address.
+        widths: Default channels of the encoder's blocks; empty for an encoder whose widths are fixed.
+        pyramid: Of an encoder of fixed widths: stride → channels of its features. The last go into the bottleneck.
+        parameters: Of an encoder of fixed widths: the number of its weights, moving statistics included.
+        imagenet: The source of the weights that the name ``imagenet`` stands for: ``keras.applications``, or a preset
+            or handle of KerasHub. None where there are no such weights.
+        presets: The presets of KerasHub with this structure.
+        torch: Whether files of torchvision's or timm's network can be read.
+        normalization: The default scaling of raw pixels, with which the weights were trained.
+        norm: The default normalisation of the network's other blocks.
+        block: The default kind of the network's blocks.
+        block_activation: The activation of the network's blocks.
+        extra: The extra of kseg that brings the encoder's graph; None where none is needed.
     """
 
     paper: str
@@ -56,28 +55,34 @@ class EncoderSpec:
 
     @property
     def fixed(self) -> bool:
-        """Whether its widths are what they are."""
+        """Whether the user cannot choose its widths."""
         return bool(self.pyramid)
 
     @property
     def pretrained(self) -> bool:
-        """Whether weights can be had."""
+        """Whether there are pretrained weights for it, from a library or in files."""
         return self.imagenet is not None or bool(self.presets) or self.torch
 
     @property
     def takes_handles(self) -> bool:
-        """Whether KerasHub can be asked for weights."""
+        """Whether KerasHub can load weights for it by a handle."""
         return bool(self.presets) or "://" in (self.imagenet or "")
 
 
 def _pyramid(paper: str, channels: tuple[int, ...], **settings: object) -> EncoderSpec:
-    """An encoder that ends at stride 32."""
+    """An encoder of fixed widths.
+
+    Args:
+        paper: The paper's address.
+        channels: Of its features, from the finest to those at stride 32.
+        **settings: Further fields of `EncoderSpec`.
+    """
     strides = [32 >> step for step in range(len(channels))][::-1]
     return EncoderSpec(paper=paper, pyramid=dict(zip(strides, channels, strict=True)), **settings)  # type: ignore[arg-type]
 
 
 def _hub(paper: str, channels: tuple[int, ...], presets: tuple[str, ...], **settings: object) -> EncoderSpec:
-    """One of KerasHub's, whose first preset has the ImageNet weights unless another handle is named."""
+    """An encoder of KerasHub; its first preset has the ImageNet weights, unless ``imagenet`` names others."""
     usual = {"torch": True, "normalization": "imagenet", "extra": "hub", "imagenet": presets[0] if presets else None}
     return _pyramid(paper, channels, presets=presets, **{**usual, **settings})
 
@@ -89,7 +94,7 @@ _MOBILENETV3: Final = "https://arxiv.org/abs/1905.02244"
 _EFFICIENTNET: Final = "https://arxiv.org/abs/1905.11946"
 
 ENCODERS: Final[dict[str, EncoderSpec]] = {
-    # The U-Net's own, with padded convolutions; then with two convolutions around a shortcut.
+    # Of the original U-Net, with padded convolutions; and of ResUNet, with two convolutions around a shortcut
     "plain": EncoderSpec(paper="https://arxiv.org/abs/1505.04597", widths=(64, 128, 256, 512), norm="none"),
     "residual": EncoderSpec(
         paper="https://arxiv.org/abs/1711.10684", widths=(64, 128, 256, 512), block="residual", block_activation="silu"
@@ -100,7 +105,7 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
         imagenet="hf://timm/resnet34.a1_in1k",
     ),
     "resnet50": _hub(_RESNET, (64, 256, 512, 1024, 2048), ("resnet_50_imagenet",), parameters=23_561_152),
-    # As TernausNet-11 and -16 have them.
+    # Of TernausNet-11 and -16
     "vgg11": _hub(
         _VGG, (64, 128, 256, 512, 512, 512), ("vgg_11_imagenet",), parameters=9_220_480, norm="none"
     ),
@@ -118,7 +123,7 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
     "efficientnet_b0": _hub(
         _EFFICIENTNET, (16, 24, 40, 112, 1280), ("efficientnet_b0_ra_imagenet",), parameters=4_049_564
     ),
-    # As TensorFlow trained them: other paddings and epsilons than in timm's own trainings.
+    # As TensorFlow trained them: with other paddings and epsilons than timm
     "tf_efficientnet_lite0": _hub(
         _EFFICIENTNET, (16, 24, 40, 112, 1280), (), parameters=3_413_024, normalization="symmetric"
     ),
@@ -126,7 +131,7 @@ ENCODERS: Final[dict[str, EncoderSpec]] = {
         _EFFICIENTNET, (16, 24, 48, 120, 1280), (), parameters=4_869_168, normalization="symmetric"
     ),
     "tf_efficientnet_b0": _hub(_EFFICIENTNET, (16, 24, 40, 112, 1280), (), parameters=4_049_564),
-    # It has nothing at stride 2.
+    # Without features at stride 2
     "mit_b0": EncoderSpec(
         paper="https://arxiv.org/abs/2105.15203", pyramid={4: 32, 8: 64, 16: 160, 32: 256}, normalization="imagenet",
         presets=("mit_b0_ade20k_512", "mit_b0_cityscapes_1024"), parameters=3_319_392,

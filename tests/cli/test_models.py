@@ -6,11 +6,13 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kseg.card import append_card, read_card
 from kseg.models import ENCODERS
 from tests.cli.conftest import Call
 from tests.tiny_run import make_run
@@ -99,8 +101,6 @@ def test_measured_sizes_and_times_are_those_of_real_files(call: Call) -> None:
 
 
 def test_a_failed_export_is_a_line_and_exit_1(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     from kseg.errors import ArtifactError
     from kseg.export import table
 
@@ -189,6 +189,25 @@ def test_what_summary_refuses(call: Call, tmp_path: Path, args: tuple[str, ...],
         (tmp_path / name).touch()
     found, out, err = call("models", "summary", *args)
     assert (found, out) == (code, "")
+    assert re.search(message, err)
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({}, "mine.keras: the model's card does not say how the network is built; name .*args.yaml"),
+        ({"size": [48, 64]}, "mine.keras: the structure of the network cannot be read; found .*channels"),
+        ({"size": [48, 64], "channels": 1, "arch": "unet4"}, "cannot be read; found model.arch: unknown architecture"),
+    ],
+)
+def test_a_card_without_a_network_is_one_line(
+    network: dict[str, Any], message: str, call: Call, run: Path, tmp_path: Path
+) -> None:
+    card = replace(read_card(run / "weights" / "best.keras"), network=network)
+    append_card(tmp_path / "mine.keras", card)
+    code, out, err = call("models", "summary", "mine.keras")
+    assert (code, out) == (1, "")
     assert re.search(message, err)
     assert len(err.splitlines()) == 1
 

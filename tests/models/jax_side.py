@@ -1,4 +1,4 @@
-"""Run by tests/models/test_jax.py under Keras' JAX backend: score with saved networks, and train some for a step."""
+"""Run by tests/models/test_jax.py under Keras' JAX backend: build networks, score with saved ones, train some a step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kseg.losses.loss import SegmentationLoss, SupervisedLoss
-from kseg.models import NetworkSpec, build_model
+from kseg.models import DeepLabV3Plus, NetworkSpec, Unet, UnetPlusPlus, build_model
 
 TRAINED = ("batch", "attention")
 """Compiling a step takes JAX many seconds."""
@@ -33,8 +33,21 @@ def supervise(folder: Path) -> None:
     np.savez(folder / "supervised.out.npz", loss=loss, learnt=np.array(learnt))
 
 
+def build(folder: Path) -> None:
+    """Each architecture by its own function, trained by Keras alone, and saved for TensorFlow."""
+    for function in (Unet, UnetPlusPlus, DeepLabV3Plus):
+        model = function(input_shape=(32, 32, 3), classes=3, encoder_channels=(4, 4, 8), norm="batch")
+        images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        loss = model.fit(images, np.argmax(images, axis=-1), verbose=0).history["loss"][0]
+        model.save(folder / f"{function.__name__}.keras")
+        np.savez(folder / f"{function.__name__}.npz", images=images, scores=model.predict(images, verbose=0), loss=loss)
+
+
 def main(folder: Path) -> None:
     assert keras.backend.backend() == "jax"
+    (folder / "built").mkdir()
+    build(folder / "built")
     supervise(folder)
     for path in sorted(folder.glob("*.keras")):
         with np.load(path.with_suffix(".npz")) as held:

@@ -73,6 +73,14 @@ def test_jax_trains(name: str, folder: Path) -> None:
         assert found["learnt"].mean() > 0.9
 
 
+@pytest.mark.parametrize("name", ["Unet", "UnetPlusPlus", "DeepLabV3Plus"])
+def test_a_network_built_and_trained_on_jax_is_the_same_on_tensorflow(name: str, folder: Path) -> None:
+    model = keras.saving.load_model(folder / "built" / f"{name}.keras", compile=False, safe_mode=True)
+    with np.load(folder / "built" / f"{name}.npz") as held:
+        assert np.isfinite(held["loss"])
+        np.testing.assert_allclose(model(held["images"], training=False), held["scores"], atol=1e-4)
+
+
 def test_jax_supervises_a_coarser_level(folder: Path) -> None:
     with np.load(folder / "supervised.npz") as held, np.load(folder / "supervised.out.npz") as found:
         np.testing.assert_allclose(found["loss"], held["loss"], rtol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -257,6 +258,36 @@ def test_misspelt_names_get_suggestions(settings: dict[str, Any], message: str) 
 def test_contradictions_are_told(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         NetworkSpec(**{**SMALL, "size": (32, 32), **settings})
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_structure_survives_json(name: str) -> None:
+    spec = spec_of(name)
+    assert NetworkSpec.from_json(json.loads(json.dumps(spec.to_json())), where="m.keras") == spec
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": [32]}, r"train.imgsz: not a valid value; expected \(height, width\).*found \(32,\)"),
+        ({"size": "32"}, "train.imgsz: not a valid value"),
+        ({"channels": 1.5}, "model.channels: not a valid value; expected a whole number"),
+        ({"channels": None}, "model.channels: not a valid value"),
+        ({"widths": [4, "8"]}, "model.widths: not a valid value"),
+        ({"widths": {"4": 8}}, "model.widths: not a valid value"),
+        ({"decoder_widths": [4, 10**9]}, "model.decoder_widths: not a valid value"),
+        ({"encoder": None}, "model.encoder: unknown encoder 'None'"),
+        ({"arch": ["unet"]}, "model.arch: unknown architecture"),
+        ({"attention_gates": 0}, "model.attention_gates: not a valid value"),
+        ({"dropout": "0"}, "model.dropout: not a valid value"),
+        ({"pixel_std": [1, 2, -3]}, "model.pixel_std: not a valid value"),
+        ({"head": "softmax"}, "unexpected keyword argument 'head'"),
+    ],
+)
+def test_no_structure_is_read_from_nonsense(change: dict[str, Any], message: str) -> None:
+    data = {**NetworkSpec(**SMALL).to_json(), **change}
+    with pytest.raises(ArtifactError, match=f"^m.keras: the structure of the network cannot be read; found .*{message}"):
+        NetworkSpec.from_json(data, where="m.keras")
 
 
 def test_the_plain_encoder_has_no_pretrained_weights() -> None:

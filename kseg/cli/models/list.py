@@ -14,7 +14,9 @@ from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
     from kseg.cli.models.measure import Artifact
+    from kseg.models import NetworkSpec
     from kseg.models.inspect.catalogue import Entry
+    from kseg.sizes import Size
 
     Rows = list[tuple[Entry, tuple[Artifact, ...]]]
 
@@ -38,7 +40,7 @@ def command(
 ) -> None:
     """List every encoder as a U-Net, and every architecture around mobilenetv2, with what each costs.
 
-    For one image and one score channel. Multiply-accumulates are counted, not timed; --measure tells sizes and times.
+    For one image and one score channel. Multiply-accumulates are counted, not timed; --measure adds sizes and times.
 
     \b
       kseg models list --imgsz 192 256
@@ -47,27 +49,29 @@ def command(
     """
     from kseg.models.inspect.catalogue import networks
 
-    specs = networks((imgsz[0], imgsz[1]), encoders)
+    size = imgsz[0], imgsz[1]
+    specs = networks(size, encoders)
     if json_file not in (None, "-"):
         from kseg.files import make_folder
 
         make_folder(Path(str(json_file)).absolute().parent)
-    rows = _look(specs, threads, measure)
+    rows = _measure_all(specs, threads, measure)
     if json_file != "-":
-        _show(rows, (imgsz[0], imgsz[1]), measure)
+        _show(rows, size, measure)
     if json_file is not None:
-        _write(json_file, rows, imgsz, measure)
+        _write(json_file, rows, size, measure)
     failed = [artifact for _, artifacts in rows for artifact in artifacts if artifact.error]
     if failed:
         total = sum(len(artifacts) for _, artifacts in rows)
         raise PartialFailure(f"{len(failed)} of {total} measurements failed", found=failed[0].error)
 
 
-def _look(specs: Sequence[Any], threads: int | None, measure: bool) -> Rows:
+def _measure_all(specs: Sequence[NetworkSpec], threads: int | None, measure: bool) -> Rows:
     from rich.console import Console
 
     from kseg.cli.models.measure import measure_network
-    from kseg.models.inspect.catalogue import Entry, built, installed
+    from kseg.models.inspect.catalogue import Entry, built
+    from kseg.models.weights.source import is_installed
     from kseg.tensorflow_runtime import load_tensorflow
 
     rows: Rows = []
@@ -75,7 +79,7 @@ def _look(specs: Sequence[Any], threads: int | None, measure: bool) -> Rows:
         load_tensorflow()
         for done, spec in enumerate(specs):
             status.update(f"{spec.arch}/{spec.encoder} ({done} of {len(specs)} done)")
-            if not installed(spec.encoder):
+            if not is_installed(spec.encoder):
                 rows.append((Entry(spec), ()))
                 continue
             with built(spec) as model:
@@ -84,7 +88,7 @@ def _look(specs: Sequence[Any], threads: int | None, measure: bool) -> Rows:
     return rows
 
 
-def _show(rows: Rows, size: tuple[int, int], measured: bool) -> None:
+def _show(rows: Rows, size: Size, measured: bool) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -130,19 +134,19 @@ def _caption(rows: Rows) -> str:
 
     threads = next((artifact.threads for _, artifacts in rows for artifact in artifacts), None)
     return (
-        f"{describe_environment(environment())}; {threads} threads. MB: TFLite files. ms: median of a call, batch 1, inference "
-        "alone, in a fresh process each. Random weights and pixels: they cost what trained ones do."
+        f"{describe_environment(environment())}; {threads} threads. MB: TFLite files. ms: median of a call, batch 1, "
+        "inference alone, in a fresh process each. Random weights and pixels, which take the time of trained ones."
     )
 
 
-def _write(target: str, rows: Rows, imgsz: list[int], measured: bool) -> None:
+def _write(target: str, rows: Rows, size: Size, measured: bool) -> None:
     from dataclasses import asdict
 
     from kseg.environment import environment
     from kseg.files import write_json
 
-    models = [{**e.to_json(), "artifacts": [asdict(artifact) for artifact in artifacts]} for e, artifacts in rows]
-    data = {"kind": "kseg-models", "schema": 1, "size": imgsz, "channels": 1, "models": models}
+    models = [{**row.to_json(), "artifacts": [asdict(artifact) for artifact in artifacts]} for row, artifacts in rows]
+    data = {"kind": "kseg-models", "schema": 1, "size": list(size), "channels": 1, "models": models}
     if measured:
         data["environment"] = environment()
     if target == "-":

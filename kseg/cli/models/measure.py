@@ -1,4 +1,4 @@
-"""``kseg models list --measure``: a network's TFLite files, their size, and their time on this machine."""
+"""``kseg models list --measure``: the size of a network's TFLite files, and their latency on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Artifact", "measure_network"]
 
 RUNS, WARMUP = 20, 3
 CALIBRATION = 2
-"""Random images that the quantiser sees: what the file weighs and takes does not depend on them."""
+"""Random images for the calibration: neither size nor latency depends on them."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Artifact:
     """One exported file.
 
     Args:
-        format: As ``kseg export`` calls it.
+        format: The format's name in ``kseg export``.
         quantization: ``none`` or ``int8``.
-        bytes: Its size, None where it could not be exported.
-        milliseconds: The median of a call, None where it could not be run.
+        bytes: Size of the file; None where the export failed.
+        milliseconds: Median latency of a call; None where it could not be run.
         threads: CPU threads.
-        error: Why there is a None.
+        error: The message, where one of them failed.
     """
 
     format: str
@@ -46,7 +46,7 @@ def measure_network(spec: NetworkSpec, model: Any, threads: int | None) -> tuple
 
     Args:
         spec: The network.
-        model: It, built.
+        model: The same network, built.
         threads: CPU threads; None for all cores.
     """
     import tempfile

@@ -22,7 +22,7 @@ __all__ = ["command"]
 )
 @click.option("--graph", metavar="FILE.png|svg", type=click.Path(path_type=Path), help="Draw the network.")
 def command(name: str, imgsz: list[int] | None, graph: Path | None) -> None:
-    """Tell what a network is made of: the shape, parameters and work of each part.
+    """Show what a network is made of: the shape, parameters and work of each part.
 
     NAME is an encoder (then in a U-Net), ARCHITECTURE/ENCODER, a configuration (.yaml), a .keras file or a run folder.
 
@@ -39,13 +39,13 @@ def command(name: str, imgsz: list[int] | None, graph: Path | None) -> None:
 
         check_format(graph)
         make_folder(graph.absolute().parent)
-    build = find_network(name, imgsz)
+    spec = find_network(name, imgsz)
     from kseg.tensorflow_runtime import load_tensorflow
 
     load_tensorflow()
     from kseg.models.inspect.parts import summarize
 
-    summary = summarize(build())
+    summary = summarize(spec)
     _show(summary)
     if graph is not None:
         from kseg.models.inspect.diagram import draw_network

@@ -29,9 +29,18 @@ def _vgg(convolutions: list[int]) -> dict[str, Any]:
 
 
 def _efficientnet(squeeze: float, activation: str, *, width: float = 1.0, depth: float = 1.0) -> dict[str, Any]:
-    """Seven stages, as the Lite networks scale them: stem and top stay, and so do the first's and the last's depth."""
-    channels = [_round_channels(width * one) for one in (16, 24, 40, 80, 112, 192, 320)]
-    repeats = [1, *(math.ceil(depth * one) for one in (2, 2, 3, 3, 4)), 1]
+    """Arguments of an EfficientNet (Tan & Le 2019) of seven stages.
+
+    As the Lite networks do it, the factors change neither stem nor top, nor the depth of the first and last stage.
+
+    Args:
+        squeeze: Share of the channels inside squeeze-and-excitation; 0 for none.
+        activation: Of all blocks.
+        width: Factor of the stages' channels.
+        depth: Factor of the stages' blocks.
+    """
+    channels = [_round_channels(width * base) for base in (16, 24, 40, 80, 112, 192, 320)]
+    repeats = [1, *(math.ceil(depth * base) for base in (2, 2, 3, 3, 4)), 1]
     return {
         "stackwise_width_coefficients": [1.0] * 7, "stackwise_depth_coefficients": [1.0] * 7,
         "stackwise_kernel_sizes": [3, 3, 5, 3, 5, 5, 3], "stackwise_num_repeats": repeats,
@@ -44,13 +53,13 @@ def _efficientnet(squeeze: float, activation: str, *, width: float = 1.0, depth:
 
 
 def _round_channels(channels: float) -> int:
-    """To a multiple of 8, but down by no more than a tenth."""
+    """The nearest multiple of 8; the next higher one where that would take away more than a tenth."""
     near = max(8, int(channels + 4) // 8 * 8)
     return near if near >= 0.9 * channels else near + 8
 
 
 _BACKBONES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    # Class and structure
+    # Name → KerasHub's class, and its arguments
     "resnet18": ("ResNetBackbone", _resnet([2, 2, 2, 2], "basic_block")),
     "resnet34": ("ResNetBackbone", _resnet([3, 4, 6, 3], "basic_block")),
     "resnet50": ("ResNetBackbone", _resnet([3, 4, 6, 3], "bottleneck_block")),
@@ -63,14 +72,16 @@ _BACKBONES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "tf_efficientnet_b0": ("EfficientNetBackbone", _efficientnet(0.25, "swish")),
 }
 NAMES: Final = tuple(_BACKBONES)
+"""The encoders whose graphs are KerasHub's."""
 _OF_TENSORFLOW: Final = "tf_"
-"""What the names begin with, here as in timm, of networks that compute as TensorFlow's first ones did."""
+"""How the names of networks begin, here as in timm, that pad and normalise as TensorFlow's EfficientNets do."""
 
 
 def _library() -> Any:
+    """The module keras_hub. Raises ConfigError where it is missing."""
     try:
         import keras_hub
-        import safetensors  # noqa: F401  its readers ask for it only when they are in the middle of a folder
+        import safetensors  # noqa: F401  without it KerasHub fails only in the middle of a folder
     except ImportError as error:
         raise missing_hub() from error
     return keras_hub
@@ -82,12 +93,12 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
     Args:
         name: The encoder.
         shape: Height, width and 3.
-        weights: ``imagenet``, a preset or handle of KerasHub (``hf://timm/resnet34.a1_in1k``), a folder that holds such
-            a one, a file of weights (`kseg.models.weights.source.files_of`), or None.
+        weights: ``imagenet``, a preset or handle of KerasHub (``hf://timm/resnet34.a1_in1k``), a folder in its layout
+            or timm's, a file of weights (`kseg.models.weights.source.files_of`), or None.
 
     Raises:
         ConfigError: KerasHub is missing.
-        ArtifactError: The weights cannot be loaded, or are another network's.
+        ArtifactError: The weights cannot be loaded, or belong to another network.
     """
     library = _library()
     kind, structure = _BACKBONES[name]
@@ -103,9 +114,9 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
         load_file(model, file, of_tensorflow=of_tensorflow)
         return model
     pretrained = from_preset(kind, ENCODERS[name].imagenet if weights == IMAGENET else weights)
-    given, wanted = ([tuple(w.shape) for w in one.weights] for one in (pretrained, model))
-    if given != wanted:
-        raise _unloadable(weights, f"the weights of another network: {len(given)} arrays for {len(wanted)}")
+    shapes, expected = ([tuple(weight.shape) for weight in network.weights] for network in (pretrained, model))
+    if shapes != expected:
+        raise _unloadable(weights, f"the weights of another network: {len(shapes)} arrays for {len(expected)}")
     model.set_weights(pretrained.get_weights())
     return model
 
@@ -113,8 +124,8 @@ def backbone(name: str, shape: tuple[int, int, int], weights: str | None) -> ker
 def _compute_as_tensorflow(model: keras.Model) -> None:
     """Pad images and normalise batches as TensorFlow's EfficientNets do.
 
-    Before a stride of 2, TensorFlow pads one pixel less above and left. Layers are what is copied into a network, so
-    they alone have to know.
+    Before a stride of 2, TensorFlow pads one pixel less above and left. The change is made in the layers' settings,
+    since these are what is copied into a network.
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -141,7 +152,7 @@ def from_preset(kind: str, handle: str | None) -> Any:
 
     try:
         with warnings.catch_warnings():
-            # What Keras warns of when a file lacks layers, which then stay as they began.
+            # Keras' warning where a file lacks layers, which would then stay random.
             warnings.filterwarnings("error", message="Skipping nested container")
             return getattr(library.models, kind).from_preset(handle)
     except (
@@ -159,19 +170,16 @@ def _unloadable(weights: str, why: str) -> ArtifactError:
 
 
 def features(name: str, model: Any) -> Features:
-    """A backbone's features by stride.
+    """The features of a backbone by stride.
 
     ResNets: 2 (the first convolution), 4, 8, 16, 32. VGGs: 1, 2, 4, 8, 16 (before each pooling), 32 (after the last).
     EfficientNets: 2, 4, 8, 16, 32.
     """
     if name.startswith("vgg"):
-        last = [max(n for n in _names(model) if n.startswith(f"block{i}_conv")) for i in range(1, 6)]
+        names = [str(layer.name) for layer in model.layers]
+        last = [max(name for name in names if name.startswith(f"block{i}_conv")) for i in range(1, 6)]
         return {**{2**i: model.get_layer(layer).output for i, layer in enumerate(last)}, 32: model.output}
     levels = list(model.pyramid_outputs.values())
     strides = [32 >> step for step in range(len(levels))][::-1]
-    found = dict(zip(strides, levels, strict=True))
-    return {2: model.get_layer("conv1_relu").output, **found} if name.startswith("resnet") else found
-
-
-def _names(model: keras.Model) -> list[str]:
-    return [str(layer.name) for layer in model.layers]
+    pyramid = dict(zip(strides, levels, strict=True))
+    return {2: model.get_layer("conv1_relu").output, **pyramid} if name.startswith("resnet") else pyramid

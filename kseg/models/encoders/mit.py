@@ -1,6 +1,6 @@
-"""MiT-B0, the encoder of SegFormer (Xie et al. 2021, https://arxiv.org/abs/2105.15203), of Keras' own layers.
+"""MiT-B0, the encoder of SegFormer (Xie et al. 2021, https://arxiv.org/abs/2105.15203), built of Keras' own layers.
 
-KerasHub has the network too, but its layers cannot be loaded again once they are part of another one, and take square
+KerasHub has the network too, but a model that contains its layers cannot be loaded without it, and they take square
 images alone.
 """
 
@@ -17,16 +17,24 @@ import keras
 
 from kseg.models.encoders import hub
 from kseg.models.encoders.features import PREFIX, Features
-from kseg.models.weights.arrays import read_places
+from kseg.models.weights.arrays import read_paths
 from kseg.models.weights.match import Slot, fit
-from kseg.models.weights.names import spare_in_keras
+from kseg.models.weights.names import ignorable_in_keras
 from kseg.models.weights.source import file_of
 
 __all__ = ["mit"]
 
 
 class _Stage(NamedTuple):
-    """Channels, attention heads, how much shorter keys and values are per side, and the patches."""
+    """One of the four stages.
+
+    Args:
+        width: Channels.
+        heads: Heads of the attention.
+        reduction: Keys and values have so many times fewer positions per side than queries.
+        patch: Side of the overlapping patches that are embedded, in pixels of the stage before.
+        stride: Distance of the patches.
+    """
 
     width: int
     heads: int
@@ -37,8 +45,9 @@ class _Stage(NamedTuple):
 
 _STAGES: Final = (_Stage(32, 1, 8, 7, 4), _Stage(64, 2, 4, 3, 2), _Stage(160, 5, 2, 3, 2), _Stage(256, 8, 1, 3, 2))
 _DEPTH: Final = 2
+"""Blocks of a stage."""
 _DROP_PATH: Final = 0.1
-"""The share of samples that skip the deepest block in training; earlier ones in proportion."""
+"""The share of samples that skip the deepest block in training; it grows linearly from 0 in the first one."""
 _EPSILON: Final = 1e-5
 _BLOCK_EPSILON: Final = 1e-6
 _PARTS: Final = {
@@ -46,7 +55,7 @@ _PARTS: Final = {
     "attention/query": "attn/q", "attention/key": "attn/k", "attention/value": "attn/v",
     "attention/attention_output": "attn/proj", "mix1": "mlp/fc1", "mix_depthwise": "mlp/dwconv", "mix2": "mlp/fc2",
 }  # fmt: skip
-"""The layers of a block, and KerasHub's."""
+"""The layers of a block → where KerasHub's file has them."""
 
 
 def mit(x: keras.KerasTensor, weights: str | None) -> Features:
@@ -65,25 +74,26 @@ def mit(x: keras.KerasTensor, weights: str | None) -> Features:
     image = keras.Input(x.shape[1:])
     features = _stages(image)
     model = keras.Model(image, list(features.values()))
-    _take(model, weights)
+    _load(model, weights)
     return dict(zip(features, keras.tree.flatten(model.call(x)), strict=True))
 
 
-def _take(model: keras.Model, weights: str) -> None:
-    """KerasHub's weights, whose attention has its heads side by side in flat matrices."""
-    places = dict(_places())
+def _load(model: keras.Model, weights: str) -> None:
+    """Load KerasHub's weights, whose attention has its heads side by side in flat matrices."""
+    paths = dict(_paths_in_file())
     slots = []
     for weight in model.weights:
         layer, _, kind = str(weight.path).rpartition("/")
         number = {"kernel": 0, "gamma": 0, "bias": 1, "beta": 1}[kind]
-        slots.append(Slot(f"{places[layer]}/{number}", _flat(layer, kind, tuple(weight.shape))))
+        slots.append(Slot(f"{paths[layer]}/{number}", _flat(layer, kind, tuple(weight.shape))))
     with _file(weights) as path:
-        arrays = fit(slots, read_places(path), path, spare=spare_in_keras)
+        arrays = fit(slots, read_paths(path), path, ignorable=ignorable_in_keras)
     for weight, array in zip(model.weights, arrays, strict=True):
         weight.assign(array.reshape(weight.shape))
 
 
 def _flat(layer: str, kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that KerasHub's file has for a weight: in attention, without the axis of the heads."""
     if not layer.rpartition("/")[0]:
         return shape
     if kind == "bias":
@@ -94,7 +104,7 @@ def _flat(layer: str, kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @contextmanager
 def _file(weights: str) -> Iterator[Path]:
-    """A file of KerasHub's network: the one named, or one made from what KerasHub finds by a name or in a folder."""
+    """A file of KerasHub's network: the one named, or a temporary one of the preset, handle or folder named."""
     file = file_of("mit_b0", weights)
     if file is not None:
         yield file
@@ -105,8 +115,8 @@ def _file(weights: str) -> Iterator[Path]:
         yield path
 
 
-def _places() -> Iterator[tuple[str, str]]:
-    """Our layers' names, and where a file has KerasHub's: the kind of the layer, its number, and its part."""
+def _paths_in_file() -> Iterator[tuple[str, str]]:
+    """Names of layers here, each with its path in KerasHub's file: the kind of the layer, its number, and its part."""
     for stage in range(len(_STAGES)):
         name, patches = f"{PREFIX}{stage}", _numbered("overlapping_patching_and_embedding", stage)
         yield f"{name}_patches", f"{patches}/proj"
@@ -114,10 +124,11 @@ def _places() -> Iterator[tuple[str, str]]:
         yield f"{name}_norm", _numbered("layer_normalization", stage)
         for depth in range(_DEPTH):
             block = _numbered("hierarchical_transformer_encoder", stage * _DEPTH + depth)
-            yield from ((f"{name}_{depth}_{part}", f"{block}/{place}") for part, place in _PARTS.items())
+            yield from ((f"{name}_{depth}_{part}", f"{block}/{path}") for part, path in _PARTS.items())
 
 
 def _numbered(kind: str, number: int) -> str:
+    """Keras' name of the number-th layer of a kind: the first one has no number."""
     return f"{kind}_{number}" if number else kind
 
 
@@ -139,10 +150,10 @@ def _stages(x: keras.KerasTensor) -> Features:
 
 
 def _block(x: keras.KerasTensor, stage: _Stage, drop: float, name: str) -> keras.KerasTensor:
-    known = keras.layers.LayerNormalization(epsilon=_BLOCK_EPSILON, name=f"{name}_norm1")(x)
-    x = _add(x, _attention(known, stage, name), drop, f"{name}_attention")
-    known = keras.layers.LayerNormalization(epsilon=_BLOCK_EPSILON, name=f"{name}_norm2")(x)
-    return _add(x, _mix(known, stage.width, name), drop, f"{name}_mix")
+    normalized = keras.layers.LayerNormalization(epsilon=_BLOCK_EPSILON, name=f"{name}_norm1")(x)
+    x = _add(x, _attention(normalized, stage, name), drop, f"{name}_attention")
+    normalized = keras.layers.LayerNormalization(epsilon=_BLOCK_EPSILON, name=f"{name}_norm2")(x)
+    return _add(x, _mix(normalized, stage.width, name), drop, f"{name}_mix")
 
 
 def _add(x: keras.KerasTensor, branch: keras.KerasTensor, drop: float, name: str) -> keras.KerasTensor:
@@ -153,7 +164,7 @@ def _add(x: keras.KerasTensor, branch: keras.KerasTensor, drop: float, name: str
 
 
 def _attention(x: keras.KerasTensor, stage: _Stage, name: str) -> keras.KerasTensor:
-    """Self-attention whose keys and values are of patches of ``reduction`` × ``reduction`` positions."""
+    """Self-attention with one key and value for every ``reduction`` × ``reduction`` positions."""
     _, height, width, channels = x.shape
     source = x
     if stage.reduction > 1:
@@ -168,7 +179,7 @@ def _attention(x: keras.KerasTensor, stage: _Stage, name: str) -> keras.KerasTen
 
 
 def _mix(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
-    """Two dense layers with a depthwise convolution between them, which tells positions apart."""
+    """Mix-FFN: two dense layers around a depthwise convolution, which stands in for positional encodings."""
     x = keras.layers.Dense(4 * width, name=f"{name}_mix1")(x)
     x = keras.layers.DepthwiseConv2D(3, padding="same", name=f"{name}_mix_depthwise")(x)
     x = keras.layers.Activation("gelu", name=f"{name}_mix_gelu")(x)

@@ -1,1 +1,1 @@
-"""Look into a network: its parts, what each costs, a picture of it, and the catalogue of all networks."""
+"""Measure and draw networks: parts and their cost, a diagram, and the catalogue of all networks."""

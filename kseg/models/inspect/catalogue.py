@@ -1,26 +1,24 @@
-"""What there is to choose from: every encoder in a U-Net, every architecture around one encoder."""
+"""The catalogue of networks: every encoder in a U-Net, every other architecture around one encoder, with their cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from kseg.models.specs import NetworkSpec
 from kseg.models.tables import ARCHITECTURES, ENCODERS
+from kseg.models.weights.source import is_installed
+from kseg.sizes import Size
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["COMPARED", "Entry", "built", "installed", "networks"]
+__all__ = ["COMPARED", "Entry", "built", "networks"]
 
 COMPARED: Final = "mobilenetv2"
 """The encoder that the architectures are compared with."""
-
-_MODULES: Final = {"hub": "keras_hub"}
-"""Extra of kseg → the module that it brings."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +37,13 @@ class Entry:
 
     @classmethod
     def of(cls, spec: NetworkSpec, model: keras.Model) -> Entry:
-        """Count. Raises ArtifactError, see `kseg.models.inspect.macs`."""
+        """Measure a network that has been built. Raises ArtifactError, see `kseg.models.inspect.macs`."""
         from kseg.models.inspect.macs import total_macs
 
         return cls(spec, int(model.count_params()), total_macs(model))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """The network, its cost and the encoder's weights as plain JSON types."""
         encoder = ENCODERS[self.spec.encoder]
         return {
             "arch": self.spec.arch,
@@ -55,12 +53,12 @@ class Entry:
             "macs": self.macs,
             "weights": ["imagenet"] if encoder.imagenet else list(encoder.presets),
             "extra": encoder.extra,
-            "installed": installed(self.spec.encoder),
+            "installed": is_installed(self.spec.encoder),
             "paper": encoder.paper,
         }
 
 
-def networks(size: tuple[int, int], encoders: Sequence[str] = ()) -> list[NetworkSpec]:
+def networks(size: Size, encoders: Sequence[str] = ()) -> list[NetworkSpec]:
     """Each encoder in a U-Net; and, with `COMPARED`, each other architecture; one score channel.
 
     Args:
@@ -78,15 +76,9 @@ def networks(size: tuple[int, int], encoders: Sequence[str] = ()) -> list[Networ
     return specs
 
 
-def installed(encoder: str) -> bool:
-    """Whether the extra that brings an encoder's graph is there; nothing is imported for the answer."""
-    extra = ENCODERS[encoder].extra
-    return extra is None or find_spec(_MODULES[extra]) is not None
-
-
 @contextmanager
 def built(spec: NetworkSpec) -> Iterator[keras.Model]:
-    """The network with random weights, whose memory is given back at the end."""
+    """The network with random weights, whose memory is freed when the block ends."""
     import keras
 
     from kseg.models.build import build_model
@@ -94,5 +86,5 @@ def built(spec: NetworkSpec) -> Iterator[keras.Model]:
     try:
         yield build_model(spec)
     finally:
-        # Many large networks come one after the other, and Keras would hold them all.
+        # Keras would hold all networks of a long list.
         keras.backend.clear_session()

@@ -1,19 +1,20 @@
-"""A network as a picture: a box a part, a row a stride, the encoder down on the left and the decoder up on the right.
+"""A diagram of a network: a box a part, a row a stride, the encoder on the left and the decoder on the right.
 
-matplotlib alone, loaded when a picture is drawn: Graphviz is a program that many machines do not have.
+Drawn by matplotlib, since Graphviz is a program that many machines do not have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kseg.errors import UsageError
-from kseg.files import write_aside
+from kseg.figures import figure
 
 if TYPE_CHECKING:
-    from kseg.models.inspect.parts import Kind, Part, Summary
+    from kseg.models.build import Kind
+    from kseg.models.inspect.parts import Part, Summary
 
 __all__ = ["check_format", "draw_network", "place", "short_count"]
 
@@ -33,9 +34,9 @@ _SKIP: Final = "#94a3b8"
 _BOX: Final = (0.74, 0.60)
 """Width and height of a box in a grid of 1 × 1."""
 _INCHES: Final = (1.32, 1.18)
-"""Of the grid's columns and rows."""
+"""Width of a column and height of a row of the grid."""
 _LEAST_COLUMNS: Final = 7.5
-"""What the legend needs."""
+"""The least width of the diagram, in columns: that of the legend."""
 _TITLES: Final = {"unet": "U-Net", "unetplusplus": "U-Net++", "deeplabv3plus": "DeepLabV3+"}
 
 Point = tuple[float, float]
@@ -44,7 +45,7 @@ Place = tuple[float, int]
 
 
 def check_format(path: Path) -> None:
-    """See that a picture of this name can be drawn. Raises UsageError."""
+    """Raise UsageError unless the suffix is one of `FORMATS`."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
             "not a kind of picture that kseg draws", where=str(path), expected=" or ".join(FORMATS),
@@ -53,7 +54,7 @@ def check_format(path: Path) -> None:
 
 
 def short_count(number: int) -> str:
-    """Three digits and a unit: ``299 M``, ``4.09 G``."""
+    """A number with three digits and a unit: ``299 M``, ``4.09 G``."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if number >= 0.9995 * size:
             value = number / size
@@ -62,42 +63,50 @@ def short_count(number: int) -> str:
 
 
 def draw_network(path: Path, summary: Summary) -> None:
-    """Draw a network.
+    """Draw a network by its parts.
 
     Args:
         path: A ``.png`` or ``.svg`` file.
         summary: The network's parts.
 
     Raises:
-        UsageError: Another kind of file.
+        UsageError: The file has another suffix.
         OutputError: The file cannot be written.
     """
     check_format(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     places = place(summary)
-    columns = [column for column, _ in places.values()]
-    rows = max(row for _, row in places.values())
-    left, top, bottom = min(columns) - 1.25, -1.15, rows + 1.05
-    right = max(max(columns) + 0.55, left + _LEAST_COLUMNS)
-    figure = Figure(figsize=((right - left) * _INCHES[0], (bottom - top) * _INCHES[1]))
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(left, right), ylim=(bottom, top))
-    axes.axis("off")
-    _draw_rows(axes, summary, places, left, right)
-    _draw_arrows(axes, summary, places)
-    for part in summary.parts:
-        if part.name in places:
-            _draw_box(axes, part, places[part.name], summary.macs)
-    _draw_words(axes, summary, left, right, bottom)
-    with write_aside(path) as aside:
-        figure.savefig(aside, dpi=100, facecolor="white")
+    view = _View.of(places)
+    width, height = (view.right - view.left) * _INCHES[0], (view.bottom - view.top) * _INCHES[1]
+    with figure(path, width, height, layout=None, dpi=100) as drawing:
+        axes = drawing.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(view.left, view.right), ylim=(view.bottom, view.top))
+        axes.axis("off")
+        _draw_rows(axes, summary, places, view)
+        _draw_arrows(axes, summary, places)
+        for part in summary.parts:
+            if part.name in places:
+                _draw_box(axes, part, places[part.name], summary.macs)
+        _draw_text(axes, summary, view)
+
+
+class _View(NamedTuple):
+    """The part of the grid that is shown, in columns and rows."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def of(cls, places: Mapping[str, Place]) -> _View:
+        """All boxes, the names of the rows to their left, the title above and the legend below."""
+        columns, rows = zip(*places.values(), strict=True)
+        left = min(columns) - 1.25
+        return cls(left, -1.15, max(max(columns) + 0.55, left + _LEAST_COLUMNS), max(rows) + 1.05)
 
 
 def place(summary: Summary) -> dict[str, Place]:
-    """Part → where its box stands; the normalisation has none of its own.
+    """Where the box of each part is drawn; the normalisation has none of its own.
 
     A step down or up is one column to the right for each halving or doubling, so that arrows never point back.
     """
@@ -106,7 +115,7 @@ def place(summary: Summary) -> dict[str, Place]:
     for part in summary.parts:
         if part.kind in ("encoder", "bottleneck", "decoder"):
             row = _row(part)
-            # Skips come from the left of the same row: what lies deeper decides.
+            # Skips come from the left in the same row, so the column follows from the inputs of other rows.
             before = [places[name] for name in part.sources if name in places and places[name][1] != row]
             before = before or [places[name] for name in part.sources if name in places] or [places["image"]]
             column = max(c + max(1, abs(r - row)) for c, r in before)
@@ -122,6 +131,7 @@ def _row(part: Part) -> int:
 
 
 def _draw_box(axes: Any, part: Part, at: Place, macs: int) -> None:
+    """A box with the part's channels, size, work and share of the network's ``macs``."""
     from matplotlib.patches import FancyBboxPatch
 
     fill, edge = _COLORS[part.kind]
@@ -130,11 +140,11 @@ def _draw_box(axes: Any, part: Part, at: Place, macs: int) -> None:
     corner = (x - width / 2, y - height / 2)
     style = "round,pad=0,rounding_size=0.07"
     axes.add_patch(FancyBboxPatch(corner, width, height, boxstyle=style, fc=fill, ec=edge, lw=1.3, zorder=3))
-    words = {"ha": "center", "va": "center", "zorder": 4}
-    axes.text(x, y - 0.155, f"{channels} ch", color=_INK, fontsize=10.5, fontweight="bold", **words)
-    axes.text(x, y + 0.02, f"{rows} × {columns}", color=_INK, fontsize=8.5, **words)
+    centered = {"ha": "center", "va": "center", "zorder": 4}
+    axes.text(x, y - 0.155, f"{channels} ch", color=_INK, fontsize=10.5, fontweight="bold", **centered)
+    axes.text(x, y + 0.02, f"{rows} × {columns}", color=_INK, fontsize=8.5, **centered)
     low = _share(part, macs) if part.macs else "raw pixels" if part.kind == "image" else "pooling"
-    axes.text(x, y + 0.185, low, color=edge, fontsize=7.5, **words)
+    axes.text(x, y + 0.185, low, color=edge, fontsize=7.5, **centered)
 
 
 def _share(part: Part, macs: int) -> str:
@@ -142,20 +152,21 @@ def _share(part: Part, macs: int) -> str:
     return f"{short_count(part.macs)} · {'<1' if share < 0.5 else f'{share:.0f}'} %"
 
 
-def _draw_rows(axes: Any, summary: Summary, places: Mapping[str, Place], left: float, right: float) -> None:
-    height, width = summary.size
-    for row in sorted({row for _, row in places.values()} | set(range(max(row for _, row in places.values())))):
-        axes.plot((left + 0.75, right - 0.1), (row, row), color="#e5e7eb", lw=0.8, zorder=0)
+def _draw_rows(axes: Any, summary: Summary, places: Mapping[str, Place], view: _View) -> None:
+    """A line and a label for every stride."""
+    (height, width), left = summary.size, view.left
+    for row in range(1 + max(row for _, row in places.values())):
+        axes.plot((left + 0.75, view.right - 0.1), (row, row), color="#e5e7eb", lw=0.8, zorder=0)
         axes.text(left + 0.12, row - 0.08, f"stride {2**row}", color=_INK, fontsize=8.5, va="center")
         size = f"{height >> row} × {width >> row}"
         axes.text(left + 0.12, row + 0.1, size, color=_FAINT, fontsize=7.5, va="center")
 
 
 def _draw_arrows(axes: Any, summary: Summary, places: Mapping[str, Place]) -> None:
-    before = {"normalization": "image"}
+    """An arrow from the box of every input to the part's own; into the decoder along a row, a skip."""
     for part in summary.parts:
         for source in part.sources if part.name in places else ():
-            start = places[before.get(source, source)]
+            start = places["image" if source == "normalization" else source]
             end = places[part.name]
             between = [p for p in places.values() if p[1] == start[1] == end[1] and start[0] < p[0] < end[0]]
             if start[1] == end[1] and part.kind == "decoder":
@@ -165,7 +176,7 @@ def _draw_arrows(axes: Any, summary: Summary, places: Mapping[str, Place]) -> No
 
 
 def _arrow(axes: Any, start: Place, end: Place, color: str, width: float) -> None:
-    """From box to box: along the row, else from the lower or upper edge to the side that faces it."""
+    """An arrow between two boxes: along the row, or from the lower or upper edge to the side that faces it."""
     (x, y), (to_x, to_y) = start, end
     half_width, half_height = _BOX[0] / 2, _BOX[1] / 2
     tail: Point
@@ -180,7 +191,7 @@ def _arrow(axes: Any, start: Place, end: Place, color: str, width: float) -> Non
 
 
 def _draw_skip(axes: Any, start: Place, end: Place, between: int) -> None:
-    """Along the row; in an arc above the boxes that stand between."""
+    """A skip connection along a row, in an arc above the boxes in between."""
     if not between:
         _arrow(axes, start, end, _SKIP, 1.5)
         return
@@ -201,11 +212,12 @@ def _line(axes: Any, tail: Point, head: Point, color: str, width: float, bend: s
     axes.add_patch(arrow)
 
 
-def _draw_words(axes: Any, summary: Summary, left: float, right: float, bottom: float) -> None:
+def _draw_text(axes: Any, summary: Summary, view: _View) -> None:
+    """The title, the network's size and work, and the legend."""
     from matplotlib.patches import FancyBboxPatch
 
-    arch, _, encoder = summary.name.partition("_")
-    title = f"{_TITLES.get(arch, arch)} with the {encoder} encoder"
+    left = view.left
+    title = f"{_TITLES[summary.spec.arch]} with the {summary.spec.encoder} encoder"
     axes.text(left + 0.12, -0.87, title, color=_INK, fontsize=15, fontweight="bold", va="center")
     height, width = summary.size
     facts = (
@@ -214,7 +226,7 @@ def _draw_words(axes: Any, summary: Summary, left: float, right: float, bottom: 
     )
     axes.text(left + 0.12, -0.62, facts, color=_FAINT, fontsize=10, va="center")
     kinds = list(dict.fromkeys(part.kind for part in summary.parts if part.kind in _COLORS))
-    x, y = left + 0.12, bottom - 0.3
+    x, y = left + 0.12, view.bottom - 0.3
     for kind in kinds:
         fill, edge = _COLORS[kind]
         axes.add_patch(FancyBboxPatch((x, y - 0.07), 0.2, 0.14, boxstyle="round,pad=0,rounding_size=0.03",
@@ -224,5 +236,5 @@ def _draw_words(axes: Any, summary: Summary, left: float, right: float, bottom: 
     _line(axes, (x, y), (x + 0.35, y), _SKIP, 1.5, "arc3,rad=0")
     axes.text(x + 0.42, y, "skip", color=_INK, fontsize=9, va="center")
     note = "in a box: channels, height × width, multiply-accumulates and their share"
-    if right - x > 5:
-        axes.text(right - 0.12, y, note, color=_FAINT, fontsize=8.5, ha="right", va="center")
+    if view.right - x > 5:
+        axes.text(view.right - 0.12, y, note, color=_FAINT, fontsize=8.5, ha="right", va="center")

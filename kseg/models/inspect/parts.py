@@ -11,10 +11,10 @@ from typing import Any
 
 import keras
 
-from kseg.images import Size
 from kseg.models.build import Kind, Step, build_graph
 from kseg.models.inspect.macs import node_macs, node_of
 from kseg.models.specs import NetworkSpec
+from kseg.sizes import Size
 
 __all__ = ["Part", "Summary", "summarize"]
 
@@ -30,7 +30,7 @@ class Part:
         stride: How many times smaller than the image the output is.
         parameters: All weights, moving statistics included.
         macs: Multiply-accumulates for one image, see `kseg.models.inspect.macs`.
-        sources: Names of the parts whose outputs it takes.
+        sources: Names of the parts whose outputs it takes, the last computed first.
     """
 
     name: str
@@ -90,12 +90,12 @@ def summarize(spec: NetworkSpec) -> Summary:
     """
     groups = _join_weightless(_group_nodes(build_graph(spec).steps))
     part_of = {id(node): group.step.name for group in groups for node in group.nodes}
-    return Summary(spec, tuple(_measure(group, part_of, spec) for group in groups))
+    return Summary(spec, tuple(_measure(group, part_of, spec.size[0]) for group in groups))
 
 
 @dataclass(frozen=True)
 class _Group:
-    """A step and its nodes: Keras' records of a use of a layer, in the order of the computation."""
+    """A step and its nodes, Keras' records of a use of a layer."""
 
     step: Step
     nodes: list[Any]
@@ -121,12 +121,12 @@ def _group_nodes(steps: tuple[Step, ...]) -> list[_Group]:
                 visited.add(id(node))
                 nodes.append(node)
                 waiting += node.parent_nodes
-        groups.append(_Group(step, nodes[::-1]))
+        groups.append(_Group(step, nodes))
     return groups
 
 
 def _join_weightless(groups: list[_Group]) -> list[_Group]:
-    """A dropout alone is no bottleneck but the end of the encoder; a pooling alone is the beginning of the bottleneck."""
+    """A dropout alone joins the end of the encoder; a pooling alone joins the beginning of the bottleneck."""
     place = next(i for i, group in enumerate(groups) if group.step.kind == "bottleneck")
     encoder, bottleneck = groups[place - 1 : place + 1]
     nodes = encoder.nodes + bottleneck.nodes
@@ -139,15 +139,15 @@ def _join_weightless(groups: list[_Group]) -> list[_Group]:
     return [*groups[: place - 1], *joined, *groups[place + 1 :]]
 
 
-def _measure(group: _Group, part_of: dict[int, str], spec: NetworkSpec) -> Part:
+def _measure(group: _Group, part_of: dict[int, str], height: int) -> Part:
     _, rows, columns, channels = group.step.output.shape
-    sources = [part_of[id(parent)] for node in group.nodes for parent in node.parent_nodes]
+    inputs = {part_of[id(parent)] for node in group.nodes for parent in node.parent_nodes} - {group.step.name}
     return Part(
         name=group.step.name,
         kind=group.step.kind,
         shape=(rows, columns, channels),
-        stride=spec.size[0] // rows,
+        stride=height // rows,
         parameters=group.parameters,
         macs=sum(map(node_macs, group.nodes)),
-        sources=tuple(dict.fromkeys(name for name in sources if name != group.step.name)),
+        sources=tuple(name for name in reversed(dict.fromkeys(part_of.values())) if name in inputs),
     )

@@ -2,9 +2,9 @@
 
 ::
 
-    source   what can be had for which encoder, told before Keras is loaded
-    arrays   files → {name: array}, and nothing in them is run   (pickles: PyTorch's)
-    names    what torch's and Keras' files call each weight of our networks
-    match    arrays beside weights: everything fits, or an error lists what does not
+    source   which weights there are for an encoder, checked before Keras is loaded
+    arrays   files → {name: array}; no code in them is run   (pickles: PyTorch's)
+    names    the name that PyTorch's and Keras' files have for each weight of our networks
+    match    the array of each weight: all fit, or an error lists what does not
     load     the four together, for a backbone; start, for a whole network of kseg
 """

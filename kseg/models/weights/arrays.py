@@ -19,10 +19,10 @@ from kseg.errors import ArtifactError
 from kseg.models.weights.match import Array
 from kseg.models.weights.pickles import read_torch, widen
 
-__all__ = ["KERAS", "TORCH", "by_layer", "read_keras", "read_named", "read_places"]
+__all__ = ["KERAS", "TORCH", "by_layer", "read_keras", "read_named", "read_paths"]
 
 _LARGEST_HEADER: Final = 100_000_000
-"""What the format's own reader allows."""
+"""Bytes of a header; the limit of the format's own reader."""
 _DTYPES: Final = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1", "U8": "<u1",
     "BOOL": "?",
@@ -83,16 +83,16 @@ def read_keras(path: Path) -> dict[str, list[Array]]:
         return _named_layers(whole) if "layer_names" in whole.attrs else _numbered_layers(whole)
 
 
-def read_places(path: Path) -> dict[str, Array]:
-    """The arrays by where they stand in a file of Keras 3, ``{layer/part/number: array}``.
+def read_paths(path: Path) -> dict[str, Array]:
+    """The arrays by their path in a file of Keras 3, ``{layer/part/number: array}``.
 
-    Layers within layers go by these places, since their own names depend on what was built before.
+    Nested layers have to be found by path, since their own names depend on what was built before.
 
     Raises:
         ArtifactError: The file is damaged, or no such file.
     """
     with _opened(path) as file:
-        groups = {place.removeprefix("layers/").removesuffix("/vars"): arrays for place, _, arrays in _groups(file)}
+        groups = {path.removeprefix("layers/").removesuffix("/vars"): arrays for path, _, arrays in _groups(file)}
         return by_layer(groups)
 
 
@@ -108,38 +108,38 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _named_layers(file: Any) -> dict[str, list[Array]]:
-    """Keras 2: a group a layer, whose attributes tell the order."""
-    found = {}
+    """Keras 2: a group a layer, in the order that the attributes give."""
+    layers = {}
     for name in (_text(name) for name in file.attrs["layer_names"]):
         arrays = [np.asarray(file[name][_text(weight)]) for weight in file[name].attrs["weight_names"]]
         if arrays:
-            found[name] = arrays
-    return found
+            layers[name] = arrays
+    return layers
 
 
 def _numbered_layers(file: Any) -> dict[str, list[Array]]:
     """Keras 3: the layer's name is an attribute of its group."""
-    found: dict[str, list[Array]] = {}
+    layers: dict[str, list[Array]] = {}
     for _, name, arrays in _groups(file):
-        if name in found:
+        if name in layers:
             raise ValueError(f"two layers of the name {name!r}")
-        found[name] = arrays
-    return found
+        layers[name] = arrays
+    return layers
 
 
 def _groups(file: Any) -> list[tuple[str, str, list[Array]]]:
-    """The groups ``…/vars`` that hold something: place, the layer's name, and the arrays by number."""
-    found: list[tuple[str, str, list[Array]]] = []
+    """The groups ``…/vars`` that are not empty: path, the layer's name, and the arrays by number."""
+    groups: list[tuple[str, str, list[Array]]] = []
 
-    def visit(place: str, item: Any) -> None:
-        if place.endswith("/vars") and len(item):
+    def visit(path: str, item: Any) -> None:
+        if path.endswith("/vars") and len(item):
             arrays = [np.asarray(item[str(number)]) for number in range(len(item))]
-            found.append((place, _text(item.attrs["name"]), arrays))
+            groups.append((path, _text(item.attrs["name"]), arrays))
 
     file.visititems(visit)
-    if not found:
+    if not groups:
         raise ValueError("no layers")
-    return found
+    return groups
 
 
 def _text(value: Any) -> str:
@@ -153,8 +153,11 @@ def by_layer(layers: Mapping[str, list[Array]]) -> dict[str, Array]:
 
 @contextmanager
 def _readable(path: Path, expected: str) -> Iterator[None]:
+    """Turn whatever a missing or damaged file raises into an ArtifactError."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise ArtifactError("no such file", where=str(path), expected=expected) from error
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, RecursionError, MemoryError,
         struct.error, zipfile.BadZipFile,
@@ -166,6 +169,7 @@ def _readable(path: Path, expected: str) -> Iterator[None]:
 
 
 Read = Callable[[Path], dict[str, Array]]
+"""A file → its arrays by name."""
 TORCH: Final[dict[str, Read]] = {
     ".safetensors": read_safetensors, ".pth": read_torch, ".pt": read_torch, ".bin": read_torch,
 }  # fmt: skip

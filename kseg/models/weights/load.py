@@ -9,11 +9,11 @@ from kseg.errors import ArtifactError
 from kseg.models.weights.arrays import KERAS, by_layer, read_keras, read_named
 from kseg.models.weights.match import fit
 from kseg.models.weights.names import (
+    ignorable_in_keras,
+    ignorable_in_torch,
     in_keras_order,
     is_efficientnet_pytorch,
     keras_slots,
-    spare_in_keras,
-    spare_in_torch,
     torch_slots,
 )
 
@@ -27,14 +27,15 @@ def load_file(model: Any, path: Path, *, of_tensorflow: bool = False) -> None:
         model: Of plain layers. From torch's files (``.safetensors``, ``.pth``, ``.pt``, ``.bin``) only KerasHub's
             backbones.
         path: The file.
-        of_tensorflow: Whether the network pads and normalises as the weights of EfficientNet-PyTorch know it.
+        of_tensorflow: Whether the network pads and normalises as the EfficientNets of TensorFlow do, from which
+            EfficientNet-PyTorch has its weights.
 
     Raises:
         ArtifactError: The file is damaged, or its arrays are not this network's; the message lists what does not match.
     """
     if path.suffix.lower() in KERAS:
-        given = by_layer(in_keras_order(model, read_keras(path)))
-        arrays = fit(keras_slots(model), given, path, spare=spare_in_keras)
+        layers = in_keras_order(model, read_keras(path))
+        arrays = fit(keras_slots(model), by_layer(layers), path, ignorable=ignorable_in_keras)
     else:
         named = read_named(path)
         if is_efficientnet_pytorch(named) and not of_tensorflow:
@@ -43,7 +44,7 @@ def load_file(model: Any, path: Path, *, of_tensorflow: bool = False) -> None:
                 expected="an encoder tf_efficientnet_… for EfficientNet-PyTorch's files",
                 remedy="put tf_ before the encoder's name: model.encoder",
             )  # fmt: skip
-        arrays = fit(torch_slots(model, named), named, path, spare=spare_in_torch)
+        arrays = fit(torch_slots(model, named), named, path, ignorable=ignorable_in_torch)
     weights = [weight for layer in model.layers for weight in layer.weights]
     for weight, array in zip(weights, arrays, strict=True):
         weight.assign(array)

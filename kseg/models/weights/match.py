@@ -1,4 +1,4 @@
-"""Arrays of a file beside the weights of a network: everything fits, or an error lists what does not."""
+"""The arrays of a file for the weights of a network: all of them fit, or an error lists what does not."""
 
 from __future__ import annotations
 
@@ -39,27 +39,29 @@ class Slot:
         return tuple(self.shape[self.axes.index(axis)] for axis in range(len(self.axes)))
 
 
-def fit(slots: Sequence[Slot], given: Mapping[str, Array], path: Path, *, spare: Callable[[str], bool]) -> list[Array]:
+def fit(
+    slots: Sequence[Slot], arrays: Mapping[str, Array], path: Path, *, ignorable: Callable[[str], bool]
+) -> list[Array]:
     """The array of each slot, float32 and in Keras' order of axes.
 
     Args:
-        slots: What the network wants.
-        given: What the file holds, by name.
+        slots: The network's weights.
+        arrays: The file's arrays by name.
         path: The file, for the message.
-        spare: Whether an array that no slot wants may be there, such as a classifier's.
+        ignorable: Whether an array of this name may be left over, such as a classifier's.
 
     Raises:
         ArtifactError: Arrays are missing, of another shape, or of another network.
     """
-    wanted = {slot.name: slot for slot in slots}
-    missing = [name for name in wanted if name not in given]
-    unexpected = [name for name in given if name not in wanted and not spare(name)]
-    shapes = {name: (slot.stored, given[name].shape) for name, slot in wanted.items() if name in given}
-    reshaped = [f"{name} {found} for {stored}" for name, (stored, found) in shapes.items() if stored != found]
+    by_name = {slot.name: slot for slot in slots}
+    missing = [name for name in by_name if name not in arrays]
+    unexpected = [name for name in arrays if name not in by_name and not ignorable(name)]
+    shapes = {name: (arrays[name].shape, slot.stored) for name, slot in by_name.items() if name in arrays}
+    reshaped = [f"{name} {shape} for {stored}" for name, (shape, stored) in shapes.items() if shape != stored]
     if missing or unexpected or reshaped:
         raise mismatch(path, missing, unexpected, reshaped, len(slots))
-    found = [given[slot.name] if slot.axes is None else given[slot.name].transpose(slot.axes) for slot in slots]
-    return [np.asarray(array, dtype=np.float32) for array in found]
+    ordered = [arrays[slot.name] if slot.axes is None else arrays[slot.name].transpose(slot.axes) for slot in slots]
+    return [np.asarray(array, dtype=np.float32) for array in ordered]
 
 
 def mismatch(
@@ -69,10 +71,10 @@ def mismatch(
 
     Args:
         path: The file.
-        missing: Arrays that the network wants and the file lacks.
+        missing: Arrays that the network needs and the file lacks.
         unexpected: Arrays that only the file has.
-        reshaped: Arrays of another shape, each with both.
-        total: How many arrays the network wants.
+        reshaped: Arrays of another shape, each with both shapes.
+        total: How many arrays the network needs.
     """
     kinds = {"missing": missing, "unexpected": unexpected, "of another shape": reshaped}
     return ArtifactError(

@@ -1,4 +1,4 @@
-"""What the arrays of other libraries' files are called, by the layers and weights of the Keras networks.
+"""The names that the files of other libraries have for the weights of the Keras networks.
 
 torchvision's and timm's ResNets and VGGs have the same names and shapes: ``layer2.0.downsample.1.running_mean``,
 ``features.7.weight``. timm's EfficientNets: ``blocks.1.0.conv_dw.weight``; EfficientNet-PyTorch's, which counts blocks
@@ -16,29 +16,31 @@ import keras
 from kseg.models.weights.match import Array, Slot
 
 __all__ = [
-    "in_keras_order", "is_efficientnet_pytorch", "keras_slots", "spare_in_keras", "spare_in_torch", "torch_slots",
+    "ignorable_in_keras", "ignorable_in_torch", "in_keras_order", "is_efficientnet_pytorch", "keras_slots",
+    "torch_slots",
 ]  # fmt: skip
 
 _LEAVES: Final[dict[str, tuple[str, tuple[int, ...] | None]]] = {
-    # Keras' height, width, in, out from torch's out, in, height, width
+    # Keras' name → torch's, and torch's axes (out, in, height, width) in Keras' order (height, width, in, out)
     "kernel": ("weight", (2, 3, 1, 0)), "bias": ("bias", None), "gamma": ("weight", None), "beta": ("bias", None),
     "moving_mean": ("running_mean", None), "moving_variance": ("running_var", None),
 }  # fmt: skip
 _DEPTHWISE: Final = (2, 3, 0, 1)
-"""Its channels are torch's outputs, of one input each."""
-_SPARE_TORCH: Final = re.compile(r"(_?fc|classifier|head|pre_logits)\..*|.*num_batches_tracked")
-_SPARE_KERAS: Final = re.compile(r"(predictions|pre_logits|logits)(/.*)?")
+"""The axes of a depthwise kernel: its channels are torch's outputs, of one input each."""
+_IGNORABLE_IN_TORCH: Final = re.compile(r"(_?fc|classifier|head|pre_logits)\..*|.*num_batches_tracked")
+_IGNORABLE_IN_KERAS: Final = re.compile(r"(predictions|pre_logits|logits)(/.*)?")
 
 
-def torch_slots(model: Any, given: Iterable[str] = ()) -> list[Slot]:
-    """What each weight of a backbone of KerasHub is called by torchvision and timm, in Keras' order.
+def torch_slots(model: Any, names_in_file: Iterable[str] = ()) -> list[Slot]:
+    """The weights of a backbone of KerasHub by the names of torchvision and timm, in Keras' order.
 
     Args:
         model: The backbone.
-        given: The names in the file, which tell whether it is EfficientNet-PyTorch's instead.
+        names_in_file: The names of the file's arrays, which show whether it is EfficientNet-PyTorch's instead.
     """
     slots = []
-    names = _torch_names([layer.name for layer in model.layers if layer.weights], plain=is_efficientnet_pytorch(given))
+    layers = [layer.name for layer in model.layers if layer.weights]
+    names = _torch_names(layers, efficientnet_pytorch=is_efficientnet_pytorch(names_in_file))
     for layer in model.layers:
         for weight in layer.weights:
             leaf, axes = _LEAVES[weight.name]
@@ -48,14 +50,14 @@ def torch_slots(model: Any, given: Iterable[str] = ()) -> list[Slot]:
     return slots
 
 
-def is_efficientnet_pytorch(given: Iterable[str]) -> bool:
+def is_efficientnet_pytorch(names_in_file: Iterable[str]) -> bool:
     """Whether the names of a file's arrays are EfficientNet-PyTorch's."""
-    return "_conv_stem.weight" in given
+    return "_conv_stem.weight" in names_in_file
 
 
-def _torch_names(layers: list[str], plain: bool) -> dict[str, str]:
-    """Of the layers of a ResNet, a VGG or an EfficientNet, ``plain`` if its blocks are only counted."""
-    if "stem_conv" in layers and plain:
+def _torch_names(layers: list[str], efficientnet_pytorch: bool) -> dict[str, str]:
+    """KerasHub's names of the layers of a ResNet, a VGG or an EfficientNet → torch's."""
+    if "stem_conv" in layers and efficientnet_pytorch:
         return _efficientnet_pytorch_names(layers)
     if "stem_conv" in layers:
         return {layer: _efficientnet_name(layer, set(layers)) for layer in layers}
@@ -79,7 +81,7 @@ def _efficientnet_name(layer: str, layers: set[str]) -> str:
 
 
 def _efficientnet_pytorch_names(layers: list[str]) -> dict[str, str]:
-    """``block2a_dwconv_bn`` → ``_blocks.1._bn1``."""
+    """``block2a_dwconv_bn`` → ``_blocks.1._bn1``: the blocks are counted through all stages."""
     blocks = list(dict.fromkeys(layer.partition("_")[0] for layer in layers if layer.startswith("block")))
     places = {f"{block}_": f"_blocks.{number}." for number, block in enumerate(blocks)}
     parts = {
@@ -87,8 +89,8 @@ def _efficientnet_pytorch_names(layers: list[str]) -> dict[str, str]:
         "expand_conv": "_expand_conv", "expand_bn": "_bn0", "dwconv": "_depthwise_conv", "dwconv_bn": "_bn1",
         "se_reduce": "_se_reduce", "se_expand": "_se_expand", "project": "_project_conv", "project_bn": "_bn2",
     }  # fmt: skip
-    split = {layer: re.fullmatch(r"(block\d\w_)?(.*)", layer) for layer in layers}
-    return {layer: places.get(found[1] or "", "") + parts[found[2]] for layer, found in split.items() if found}
+    matches = {layer: re.fullmatch(r"(block\d\w_)?(.*)", layer) for layer in layers}
+    return {layer: places.get(match[1] or "", "") + parts[match[2]] for layer, match in matches.items() if match}
 
 
 def _resnet_name(layer: str) -> str:
@@ -105,13 +107,13 @@ def _vgg_names(layers: list[str]) -> dict[str, str]:
     return {layer: f"features.{2 * place + int(layer[5]) - 1}" for place, layer in enumerate(layers)}
 
 
-def spare_in_torch(name: str) -> bool:
-    """Whether an array is a classifier's, or bookkeeping."""
-    return _SPARE_TORCH.fullmatch(name) is not None
+def ignorable_in_torch(name: str) -> bool:
+    """Whether an array belongs to the classifier, or counts the batches of a normalisation."""
+    return _IGNORABLE_IN_TORCH.fullmatch(name) is not None
 
 
 def keras_slots(model: Any) -> list[Slot]:
-    """What each weight of a network is called in `by_layer`, in Keras' order."""
+    """The weights of a network by the names of `kseg.models.weights.arrays.by_layer`, in Keras' order."""
     return [
         Slot(f"{layer.name}/{number}", tuple(weight.shape))
         for layer in model.layers
@@ -119,20 +121,19 @@ def keras_slots(model: Any) -> list[Slot]:
     ]
 
 
-def spare_in_keras(name: str) -> bool:
-    """Whether an array is a classifier's."""
-    return _SPARE_KERAS.fullmatch(name) is not None
+def ignorable_in_keras(name: str) -> bool:
+    """Whether an array belongs to the classifier."""
+    return _IGNORABLE_IN_KERAS.fullmatch(name) is not None
 
 
 def in_keras_order(model: Any, layers: Mapping[str, list[Array]]) -> dict[str, list[Array]]:
     """The file's layers under the network's names.
 
-    Keras' own files for its applications go by order alone where the layers were renamed since (MobileNetV3), so where
-    there are as many of them as the network has, and not under its names, each takes the name of its place; the shapes
-    have to fit all the same.
+    Keras has renamed layers since it published the weights of its applications (MobileNetV3). So if no name in the file
+    is the network's, but there are as many layers, they are matched by their order; the shapes are compared later.
     """
     names = [layer.name for layer in model.layers if layer.weights]
-    kept = {name: arrays for name, arrays in layers.items() if not spare_in_keras(name)}
-    if len(kept) != len(names) or set(kept) & set(names):
+    without_classifier = {name: arrays for name, arrays in layers.items() if not ignorable_in_keras(name)}
+    if len(without_classifier) != len(names) or set(without_classifier) & set(names):
         return dict(layers)
-    return dict(zip(names, kept.values(), strict=True))
+    return dict(zip(names, without_classifier.values(), strict=True))

@@ -1,9 +1,9 @@
 """PyTorch's files without PyTorch, and without what makes them dangerous.
 
 A ``.pth`` file is a pickle: a small program that names Python functions and calls them, so that reading one with
-`pickle.load` runs whatever its author wished. Here a name is looked up in `_KNOWN` and nowhere else. What stands there
-makes dictionaries and notes on tensors, can neither be changed nor reached through by the program, and imports nothing;
-any other name ends the reading.
+`pickle.load` runs whatever its author wished. Here a name is looked up in `_ALLOWED` and nowhere else. The entries of
+that table build dictionaries and descriptions of tensors; they import nothing, and the program can neither change them
+nor get at other objects through them. Any other name ends the reading.
 
 Two layouts::
 
@@ -41,7 +41,7 @@ _DTYPES: Final = {
 
 
 class _Storage(NamedTuple):
-    """The name of a run of numbers."""
+    """A reference to a one-dimensional array in the file: its key, dtype and length."""
 
     key: str
     dtype: str
@@ -58,7 +58,7 @@ class _Tensor(NamedTuple):
 
 
 class _Rebuild:
-    """What stands for torch's functions. Without a ``__dict__``, so that a program cannot change it."""
+    """Stands for torch's functions that build tensors. Has no ``__dict__``, so that a program cannot change it."""
 
     __slots__ = ()
 
@@ -75,7 +75,7 @@ class _Rebuild:
 
 
 class _Parameter:
-    """A parameter is the tensor in it."""
+    """Stands for torch's function that wraps a tensor as a parameter: returns the tensor."""
 
     __slots__ = ()
 
@@ -83,7 +83,7 @@ class _Parameter:
         return tensor
 
 
-_KNOWN: Final[dict[tuple[str, str], Any]] = {
+_ALLOWED: Final[dict[tuple[str, str], Any]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor"): _Rebuild(),
     ("torch._utils", "_rebuild_tensor_v2"): _Rebuild(),
@@ -93,12 +93,12 @@ _KNOWN: Final[dict[tuple[str, str], Any]] = {
 
 
 class _Reader(pickle.Unpickler):
-    """Knows the names of `_KNOWN` only."""
+    """An unpickler that resolves the names of `_ALLOWED` and no others."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _KNOWN:
+        if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which is no part of a state dict")
-        return _KNOWN[module, name]
+        return _ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _device, length, *view = pid
@@ -111,15 +111,15 @@ class _Reader(pickle.Unpickler):
 def read_torch(path: Path) -> dict[str, Array]:
     """The arrays of a state dict, as ``torch.save`` wrote it: by name, in torch's order of axes.
 
-    A checkpoint that holds one as ``state_dict`` is taken for it.
+    Of a checkpoint that holds one under the key ``state_dict``, that one.
 
     Raises:
         ArtifactError: The file is damaged, holds other things, or names code.
     """
     try:
         with path.open("rb") as file:
-            found, load = _read_zip(file) if zipfile.is_zipfile(file) else _read_row(file)
-            return {name: load(tensor) for name, tensor in _tensors(found).items()}
+            content, load = _read_zip(file) if zipfile.is_zipfile(file) else _read_row(file)
+            return {name: load(tensor) for name, tensor in _tensors(content).items()}
     except (
         # A damaged pickle can end in any of these; none of them comes from code of the file's own.
         pickle.UnpicklingError, zipfile.BadZipFile, struct.error, OSError, EOFError, ValueError, TypeError, KeyError,
@@ -131,16 +131,17 @@ def read_torch(path: Path) -> dict[str, Array]:
         ) from error  # fmt: skip
 
 
-def _tensors(found: Any) -> Mapping[str, _Tensor]:
-    if isinstance(found, dict) and isinstance(dict.get(found, "state_dict"), dict):
-        found = dict.get(found, "state_dict")
-    if not isinstance(found, dict):
-        raise ValueError(f"a {type(found).__name__}")
+def _tensors(content: Any) -> Mapping[str, _Tensor]:
+    """The state dict of a file's content; raises ValueError on anything else."""
+    if isinstance(content, dict) and isinstance(dict.get(content, "state_dict"), dict):
+        content = dict.get(content, "state_dict")
+    if not isinstance(content, dict):
+        raise ValueError(f"a {type(content).__name__}")
     # The program may have given the dictionary attributes, `items` among them.
-    for name, tensor in dict.items(found):
+    for name, tensor in dict.items(content):
         if not isinstance(name, str) or not isinstance(tensor, _Tensor):
             raise ValueError(f"{str(name)[:80]!r} is no tensor")
-    return found
+    return content
 
 
 Load = Callable[[_Tensor], Array]
@@ -174,15 +175,15 @@ def _read_row(file: IO[bytes]) -> tuple[Any, Load]:
     if _Reader(file).load() != _MAGIC:
         raise ValueError("a pickle without torch's magic number")
     _version, _facts = _Reader(file).load(), _Reader(file).load()
-    found = _Reader(file).load()
-    sizes = {tensor.storage.key: tensor.storage for tensor in _tensors(found).values()}
+    content = _Reader(file).load()
+    expected = {tensor.storage.key: tensor.storage for tensor in _tensors(content).values()}
     storages: dict[str, bytes] = {}
     for key in _Reader(file).load():
         (length,) = struct.unpack("<q", file.read(8))
-        if key not in sizes or length != sizes[key].length:
+        if key not in expected or length != expected[key].length:
             raise ValueError("a storage of another length than its tensors say")
-        storages[key] = file.read(length * _bytes_of(sizes[key].dtype))
-    return found, lambda tensor: _view(tensor, storages[tensor.storage.key])
+        storages[key] = file.read(length * _bytes_of(expected[key].dtype))
+    return content, lambda tensor: _view(tensor, storages[tensor.storage.key])
 
 
 def _bytes_of(dtype: str) -> int:

@@ -1,4 +1,4 @@
-"""Which weights can be had for an encoder, told by name alone, before Keras is loaded and any data are read."""
+"""Which weights there are for an encoder; checked by name alone, before Keras is loaded and any data are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kseg.models.tables import ENCODERS, EncoderSpec
 from kseg.registry import lookup
 from kseg.run_folder import RunFolder
 
-__all__ = ["IMAGENET", "check_source", "file_of", "files_of", "missing_hub", "start_file"]
+__all__ = ["IMAGENET", "check_source", "file_of", "files_of", "is_installed", "missing_hub", "start_file"]
 
 IMAGENET: Final = "imagenet"
 _HUB: Final = "keras_hub"
@@ -26,21 +26,20 @@ def files_of(encoder: EncoderSpec) -> tuple[str, ...]:
 def file_of(name: str, weights: str | Path) -> Path | None:
     """The file that holds the weights, named itself or by its folder; None where KerasHub has to find or convert it.
 
-    KerasHub's own reading leaves layers that a file lacks as they began, with a warning, so it reads only what has to
-    be downloaded or renamed.
+    Files are read here where that is possible: KerasHub leaves layers that a file lacks at random, with a warning.
 
     Args:
         name: The encoder.
         weights: As `check_source` takes it.
     """
     place = Path(weights)
-    known = ("model.weights.h5", *(("model.safetensors",) if ENCODERS[name].torch else ()))
-    places = (place, *(place / inner for inner in known))
-    return next((path for path in places if path.is_file()), None)
+    in_folder = ("model.weights.h5", *(("model.safetensors",) if ENCODERS[name].torch else ()))
+    paths = (place, *(place / file for file in in_folder))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def check_source(name: str, weights: str | Path | None) -> None:
-    """Tell what is wrong with an encoder and the weights named for it as far as the names show it.
+    """Check an encoder and the weights named for it, as far as the names show what is wrong.
 
     Args:
         name: The encoder, one of `ENCODERS`.
@@ -48,15 +47,20 @@ def check_source(name: str, weights: str | Path | None) -> None:
 
     Raises:
         ConfigError: There are no such weights for this encoder, or an extra of kseg is missing.
-        UnknownNameError: The preset is another network's, or a misspelt one.
+        UnknownNameError: The preset is misspelt, or belongs to another encoder.
     """
     encoder = ENCODERS[name]
     if weights is not None:
         _check_weights(name, encoder, weights)
     # Of MiT, KerasHub has the weights but not the graph, and a file of them is read without it.
     downloads = encoder.takes_handles and weights is not None and file_of(name, weights) is None
-    if (encoder.extra or downloads) and find_spec(_HUB) is None:
+    if not is_installed(name) or (downloads and find_spec(_HUB) is None):
         raise missing_hub()
+
+
+def is_installed(name: str) -> bool:
+    """Whether the extra of kseg that brings an encoder's graph is there; nothing is imported for the answer."""
+    return ENCODERS[name].extra is None or find_spec(_HUB) is not None
 
 
 def _check_weights(name: str, encoder: EncoderSpec, weights: str | Path) -> None:
@@ -66,15 +70,15 @@ def _check_weights(name: str, encoder: EncoderSpec, weights: str | Path) -> None
             expected=f"none with encoder {name}", found=repr(str(weights)),
             remedy="choose --encoder mobilenetv2, or start from a model of kseg: model.start",
         )  # fmt: skip
-    known = dict.fromkeys((*((IMAGENET,) if encoder.imagenet else ()), *encoder.presets), True)
-    if isinstance(weights, Path) or not known or "/" in weights or Path(weights).suffix in files_of(encoder):
+    names = ((IMAGENET,) if encoder.imagenet else ()) + encoder.presets
+    if isinstance(weights, Path) or not names or "/" in weights or Path(weights).suffix in files_of(encoder):
         _check_place(name, encoder, str(weights))
         return
-    lookup(known, weights, kind=f"weights of {name}", where="model.weights")
+    lookup(dict.fromkeys(names), weights, kind=f"weights of {name}", where="model.weights")
 
 
 def _check_place(name: str, encoder: EncoderSpec, weights: str) -> None:
-    """A handle or folder is KerasHub's to read; a file has to be of a kind that holds this encoder's weights."""
+    """KerasHub reads handles and folders; a file has to be of a kind that holds this encoder's weights."""
     if "://" in weights or Path(weights).is_dir():
         if encoder.takes_handles or file_of(name, weights):
             return
@@ -89,7 +93,7 @@ def _check_place(name: str, encoder: EncoderSpec, weights: str) -> None:
 
 
 def start_file(place: Path) -> Path:
-    """The model that a place means: of a run folder its best weights, else the place itself."""
+    """The model that a path stands for: of a run folder its best weights, else the path itself."""
     return RunFolder(place).best if place.is_dir() else place
 
 
