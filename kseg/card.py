@@ -37,20 +37,20 @@ class ModelCard:
 
     The contract of every artifact: RGB images ``[B, height, width, 3]`` with raw values 0..255 in, float32 scores
     ``[B, height, width, C]`` in 0..1 out, with C = 1 (sigmoid) or C = K classes (softmax, or sigmoid
-    where each class was decided by itself). An image of another size
-    is resized to ``(height, width)``, and the scores are resized back before the threshold or argmax.
+    where the classes are independent of one another). An image of another size is resized to ``(height, width)``, and
+    the scores are resized back before the threshold or argmax.
 
     Args:
-        name: The model's name, for people.
-        architecture: The network by name, e.g. ``unet``.
-        height: Rows the network takes.
-        width: Columns the network takes.
+        name: The model's display name.
+        architecture: Name of the architecture, e.g. ``unet``.
+        height: Height of the network's input, in pixels.
+        width: Width of the network's input, in pixels.
         labels: Class names, colours and on-disk mask values.
-        threshold: The score from which on a pixel is foreground (binary models only).
+        threshold: A pixel is foreground where its score is at least this (binary models only).
         normalization: The name of the normalisation inside the graph.
-        activation: What the scores come from; of a binary model always a sigmoid.
+        activation: What turns logits into scores; always a sigmoid in a binary model.
         network: The structure of the network, as `kseg.models.specs.NetworkSpec.to_json` gives it; plain JSON types.
-        provenance: Where it came from: kseg version, date, run, data fingerprint, scores …; plain JSON types.
+        provenance: Origin of the file: kseg version, date, run, data fingerprint, scores …; plain JSON types.
     """
 
     name: str
@@ -74,19 +74,19 @@ class ModelCard:
         return 1 if self.labels.is_binary else self.labels.num_classes
 
     def class_ids(self, scores: npt.NDArray[np.float32], threshold: float | None = None) -> npt.NDArray[np.uint8]:
-        """Scores ``[..., C]`` → class ids uint8 ``[...]``: the threshold (the card's by default), or the argmax."""
+        """Scores ``[..., C]`` → class ids uint8 ``[...]``, by threshold (default: the card's) or by argmax."""
         if self.channels == 1:
-            found: npt.NDArray[np.bool_] = scores[..., 0] >= (self.threshold if threshold is None else threshold)
-            return found.astype(np.uint8)
-        best: npt.NDArray[np.uint8] = scores.argmax(axis=-1).astype(np.uint8)
-        return best
+            foreground: npt.NDArray[np.bool_] = scores[..., 0] >= (self.threshold if threshold is None else threshold)
+            return foreground.astype(np.uint8)
+        ids: npt.NDArray[np.uint8] = scores.argmax(axis=-1).astype(np.uint8)
+        return ids
 
     def with_provenance(self, **facts: Any) -> ModelCard:
-        """The same card with more facts about where the artifact came from."""
+        """A copy of the card with ``facts`` added to its provenance."""
         return replace(self, provenance={**self.provenance, **facts})
 
     def to_json(self) -> str:
-        """The card as a JSON text."""
+        """The card as JSON text; `from_json` reads it back."""
         facts = {field.name: getattr(self, field.name) for field in fields(self)}
         facts |= {"format": FORMAT, "labels": self.labels.to_json(), "network": dict(self.network)}
         facts["provenance"] = dict(self.provenance)
@@ -94,10 +94,10 @@ class ModelCard:
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str) -> ModelCard:
-        """Rebuild a card.
+        """Rebuild a card from the text that `to_json` returned.
 
         Raises:
-            ArtifactError: The text is no card of a format that this version reads.
+            ArtifactError: The text is not a model card, or of a format that this version does not read.
         """
         try:
             data = json.loads(text)
@@ -129,14 +129,14 @@ class ModelCard:
 
 
 def append_card(path: Path, card: ModelCard) -> None:
-    """Put the card into a ``.keras`` or ``.onnx`` file, or behind the flatbuffer of a ``.tflite`` file.
+    """Add the card to a ``.keras``, ``.onnx`` or ``.tflite`` file, in place.
 
     Raises:
         UsageError: The file is an ``.onnx`` file, and kseg's extra ``onnx`` is not installed.
     """
     if _is_onnx(path):
         entry = {"key": CARD_NAME, "value": card.to_json()}
-        # Protocol buffers that lie one behind the other are one: the network need not be read and written again.
+        # Concatenated protocol buffers parse as one merged message, so the card can be appended.
         with path.open("ab") as file:
             file.write(_onnx(path).ModelProto(metadata_props=[entry]).SerializeToString())
         return
@@ -181,7 +181,7 @@ def _is_onnx(path: Path) -> bool:
 
 
 def _onnx(path: Path) -> Any:
-    """The package. Raises UsageError."""
+    """Import the package onnx. Raises UsageError where it is not installed."""
     try:
         import onnx
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Draw masks over pictures, and sheets of pictures with titles and a legend."""
+"""Draw masks over images, and arrange images on sheets with titles and a legend."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROW_HEIGHT: Final = 20
 
 
 def overlay(image: Image, ids: npt.NDArray[np.uint8], labels: LabelMap, alpha: float = 0.5) -> Image:
-    """Tint the foreground in its classes' colours, with a contour where a class ends.
+    """Tint each foreground class in its colour, and draw a contour at its boundary.
 
     Ignored pixels are hatched in grey; the background stays as it is.
 
@@ -33,7 +33,7 @@ def overlay(image: Image, ids: npt.NDArray[np.uint8], labels: LabelMap, alpha: f
         image: RGB uint8 ``[H, W, 3]``.
         ids: Class ids uint8 ``[H, W]``, 255 = ignore.
         labels: The classes and their colours.
-        alpha: How much of the colour covers the picture, 0..1. The contour is opaque.
+        alpha: Opacity of the tint, 0..1. The contour is always opaque.
 
     Returns:
         RGB uint8 ``[H, W, 3]``.
@@ -52,7 +52,7 @@ def overlay(image: Image, ids: npt.NDArray[np.uint8], labels: LabelMap, alpha: f
 
 
 def _hatch(shape: tuple[int, ...], alpha: float) -> npt.NDArray[np.float32]:
-    """Diagonal stripes: float32 ``[H, W]`` between a light and a strong cover."""
+    """Opacity of diagonal stripes for ignored pixels: float32 ``[H, W]``, between 0.4 and 1.2 of ``alpha``."""
     period = max(6, min(shape) // 32)
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     stripes = (rows + columns) % period < period / 3
@@ -60,7 +60,7 @@ def _hatch(shape: tuple[int, ...], alpha: float) -> npt.NDArray[np.float32]:
 
 
 def _edges(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Pixels that touch another id, bool ``[H, W]``; the line grows with the picture."""
+    """Pixels near a boundary between two ids, bool ``[H, W]``; the line is wider in larger images."""
     width = 1 + round(min(ids.shape) / 400)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1, 2 * width + 1))
     touched: npt.NDArray[np.bool_] = cv2.dilate(ids, kernel) != cv2.erode(ids, kernel)
@@ -68,11 +68,11 @@ def _edges(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 
 
 def panel(rows: Sequence[Sequence[Image]], titles: Sequence[str], tile: tuple[int, int]) -> Image:
-    """A sheet of pictures.
+    """Arrange images in rows under column titles.
 
     Args:
-        rows: The pictures, RGB uint8 of any sizes; each is fitted into its tile whole.
-        titles: What stands above the columns.
+        rows: The images, RGB uint8 of any sizes; each is scaled to fit its tile, keeping its aspect ratio.
+        titles: The title above each column.
         tile: Height and width of a tile.
 
     Returns:
@@ -92,7 +92,7 @@ def panel(rows: Sequence[Sequence[Image]], titles: Sequence[str], tile: tuple[in
 
 
 def captioned(picture: Image, caption: str, tile: tuple[int, int]) -> Image:
-    """A picture fitted whole into a tile of this height and width, with a line of text beneath: RGB uint8 on white."""
+    """An image scaled to fit a tile of (height, width), with a line of text below: RGB uint8 on white."""
     height, width = tile
     sheet = np.full((height + _ROW_HEIGHT, width, 3), _PAPER, np.uint8)
     _place(sheet[:height], picture)
@@ -101,7 +101,7 @@ def captioned(picture: Image, caption: str, tile: tuple[int, int]) -> Image:
 
 
 def grid(tiles: Sequence[Image], columns: int) -> Image:
-    """Tiles of one size in rows of so many, the last one perhaps not full: RGB uint8 on white."""
+    """Arrange tiles of equal size in rows of ``columns``; the last row may be partial: RGB uint8 on white."""
     height, width = tiles[0].shape[:2]
     rows = -(-len(tiles) // columns)
     sheet = np.full((rows * (height + _GAP), columns * (width + _GAP), 3), _PAPER, np.uint8)
@@ -112,7 +112,7 @@ def grid(tiles: Sequence[Image], columns: int) -> Image:
 
 
 def _place(tile: Image, picture: Image) -> None:
-    """Fit a picture into the middle of a tile, in place."""
+    """Scale an image to fit a tile and centre it there, in place."""
     factor = min(tile.shape[0] / picture.shape[0], tile.shape[1] / picture.shape[1])
     height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
     shrinks = height < picture.shape[0]
@@ -122,9 +122,9 @@ def _place(tile: Image, picture: Image) -> None:
 
 
 def legend(labels: LabelMap, width: int) -> Image:
-    """The classes and their colours, in as many rows as the width asks for: RGB uint8 ``[h, width, 3]`` on white.
+    """Names and colours of the classes, wrapped to ``width``: RGB uint8 ``[h, width, 3]`` on white.
 
-    The background, which an overlay leaves as it is, is left out.
+    The background is not listed, since an overlay does not tint it.
     """
     entries = [(labels.names[i], labels.colors[i]) for i in labels.foreground]
     column = min(width, max(_text_width(name) for name, _ in entries) + 30)
@@ -147,8 +147,8 @@ def _text_width(text: str) -> int:
 
 
 def _write(sheet: Image, text: str, at: tuple[int, int], width: int) -> None:
-    """A line of text that ends before ``width`` pixels."""
-    # OpenCV 4 draws anything but ASCII as question marks; OpenCV 5 knows all letters.
+    """Write a line of text, cut to ``width`` pixels."""
+    # OpenCV 4 draws characters beyond ASCII as question marks; OpenCV 5 draws them.
     shown = text
     while shown and _text_width(shown) > width:
         shown = shown[:-1]

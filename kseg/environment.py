@@ -19,7 +19,7 @@ _PACKAGES: Final = (
 
 
 def environment() -> dict[str, Any]:
-    """The machine and the library versions, plain JSON types."""
+    """Facts about this machine and the versions of the libraries, as plain JSON types; memory in GB."""
     versions = {name: _version(name) for name in _PACKAGES}
     return {
         "cpu": cpu_name(),
@@ -33,7 +33,7 @@ def environment() -> dict[str, Any]:
 
 
 def describe_environment(environment: dict[str, Any]) -> str:
-    """One line for the head of a table: the CPU, its cores, GPUs and the versions."""
+    """What `environment` returned as one line, for the heading of a table: CPU, cores, GPUs and versions."""
     packages = environment["packages"]
     runtimes = {"TensorFlow": "tensorflow", "LiteRT": "ai-edge-litert", "ONNX Runtime": "onnxruntime"}
     parts = [

@@ -5,14 +5,14 @@
     KsegError                      1   any failure that kseg foresees
     ├── UsageError                 2   the command or its configuration is wrong
     │   ├── ConfigError            2   a key, a value or a path of the configuration
-    │   └── UnknownNameError       2   a name that is in no table (did you mean …?)
+    │   └── UnknownNameError       2   a name is not among the valid ones (did you mean …?)
     ├── DataError                  1   the images and masks
     │   └── ImageError             1   one file that cannot be read as what it should be
     ├── ArtifactError              1   a model file: corrupt, not ours, or of the wrong kind
-    ├── TrainingError              1   a training that cannot go on (NaN loss, …)
+    ├── TrainingError              1   a training cannot continue (NaN loss, …)
     ├── OutputError                1   a file or folder that cannot be written
     ├── PartialFailure             1   most of the work is done, some inputs failed
-    └── Interrupted              130   the user stopped it; what was reached is on disk
+    └── Interrupted              130   the user stopped it; results so far are on disk
 
 Every message is one line: where, what, expected, found, remedy. No user input may end in a traceback.
 """
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class KsegError(Exception):
-    """A failure that kseg foresees, told in one line.
+    """A failure that kseg foresees, as a message of one line.
 
     Args:
         what: What is wrong, as a sentence without a full stop.
@@ -91,7 +91,7 @@ class ConfigError(UsageError):
 
 
 class UnknownNameError(UsageError):
-    """A name that stands in no table."""
+    """A name is not among the valid ones; the message lists these and suggests the closest."""
 
 
 class DataError(KsegError):
@@ -107,7 +107,7 @@ class ArtifactError(KsegError):
 
 
 class TrainingError(KsegError):
-    """A training cannot go on."""
+    """A training cannot continue, for example because its loss is NaN."""
 
 
 class OutputError(KsegError):
@@ -115,7 +115,7 @@ class OutputError(KsegError):
 
 
 class PartialFailure(KsegError):
-    """The work is done but for some inputs, which were reported one by one."""
+    """Most of the work is done; some inputs failed, and each of them was reported."""
 
 
 class Interrupted(KsegError):
@@ -125,18 +125,18 @@ class Interrupted(KsegError):
 
 
 def abbreviate(items: Iterable[object], limit: int = 5) -> str:
-    """The first few of many names for a message: ``a, b, c and 12 more``."""
+    """The first ``limit`` items, joined for a message: ``a, b, c and 12 more``."""
     names = [str(item) for item in items]
     shown = ", ".join(names[:limit])
-    rest = len(names) - limit
-    return f"{shown} and {rest} more" if rest > 0 else shown
+    hidden = len(names) - limit
+    return f"{shown} and {hidden} more" if hidden > 0 else shown
 
 
 def missing_extra(extra: str, what: str, *, where: str | None = None) -> UsageError:
-    """The error where packages are missing that an extra of kseg brings.
+    """The error for packages that are not installed, with the extra of kseg that installs them.
 
     Args:
-        extra: Its name in setup.cfg.
+        extra: The name of the extra in setup.cfg.
         what: What is missing, as a sentence without a full stop.
         where: The file or flag that asked for it.
     """

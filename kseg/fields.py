@@ -1,6 +1,6 @@
 """Strict types for settings: their bounds, and how a message describes what they take. Loads no TensorFlow.
 
-The sections of the configuration, and the descriptions of data and networks that it holds, are made of these.
+The sections of the configuration, and the specs of data and networks within it, are declared with these.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = [
 ]  # fmt: skip
 
 EXPECTED: Final = "x-expected"
-"""In the JSON schema: what a value should be, where its keywords do not read well in a message."""
+"""Keyword in the JSON schema: a description of valid values, where one made from the other keywords reads badly."""
 
 OptionalText: TypeAlias = Annotated[
     str,
     Field(strict=True),
     # `test:` and `--set data.split.test=` are null in YAML, and are meant as empty.
     BeforeValidator(lambda value: "" if value is None else value),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], EXPECTED: "text, or nothing"}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], EXPECTED: "text, may be empty"}),
 ]
 NonEmptyText: TypeAlias = Annotated[str, Field(strict=True, min_length=1)]
 Width: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=4096)]
@@ -69,7 +69,7 @@ _MaskValue: TypeAlias = (
 )
 ClassValues: TypeAlias = Annotated[
     dict[_MaskValue, Annotated[str, Field(strict=True)]],
-    # JSON knows only text as keys, while YAML's are whole numbers: both are keys that this pattern lets pass.
+    # Keys are integers in YAML but always text in JSON: the pattern accepts both.
     WithJsonSchema(
         {
             "type": "object",

@@ -19,13 +19,13 @@ __all__ = ["figure"]
 def figure(
     path: Path, width: float, height: float, *, layout: Literal["constrained"] | None = "constrained", dpi: int = 110
 ) -> Iterator[Figure]:
-    """A figure of so many inches that is written to ``path`` when the block ends; without windows or global state.
+    """Yield a matplotlib figure, and write it to ``path`` when the block ends. No window, no pyplot state.
 
     Args:
         path: The file, whose suffix chooses the format.
-        width, height: Inches.
+        width, height: Size in inches.
         layout: Matplotlib's layout engine; None for axes that are placed by hand.
-        dpi: Pixels an inch.
+        dpi: Pixels per inch.
 
     Raises:
         OutputError: The file cannot be written.

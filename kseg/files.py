@@ -1,4 +1,4 @@
-"""Write files and folders so that nothing good is ever lost: aside first, then rename."""
+"""Atomic writes: into a temporary file or folder beside the target, which is then renamed over it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def cache_folder() -> Path:
-    """Where what can be made again is kept: ``$KSEG_CACHE``, else ``$XDG_CACHE_HOME/kseg``, else ``~/.cache/kseg``."""
+    """The folder of caches: ``$KSEG_CACHE``, else ``$XDG_CACHE_HOME/kseg``, else ``~/.cache/kseg``; may not exist."""
     if named := os.environ.get("KSEG_CACHE"):
         return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kseg"
@@ -37,13 +37,13 @@ def cache_folder() -> Path:
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write a file or a folder to; it takes the place of ``path`` when the block ends.
+    """Yield a temporary path beside ``path``; the file or folder written there replaces ``path`` when the block ends.
 
-    A crash, a full disk or a kill leaves whatever stood at ``path`` before. The suffix is kept, since some writers
-    choose the format by it.
+    After a crash, a kill or an exception, ``path`` is what it was before. The temporary path has the same suffix, by
+    which some writers choose the format.
 
     Raises:
-        OutputError: It cannot be written; the message says why and that the earlier one is still there.
+        OutputError: It cannot be written; the message gives the reason.
     """
     aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
     earlier = path.exists()
@@ -63,8 +63,8 @@ def write_aside(path: Path) -> Iterator[Path]:
 
 
 def _replace(aside: Path, path: Path) -> None:
-    if not path.is_dir():
-        aside.replace(path)
+    if not (path.is_dir() and aside.is_dir()):
+        aside.replace(path)  # fails where a file would take the place of a folder
         return
     # A folder cannot be renamed over another that holds files.
     earlier = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.old")
@@ -85,15 +85,15 @@ def _remove(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what `write_aside` could not finish in a folder when it was killed."""
+    """Remove temporary files of `write_aside` that a killed process left in a folder."""
     for aside in folder.glob(".*.part*"):
         _remove(aside)
 
 
 def link_or_copy(source: Path, path: Path) -> None:
-    """Give a whole file a second name, or copy it where the file system has no hard links. Raises OutputError.
+    """Hard-link ``source`` to ``path``, or copy it where the file system has no hard links. Raises OutputError.
 
-    Files that are only ever replaced by `write_aside` can share their bytes: replacing one leaves the other.
+    Linked files must be replaced, as `write_aside` does, never modified in place: they share their bytes.
     """
     with write_aside(path) as aside:
         try:
@@ -103,23 +103,23 @@ def link_or_copy(source: Path, path: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file or leave the earlier one. Raises OutputError."""
+    """Write a file atomically. Raises OutputError."""
     with write_aside(path) as aside:
         aside.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 file or leave the earlier one. Raises OutputError."""
+    """Write a UTF-8 text file atomically. Raises OutputError."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write JSON, indented, with a final newline. Raises OutputError."""
+    """Write JSON atomically, indented, with a final newline. Raises OutputError."""
     write_text(path, json.dumps(data, indent=2) + "\n")
 
 
 def make_folder(path: Path) -> Path:
-    """Create a folder and its parents, and see that it can be written. Raises OutputError."""
+    """Create a folder and its parents, and check that files can be created in it. Raises OutputError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".{uuid.uuid4().hex[:8]}.probe"
@@ -128,7 +128,7 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise OutputError(
             "the output folder cannot be written", where=str(path), found=error.strerror or str(error),
-            remedy="choose another folder or mend its permissions",
+            remedy="choose another folder or correct its permissions",
         ) from error  # fmt: skip
     return path
 
@@ -149,9 +149,9 @@ def new_folder(parent: Path, name: str) -> Path:
 
 
 def require_new(path: Path, *, remedy: str) -> None:
-    """See that nothing stands at ``path`` yet, so that nothing is lost. Raises OutputError."""
+    """Check that ``path`` does not exist yet. Raises OutputError with this remedy."""
     if path.exists():
-        raise OutputError("the file is there already", where=str(path), remedy=remedy)
+        raise OutputError("the file exists already", where=str(path), remedy=remedy)
 
 
 def safe_child(parent: Path, name: str) -> Path:

@@ -1,8 +1,7 @@
-"""Read and write pictures and masks, and the one resize that training and prediction share. No TensorFlow.
+"""Read, write and resize images and masks; training and prediction share the resize. Loads no TensorFlow.
 
-A picture is RGB uint8 ``[H, W, 3]``; a mask is read as the values that stand in the file, which `kseg.labels` turns
-into class ids. Sizes are ``(height, width)``. The EXIF orientation is applied on reading, so what is read is what a
-viewer shows.
+An image is RGB uint8 ``[H, W, 3]``; a mask is read as the values stored in the file, which `kseg.labels` turns into
+class ids. Sizes are ``(height, width)``. The EXIF orientation is applied on reading, as an image viewer does.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from kseg.errors import ImageError
@@ -37,6 +36,7 @@ __all__ = [
     "resize_image",
     "resize_mask",
     "resize_scores",
+    "rgb_pixels",
     "stored_size",
     "turn_upright",
     "write_index_png",
@@ -46,10 +46,10 @@ __all__ = [
 ]
 
 IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
-"""The suffixes, in lower case, by which folders are searched; what a file holds is read from the file itself."""
+"""Suffixes, in lower case, of the files that count as images in a folder; the format is read from the file itself."""
 
 MAX_PIXELS: Final = 2**28
-"""Larger pictures are refused: 16384 × 16384 pixels are 0.8 GB as RGB already."""
+"""Larger images are refused: 16384 × 16384 pixels are 0.8 GB as RGB already."""
 
 _FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
 _GREY: Final = (128, 128, 128)
@@ -64,27 +64,28 @@ _TURNS: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 _SWAPS_SIDES: Final = 5
-"""From this EXIF orientation on, height and width change places."""
+"""EXIF orientations from this one on swap height and width."""
 
 _DEEP_MODES: Final = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
-# PNG files of 2 and 4 bits a pixel come out of Pillow stretched to 0..255.
+# Pillow scales the values of PNG files of 2 and 4 bits per pixel to 0..255; these factors undo that.
 _STRETCH: Final = {"L;2": 85, "L;4": 17}
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path that can always be printed: bytes that are not UTF-8 appear as ``\\xe9``."""
+    """A path as text that can always be printed: bytes that are not UTF-8 become escapes such as ``\\xe9``."""
     try:
         return os.fsencode(path).decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a surrogate pair, which a JSON file can spell
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can contain
         return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_image(path: str | os.PathLike[str]) -> Pixels:
-    """Read a picture as RGB.
+    """Read an image as RGB.
 
-    Grey, 1-bit, palette and CMYK files are expanded, a GIF gives its first frame, an opaque alpha channel is dropped.
+    Grey, 1-bit, palette and CMYK files are converted; of a GIF the first frame is read; an opaque alpha channel is
+    dropped.
 
     Returns:
         uint8 ``[H, W, 3]``.
@@ -94,55 +95,64 @@ def read_image(path: str | os.PathLike[str]) -> Pixels:
             pixels.
     """
     with _decoded(path) as picture:
-        if _is_deep(picture):
-            raise ImageError(
-                "the image has more than 8 bits a channel", where=printable(path), expected="8 bits a channel",
-                found=f"mode {_raw_mode(picture) or picture.mode}", remedy="convert it to 8 bits, choosing the range",
-            )  # fmt: skip
-        if _has_alpha(picture):
-            rgba = np.asarray(picture.convert("RGBA"))
-            _require_opaque(rgba[..., 3], path)
-            return np.ascontiguousarray(rgba[..., :3])
-        return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+        return _rgb(picture, printable(path))
+
+
+def rgb_pixels(picture: Image.Image) -> Pixels:
+    """An open Pillow image as `read_image` reads a file: uint8 ``[H, W, 3]``, upright. Raises ImageError."""
+    return _rgb(ImageOps.exif_transpose(picture), "the picture")
+
+
+def _rgb(picture: Image.Image, where: str) -> Pixels:
+    if _is_deep(picture):
+        raise ImageError(
+            "the image has more than 8 bits a channel", where=where, expected="8 bits a channel",
+            found=f"mode {_raw_mode(picture) or picture.mode}", remedy="convert it to 8 bits, choosing the range",
+        )  # fmt: skip
+    if _has_alpha(picture):
+        rgba = np.asarray(picture.convert("RGBA"))
+        _require_opaque(rgba[..., 3], where)
+        return np.ascontiguousarray(rgba[..., :3])
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def read_mask(
     path: str | os.PathLike[str], *, colors: bool = False
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]:
-    """Read a mask as the values, or the colours, that stand in the file.
+    """Read a mask as the values, or the colours, stored in the file.
 
-    Palette files give their indices, 1-bit files 0 and 1, RGB(A) files whose channels are equal that one value, and a
-    mask that is drawn in the alpha channel alone its alpha.
+    The values are the indices of a palette file, 0 and 1 of a 1-bit file, the common value of RGB(A) channels that are
+    equal, and the alpha where all other channels are constant.
 
     Args:
         path: The file.
-        colors: Read colours, as red · 65536 + green · 256 + blue; a palette is looked up, transparency dropped.
+        colors: Return packed colours, red · 65536 + green · 256 + blue: palettes are applied, alpha is dropped.
 
     Returns:
-        uint8 or uint16 ``[H, W]``; int32 ``[H, W]`` where colours are asked for.
+        uint8 or uint16 ``[H, W]``; int32 ``[H, W]`` with ``colors``.
 
     Raises:
-        ImageError: The file cannot be read, or it shows colours instead of values.
+        ImageError: The file cannot be read, or it is an RGB mask and ``colors`` is false.
     """
     with _decoded(path) as picture:
-        raw = _raw_mode(picture)
+        raw_mode = _raw_mode(picture)
         if colors and not _is_deep(picture):
             return _packed(picture)
         if picture.mode in ("L", "P", "1"):
             values = np.array(picture, np.uint8)
-            return values // _STRETCH.get(raw, 1)
+            return values // _STRETCH.get(raw_mode, 1)
         if picture.mode in _DEEP_MODES:
             return _deep_values(np.asarray(picture), path)
-        if picture.mode in ("RGB", "RGBA", "LA", "RGBX") and ";16" not in raw:
+        if picture.mode in ("RGB", "RGBA", "LA", "RGBX") and ";16" not in raw_mode:
             return _single_channel(np.asarray(picture), path)
         raise ImageError(
             "the mask cannot be read as class values", where=printable(path),
-            expected="one channel of 8 or 16 bits, or a palette", found=f"mode {raw or picture.mode}",
+            expected="one channel of 8 or 16 bits, or a palette", found=f"mode {raw_mode or picture.mode}",
         )  # fmt: skip
 
 
 def _packed(picture: Image.Image) -> npt.NDArray[np.int32]:
-    # By way of RGBA: Pillow would blend a palette's transparent entry.
+    # Via RGBA: converted to RGB directly, Pillow would change the colour of a palette's transparent entry.
     rgb = np.asarray(picture.convert("RGBA"))[..., :3].astype(np.int32)
     packed: npt.NDArray[np.int32] = rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2]
     return packed
@@ -150,13 +160,13 @@ def _packed(picture: Image.Image) -> npt.NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Header:
-    """How a picture is stored.
+    """How an image is stored.
 
     Args:
-        format: ``JPEG``, ``PNG``, … as the file itself says.
-        mode: Pillow's word for its channels: ``L``, ``P``, ``RGB``, ``RGBA``, …
-        size: Height and width as stored.
-        orientation: How it has to be turned to stand upright, as EXIF counts it: 1 not at all, up to 8.
+        format: ``JPEG``, ``PNG``, …, from the file's content.
+        mode: Pillow's mode: ``L``, ``P``, ``RGB``, ``RGBA``, …
+        size: Height and width as stored, before the EXIF orientation is applied.
+        orientation: EXIF orientation, 1 (upright) to 8.
     """
 
     format: str
@@ -166,15 +176,15 @@ class Header:
 
 
 def image_header(path: str | os.PathLike[str]) -> Header:
-    """How a picture is stored, from its header alone. Raises ImageError."""
+    """Read how an image is stored, from its header only. Raises ImageError."""
     with _opened(path) as picture:
-        # Pillow turns TIFF files by itself.
+        # Pillow applies the orientation of TIFF files when it loads them.
         orientation = 1 if picture.format == "TIFF" else _orientation(picture)
         return Header(picture.format or "", picture.mode, (picture.height, picture.width), orientation)
 
 
 def turn_upright(mask: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
-    """Turn ``[H, W]`` as an EXIF orientation says, 1 to 8; other numbers leave it as it is."""
+    """Apply an EXIF orientation, 1 to 8, to a mask ``[H, W]``; other numbers leave it unchanged."""
     if orientation in (5, 6, 7, 8):
         mask = mask.T
     flips = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
@@ -183,16 +193,18 @@ def turn_upright(mask: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 
 
 def image_size(path: str | os.PathLike[str]) -> Size:
-    """Height and width as `read_image` gives them, from the header where the format allows it. Raises ImageError."""
+    """Height and width of what `read_image` returns, from the header where the format allows it. Raises ImageError."""
     with _opened(path) as picture:
         if picture.format == "TIFF":
-            picture.load()  # Pillow turns TIFF files by itself, and some versions tell the new size only then
+            picture.load()  # applies the orientation; some versions of Pillow update the size only then
         width, height = picture.size
         return (width, height) if _orientation(picture) >= _SWAPS_SIDES else (height, width)
 
 
 def stored_size(path: str | os.PathLike[str]) -> Size:
-    """Height and width before any EXIF orientation; many times faster for PNG, which may hold that at its end.
+    """Height and width as stored, before any EXIF orientation.
+
+    For PNG many times faster than `image_size`, since a PNG may have its EXIF block at the end of the file.
 
     Raises:
         ImageError: The file is missing or not an image.
@@ -202,7 +214,7 @@ def stored_size(path: str | os.PathLike[str]) -> Size:
 
 
 def resize_image(image: Pixels, size: Size) -> Pixels:
-    """Resize a picture ``[H, W, 3]`` to ``size``: averaging where it shrinks, bilinear where it grows."""
+    """Resize an image ``[H, W, 3]`` to ``size``: sides that shrink by area averaging, sides that grow bilinearly."""
     height, width = image.shape[:2]
     smaller = (min(height, size[0]), min(width, size[1]))
     if smaller != (height, width):
@@ -211,12 +223,12 @@ def resize_image(image: Pixels, size: Size) -> Pixels:
 
 
 def resize_mask(mask: npt.NDArray[Any], size: Size) -> npt.NDArray[Any]:
-    """Resize a mask ``[H, W]`` by the nearest pixel centre; no value appears that was not there."""
+    """Resize a mask ``[H, W]`` by nearest neighbour (pixel centres), so that no new values arise."""
     return mask if mask.shape == size else _resize(mask, size, cv2.INTER_NEAREST_EXACT)
 
 
 def resize_scores(scores: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.float32]:
-    """Resize scores float32 ``[h, w, C]`` bilinearly to ``[H, W, C]``, pixel centres on pixel centres."""
+    """Resize scores float32 ``[h, w, C]`` bilinearly to ``[H, W, C]``, with half-pixel centres."""
     if scores.shape[:2] == size:
         return scores
     # OpenCV drops a single channel.
@@ -224,26 +236,26 @@ def resize_scores(scores: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np
 
 
 def write_png(path: Path, array: npt.NDArray[np.uint8 | np.uint16]) -> None:
-    """Write ``[H, W]`` uint8 or uint16, or RGB uint8 ``[H, W, 3]``, whole or not at all. Raises OutputError."""
+    """Write ``[H, W]`` uint8 or uint16, or RGB uint8 ``[H, W, 3]``, as PNG, atomically. Raises OutputError."""
     _write(path, ".png", array, [])
 
 
 def write_index_png(
     path: Path, ids: Pixels, colors: Sequence[tuple[int, int, int]], notes: Mapping[str, str] | None = None
 ) -> None:
-    """Write ids ``[H, W]`` as a PNG whose palette shows them, whole or not at all.
+    """Write ids ``[H, W]`` as a palette PNG, atomically.
 
     Args:
         path: The file.
-        ids: uint8; `read_mask` gives them back.
-        colors: Red, green and blue of the first ids; others are grey.
-        notes: Texts to keep in the file, by keywords of Latin letters; see `png_note`.
+        ids: uint8; `read_mask` reads them back.
+        colors: Palette: RGB in 0..255 for ids 0, 1, …; further ids are grey.
+        notes: Text chunks to store in the file, by keyword in Latin-1; see `png_note`.
 
     Raises:
         OutputError: The file cannot be written.
     """
     picture = Image.fromarray(ids)
-    # All 256: a short palette has the ids cut to as few bits as it needs.
+    # All 256 entries: with a shorter palette Pillow would store the ids with fewer bits and cut larger ones off.
     picture.putpalette([value for color in [*colors, *[_GREY] * (256 - len(colors))] for value in color])
     texts = PngInfo()
     for key, text in (notes or {}).items():
@@ -254,23 +266,23 @@ def write_index_png(
 
 
 def png_note(path: str | os.PathLike[str], key: str) -> str | None:
-    """A text that `write_index_png` kept in a PNG; None if there is none, or the file is gone or damaged."""
+    """A text chunk that `write_index_png` stored; None if it is missing, or the file is missing or damaged."""
     try:
         with _opened(path) as picture:
             note = picture.info.get(key)
-            picture.verify()  # the checksums of all that follows
+            picture.verify()  # checks the checksums of the remaining chunks
     except ImageError:
         return None
     return note if isinstance(note, str) else None
 
 
 def write_jpeg(path: Path, image: Pixels, quality: int = 92) -> None:
-    """Write RGB uint8 ``[H, W, 3]``, whole or not at all. Raises OutputError."""
+    """Write RGB uint8 ``[H, W, 3]`` as JPEG, atomically. ``quality`` is 0..100. Raises OutputError."""
     _write(path, ".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def write_picture(path: Path, image: Pixels) -> None:
-    """Write RGB uint8 ``[H, W, 3]`` as the suffix says, JPEG or else PNG, whole or not at all. Raises OutputError."""
+    """Write RGB uint8 ``[H, W, 3]``, atomically: JPEG for .jpg and .jpeg, else PNG. Raises OutputError."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
         write_jpeg(path, image)
     else:
@@ -290,7 +302,7 @@ def _resize(array: npt.NDArray[Any], size: Size, interpolation: int) -> npt.NDAr
 
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
-    """The picture with its header read; whatever goes wrong within the block becomes an ImageError."""
+    """Open an image, its pixels not decoded yet; any exception within the block becomes an ImageError."""
     try:
         with open(path, "rb") as file, _open_header(file) as picture:
             if picture.width * picture.height > MAX_PIXELS:
@@ -316,35 +328,35 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 
 def _open_header(file: BinaryIO) -> Image.Image:
-    # Pillow warns of "decompression bombs" at a size that honest satellite and microscope pictures have; MAX_PIXELS
-    # stands in for its limit. That one is global, and no lock may guard it: a garbage collection inside the lock can
-    # wait for a tf.data iterator whose threads wait for the lock.
+    # Pillow warns of "decompression bombs" at sizes that satellite and microscope images have; MAX_PIXELS replaces its
+    # limit, which is global. No lock may guard this assignment: a garbage collection inside the lock can wait for a
+    # tf.data iterator whose threads wait for the lock.
     Image.MAX_IMAGE_PIXELS = None
     return Image.open(file, formats=_FORMATS)
 
 
 @contextmanager
 def _decoded(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
-    """The picture fully decoded and turned upright."""
+    """Open an image, decode it and apply its EXIF orientation."""
     with _opened(path) as picture:
         raw = _raw_mode(picture)
         picture.load()
         turn = _TURNS.get(_orientation(picture))
         upright = picture if turn is None else picture.transpose(turn)
-        upright.info["kseg_raw_mode"] = raw  # decoding forgets it
+        upright.info["kseg_raw_mode"] = raw  # no longer available after decoding
         yield upright
 
 
 def _orientation(picture: Image.Image) -> int:
     try:
         return int(picture.getexif().get(_ORIENTATION_TAG, 1))
-    # A damaged EXIF block is no reason to refuse the picture.
+    # An image with a damaged EXIF block can still be read.
     except (SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError):
         return 1
 
 
 def _raw_mode(picture: Image.Image) -> str:
-    """How the pixels lie in the file (``RGB;16B``, ``L;4``), which Pillow's mode hides."""
+    """Pillow's raw mode, which gives the bits per channel in the file (``RGB;16B``, ``L;4``); "" if unknown."""
     if "kseg_raw_mode" in picture.info:
         return str(picture.info["kseg_raw_mode"])
     tiles = getattr(picture, "tile", None)
@@ -361,13 +373,13 @@ def _has_alpha(picture: Image.Image) -> bool:
     return picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
 
 
-def _require_opaque(alpha: Pixels, path: str | os.PathLike[str]) -> None:
+def _require_opaque(alpha: Pixels, where: str) -> None:
     share = float((alpha < 255).mean())
     if share:
         raise ImageError(
-            "the image has transparent pixels", where=printable(path), expected="an opaque picture",
+            "the image has transparent pixels", where=where, expected="an opaque picture",
             found=f"{max(share, 0.0001):.2%} of it transparent",
-            remedy="flatten it onto the background that the model shall see",
+            remedy="flatten it onto the background that the model should see",
         )  # fmt: skip
 
 
@@ -381,7 +393,7 @@ def _deep_values(values: npt.NDArray[Any], path: str | os.PathLike[str]) -> npt.
 
 
 def _single_channel(pixels: Pixels, path: str | os.PathLike[str]) -> Pixels:
-    """The one value that all colour channels ``[H, W, 2..4]`` repeat, or the alpha where these are all the same."""
+    """The value that all colour channels of ``[H, W, 2..4]`` repeat, or the alpha where that value is constant."""
     channels = pixels.shape[2]
     values = pixels[..., 0]
     if channels > 2 and not ((values == pixels[..., 1]) & (values == pixels[..., 2])).all():

@@ -1,13 +1,13 @@
-"""LabelMap: what stands on disk in a mask ↔ class ids ↔ names and colours.
+"""LabelMap: mask values on disk ↔ class ids ↔ names and colours.
 
-Inside kseg a mask is class ids ``[H, W]`` uint8, 0 … K-1 in the order of the classes, and 255 (`IGNORE_INDEX`) where
-the truth is unknown, whatever the file said. Only this module knows the file's values::
+Inside kseg a mask is class ids ``[H, W]`` uint8: 0 … K-1 in the order of the classes, and 255 (`IGNORE_INDEX`) where
+the ground truth is unknown. The values in the file may be others; only this module maps them::
 
     values    {0: background, 255: nucleus}     whole numbers 0 … 65535
               {"#000000": road, "#ff8000": car} the colours of RGB masks
               {3: eyeglasses, other: background}
     match     exact, or the nearest listed value or colour (smoothed edges, JPEG masks)
-    threshold values from here on count as 255, those below as 0
+    threshold values from this one on count as 255, those below as 0
 """
 
 from __future__ import annotations
@@ -26,44 +26,44 @@ import numpy.typing as npt
 from kseg.errors import ConfigError
 
 __all__ = [
-    "IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Activation", "Color", "LabelMap", "Match", "default_colors", "format_color",
-    "is_color", "pack_color", "parse_color", "unpack_color", "values_line",
+    "IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Activation", "Color", "LabelMap", "Match", "default_colors",
+    "format_color", "is_color", "pack_color", "parse_color", "unpack_color", "values_line",
 ]  # fmt: skip
 
 IGNORE_INDEX: Final = 255
-"""The class id of pixels whose truth is unknown; they count in no loss and no score."""
+"""The class id of pixels whose ground truth is unknown; losses and metrics leave them out."""
 
 MAX_CLASSES: Final = 255
 IGNORE: Final = "ignore"
-"""In `values`: pixels of this on-disk value are ignored."""
+"""In `LabelMap.values`, in place of a class name: pixels with this on-disk value are ignored."""
 OTHER: Final = "other"
-"""In `values`, as a key: every on-disk value that is not listed."""
+"""In `LabelMap.values`, as a key: every on-disk value that is not listed."""
 
 _UNMAPPED: Final = -1
 _TABLE_SIZE: Final = 65536
 _COLORS: Final = 2**24
 _HIGH: Final = 255
-"""What `threshold` turns bright values into."""
+"""Value of thresholded masks at and above the threshold."""
 
 Color = tuple[int, int, int]
 """Red, green, blue in 0..255."""
 Match = Literal["exact", "nearest"]
 Activation = Literal["softmax", "sigmoid"]
-"""What turns logits into scores: softmax lets the classes compete, sigmoid decides each by itself."""
+"""What turns logits into scores: softmax makes the classes exclusive, sigmoid treats each independently."""
 
 
 def is_color(value: object) -> bool:
-    """Whether a key of `values` is a colour: ``#rrggbb``."""
+    """Whether a key of `LabelMap.values` is a colour, ``#rrggbb``."""
     return isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value) is not None
 
 
 def pack_color(text: str) -> int:
-    """``#rrggbb`` → red · 65536 + green · 256 + blue, as `kseg.images.read_mask` reads coloured masks."""
+    """``#rrggbb`` → red · 65536 + green · 256 + blue, the packed form that `kseg.images.read_mask` returns."""
     return int(text[1:], 16)
 
 
 def unpack_color(packed: int) -> Color:
-    """red · 65536 + green · 256 + blue → ``(red, green, blue)``."""
+    """Packed colour, red · 65536 + green · 256 + blue → ``(red, green, blue)``."""
     return packed >> 16, packed >> 8 & 255, packed & 255
 
 
@@ -75,20 +75,20 @@ def parse_color(text: str) -> Color:
 
 
 def format_color(color: Color) -> str:
-    """``(red, green, blue)`` → ``#rrggbb``."""
+    """``(red, green, blue)`` → ``#rrggbb``, the inverse of `parse_color`."""
     return f"#{bytes(color).hex()}"
 
 
 def values_line(values: Mapping[Any, str]) -> str:
-    """Values as they stand in the YAML file: ``{0: background, 255: nucleus}``."""
+    """Values in YAML flow style, for messages: ``{0: background, 255: nucleus}``."""
     quoted = {f"'{value}'" if is_color(value) else value: name for value, name in values.items()}
     return "{" + ", ".join(f"{value}: {name}" for value, name in quoted.items()) + "}"
 
 
 def default_colors(count: int, *, background: bool) -> tuple[Color, ...]:
-    """Well separated colours, black first where the first class is a background."""
+    """``count`` well separated colours, the first one black if the first class is the background."""
     colors: list[Color] = [(0, 0, 0)] if background else []
-    # The golden ratio spreads any number of hues evenly, and the first ones stay when classes are added.
+    # Hues a golden ratio apart are spread evenly for any count, and adding classes does not change the first ones.
     for i in range(count - len(colors)):
         red, green, blue = colorsys.hsv_to_rgb((0.95 + i * 0.618034) % 1.0, 0.85 - 0.25 * (i % 3 == 2), 1.0)
         colors.append((round(red * 255), round(green * 255), round(blue * 255)))
@@ -100,15 +100,15 @@ class LabelMap:
     """Names, colours and on-disk values of the classes.
 
     Args:
-        names: One name a class, in the order of the class ids. A class named ``background`` comes first or not at
+        names: One name per class, in the order of the class ids. A class named ``background`` comes first or not at
             all; scores called *foreground* leave it out.
         values: On-disk mask value, or colour ``#rrggbb`` of an RGB mask → class name, or ``ignore``. The key
             ``other`` stands for every value not listed. Defaults to value *i* for class *i*; with a threshold, to 0
             and 255.
-        colors: One RGB triple in 0..255 a class. Defaults to the masks' own colours, else to `default_colors`.
-        match: Whether a value that is not listed is taken for the nearest one that is: values by their difference,
-            colours by their distance in RGB.
-        threshold: Values from this one on count as 255, those below as 0; None leaves them as they are.
+        colors: One RGB triple in 0..255 per class. Defaults to the colours in ``values``, else to `default_colors`.
+        match: ``nearest`` maps a value that is not listed to the nearest one that is: values by their difference,
+            colours by their distance in RGB. ``exact`` refuses it.
+        threshold: Values from this one on count as 255, those below as 0. Defaults to no threshold.
 
     Raises:
         ConfigError: The names, values or colours contradict one another.
@@ -127,10 +127,10 @@ class LabelMap:
         values = dict(self.values) or dict(zip(keys, names, strict=False))
         object.__setattr__(self, "values", {_lower(key): name for key, name in values.items()})
         colors = tuple((int(r), int(g), int(b)) for r, g, b in self.colors)
-        object.__setattr__(self, "colors", colors or self._shown())
+        object.__setattr__(self, "colors", colors or self._default_colors())
         self._check()
 
-    def _shown(self) -> tuple[Color, ...]:
+    def _default_colors(self) -> tuple[Color, ...]:
         chosen = default_colors(len(self.names), background="background" in self.names)
         own: dict[str, Color] = {}
         for key, name in self.values.items():
@@ -145,9 +145,9 @@ class LabelMap:
                 "a segmentation needs at least two classes", where=where, expected=f"2 to {MAX_CLASSES} names",
                 found=f"{len(self.names)}", remedy="list the background too: classes: [background, …]",
             )  # fmt: skip
-        doubled = sorted({name for name in self.names if self.names.count(name) > 1})
-        if doubled:
-            raise ConfigError("a class name stands twice", where=where, found=", ".join(doubled))
+        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        if duplicates:
+            raise ConfigError("a class name occurs twice", where=where, found=", ".join(duplicates))
         if IGNORE in self.names or OTHER in self.names:
             raise ConfigError("'ignore' and 'other' are reserved words", where=where, found=", ".join(self.names))
         if "background" in self.names[1:]:
@@ -159,18 +159,18 @@ class LabelMap:
             )  # fmt: skip
         for key, name in self.values.items():
             self._check_value(key, name)
-        silent = [name for name in self.names if name not in self.values.values()]
-        if silent:
+        without_value = [name for name in self.names if name not in self.values.values()]
+        if without_value:
             raise ConfigError(
-                "a class has no mask value", where="data.values", found=f"no value for {', '.join(silent)}",
-                remedy=f"add the value that stands for it, e.g. 1: {silent[0]}",
+                "a class has no mask value", where="data.values", found=f"no value for {', '.join(without_value)}",
+                remedy=f"add the value that stands for it, e.g. 1: {without_value[0]}",
             )  # fmt: skip
         self._check_matching()
 
     def _check_value(self, key: int | str, name: str) -> None:
         where = f"data.values.{key}"
-        whole = isinstance(key, int) and not isinstance(key, bool) and 0 <= key < _TABLE_SIZE
-        if key != OTHER and not whole and not is_color(key):
+        is_value = isinstance(key, int) and not isinstance(key, bool) and 0 <= key < _TABLE_SIZE
+        if key != OTHER and not is_value and not is_color(key):
             raise ConfigError(
                 "not a mask value", where=where,
                 expected=f"a whole number in 0..{_TABLE_SIZE - 1}, a colour '#rrggbb', or 'other'", found=repr(key),
@@ -210,36 +210,36 @@ class LabelMap:
 
     @property
     def foreground(self) -> tuple[int, ...]:
-        """The class ids that foreground scores count."""
+        """The class ids that foreground scores cover: all but the background's."""
         return tuple(range(0 if self.background is None else 1, self.num_classes))
 
     @property
     def is_binary(self) -> bool:
-        """Background and one class: one sigmoid channel instead of a softmax."""
+        """Whether there are two classes, the first one the background: such models have one sigmoid channel."""
         return self.num_classes == 2 and self.background == 0
 
     @property
     def is_colored(self) -> bool:
-        """Whether the masks on disk show colours, so that they are read as such."""
+        """Whether the on-disk values are colours, so that masks have to be read with ``colors=True``."""
         return any(is_color(key) for key in self.values)
 
     def ids(self, values: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
-        """The class id of each of some on-disk values or packed colours, -1 where the map says nothing: int16.
+        """The class id of each on-disk value or packed colour, -1 for those not in the map: int16, of the same shape.
 
-        For a few different ones; `encode` is for masks.
+        For a few different values; `encode` is faster for masks.
         """
         if not self.is_colored:
-            found: npt.NDArray[np.int16] = self._table[values]
-            return found
+            ids: npt.NDArray[np.int16] = self._table[values]
+            return ids
         listed = {pack_color(str(key)): self._id(name) for key, name in self.values.items() if is_color(key)}
         if self.match == "nearest":
             return _nearest(_channels(values), _channels(np.array(list(listed))), list(listed.values()))
-        rest = self._id(self.values[OTHER]) if OTHER in self.values else _UNMAPPED
-        return np.array([listed.get(int(value), rest) for value in values.ravel()], np.int16).reshape(values.shape)
+        other = self._id(self.values[OTHER]) if OTHER in self.values else _UNMAPPED
+        return np.array([listed.get(int(value), other) for value in values.ravel()], np.int16).reshape(values.shape)
 
     @cached_property
     def _table(self) -> npt.NDArray[np.int16]:
-        """The class id of every on-disk value: int16 ``[65536]``, -1 where the map says nothing."""
+        """The class id of every on-disk value: int16 ``[65536]``, -1 for those not in the map."""
         table = np.full(_TABLE_SIZE, self._id(self.values[OTHER]) if OTHER in self.values else _UNMAPPED, np.int16)
         listed = {key: self._id(name) for key, name in self.values.items() if isinstance(key, int)}
         if self.match == "nearest":
@@ -255,9 +255,9 @@ class LabelMap:
         return IGNORE_INDEX if name == IGNORE else self.names.index(name)
 
     def disk_values(self) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint8]:
-        """The value to write for each class id: uint16 ``[K]``, or colours uint8 ``[K, 3]``; the first one listed.
+        """The on-disk value of each class id, the first one listed: uint16 ``[K]``, or colours uint8 ``[K, 3]``.
 
-        A class that only ``other`` stands for is written as the smallest value that the map does not list.
+        A class that only ``other`` maps to gets the smallest value that is not listed.
         """
         colored = self.is_colored
         first: dict[str, int] = {}
@@ -272,10 +272,10 @@ class LabelMap:
         """On-disk values, or packed colours, ``[H, W]`` → class ids uint8 ``[H, W]``.
 
         Args:
-            mask: Whole numbers in 0..65535, or in 0..2²⁴-1 where the map is one of colours.
+            mask: Values in 0..65535; packed colours in 0..2²⁴-1 if `is_colored`.
 
         Raises:
-            ValueError: A value is not in the map; `unmapped` tells which.
+            ValueError: A value is not in the map; `unmapped` lists such values.
         """
         ids = self._encode_colors(mask) if self.is_colored else self._table[mask]
         if ids.min(initial=0) < 0:
@@ -284,17 +284,17 @@ class LabelMap:
         return encoded
 
     def _encode_colors(self, mask: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
-        # A sparse table: sorting the pixels for their different colours takes many times longer.
-        seen = np.zeros(_COLORS, bool)
-        seen[mask.ravel()] = True
-        different = np.flatnonzero(seen)
+        # A lookup table, filled for the colours that occur: finding these by sorting the pixels takes far longer.
+        occurs = np.zeros(_COLORS, bool)
+        occurs[mask.ravel()] = True
+        colors = np.flatnonzero(occurs)
         table = np.empty(_COLORS, np.int16)
-        table[different] = self.ids(different)
+        table[colors] = self.ids(colors)
         ids: npt.NDArray[np.int16] = table[mask]
         return ids
 
     def unmapped(self, mask: npt.NDArray[Any]) -> list[int | str]:
-        """The on-disk values, or colours as ``#rrggbb``, of a mask that the map does not know, ascending."""
+        """The on-disk values, or colours as ``#rrggbb``, of a mask that are not in the map, ascending."""
         values = np.unique(mask)
         unknown = values[self.ids(values) == _UNMAPPED]
         return [format_color(unpack_color(int(v))) if self.is_colored else int(v) for v in unknown]
@@ -307,7 +307,7 @@ class LabelMap:
         return decoded
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON types; `from_json` is the way back."""
+        """The map as plain JSON types; `from_json` reads it back."""
         return {
             "names": list(self.names),
             # A JSON object would turn whole-number keys into strings.
@@ -319,7 +319,7 @@ class LabelMap:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LabelMap:
-        """Rebuild from `to_json`. Raises KeyError, TypeError, ValueError or ConfigError on anything else."""
+        """Rebuild from what `to_json` returned. Raises KeyError, TypeError, ValueError or ConfigError on other data."""
         values = {(v if isinstance(v, str) else int(v)): str(name) for v, name in data["values"]}
         names: Sequence[str] = [str(name) for name in data["names"]]
         colors = tuple((r, g, b) for r, g, b in data["colors"])
@@ -337,13 +337,13 @@ def _lower(key: int | str) -> int | str:
 
 
 def _channels(packed: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Packed colours ``[...]`` → ``[..., 3]``."""
+    """Packed colours ``[...]`` → red, green and blue ``[..., 3]``."""
     packed = packed.astype(np.int64)
     return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
 
 
 def _nearest(points: npt.NDArray[np.int64], listed: npt.NDArray[np.int64], ids: Iterable[int]) -> npt.NDArray[np.int16]:
-    """The id of the listed point ``[M, D]`` that is nearest to each of ``[N, D]``; of equally near ones the first."""
-    distance = np.stack([((points - one) ** 2).sum(axis=-1) for one in listed])
-    found: npt.NDArray[np.int16] = np.array(list(ids), np.int16)[distance.argmin(axis=0)]
-    return found
+    """For each point ``[N, D]`` the id of the nearest point of ``listed`` ``[M, D]`` (ties: the first)."""
+    distance = np.stack([((points - point) ** 2).sum(axis=-1) for point in listed])
+    nearest: npt.NDArray[np.int16] = np.array(list(ids), np.int16)[distance.argmin(axis=0)]
+    return nearest

@@ -1,4 +1,4 @@
-"""Do the same to many files at once. Decoding releases the interpreter lock, so threads are enough."""
+"""Map a function over many files in threads. Decoding releases the interpreter lock, so processes are not needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 __all__ = ["Progress", "parallel_map"]
 
 Progress = Callable[[int, int], None]
-"""Called with how many are done, and of how many."""
+"""Called with the number of finished items and the total."""
 
 
 def parallel_map(
@@ -24,13 +24,16 @@ def parallel_map(
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> list[R]:
-    """``[function(item) for item in items]`` in threads.
+    """``[function(item) for item in items]``, computed in threads.
 
     Args:
-        function: What to do; the first exception ends the work.
-        items: What to do it to.
-        workers: How many threads. Defaults to one a core.
-        on_progress: Told after each item.
+        function: Called with each item; its first exception is raised.
+        items: The arguments.
+        workers: Number of threads. Defaults to one per core.
+        on_progress: Called after each item.
+
+    Returns:
+        The results, in the order of the items.
     """
     results: list[R] = []
     with ThreadPoolExecutor(workers or usable_cores()) as pool:

@@ -1,4 +1,4 @@
-"""What is known of this machine's processor: its name, its instructions, the cores that are ours."""
+"""This machine's processor: its name, its instruction sets, and the cores that this process may use."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ __all__ = ["cpu_flags", "cpu_name", "is_x86", "usable_cores"]
 
 
 def usable_cores() -> int:
-    """How many CPU cores this process may use, which in a container are fewer than the machine has."""
+    """Number of CPU cores that this process may use; in a container often fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_name() -> str:
-    """The processor's name, as far as the system tells it."""
+    """The processor's model name, or its architecture where the system does not say."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def cpu_flags() -> frozenset[str]:
-    """The processor's instructions by Linux' names (``avx2``, ``amx_bf16``, …); none known elsewhere."""
+    """Instruction sets by Linux' names (``avx2``, ``amx_bf16``, …); empty on other systems."""
     return frozenset(_cpuinfo("flags").split())
 
 
 def is_x86() -> bool:
-    """Whether it is one of Intel's and AMD's 64-bit processors."""
+    """Whether the processor is a 64-bit x86 (Intel or AMD)."""
     return platform.machine().lower() in ("x86_64", "amd64")
 
 

@@ -1,4 +1,4 @@
-"""Look a name up in a plain, visible table."""
+"""Look a name up in a table, and suggest the closest valid name where it is not there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["lookup", "nearest"]
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The valid name that is most like ``name``, or None if none is near."""
+    """The valid name closest to ``name``, ignoring case; None if none is similar."""
     by_lower = {candidate.lower(): candidate for candidate in names}
     close = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
@@ -24,13 +24,13 @@ def lookup(table: Mapping[str, T], name: str, *, kind: str, where: str | None = 
     """Return ``table[name]``.
 
     Args:
-        table: The names and what they stand for.
+        table: Name → value.
         name: The name that the user gave.
         kind: What the table holds, singular, for the message ("encoder").
         where: The key or flag that the name came from.
 
     Raises:
-        UnknownNameError: ``name`` is not in the table; the message names the nearest one.
+        UnknownNameError: ``name`` is not in the table; the message suggests the closest one.
     """
     if name in table:
         return table[name]

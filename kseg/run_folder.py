@@ -1,20 +1,20 @@
-"""The run folder: what a training leaves behind, and where.
+"""`RunFolder`: the files that a training writes, and their paths.
 
 ::
 
     runs/fit/<name>/
-      args.yaml          every setting, resolved
+      args.yaml          every setting, with defaults and absolute paths
       env.json           the command, versions, hardware, precision
       data.json          files, hashes and split
       weights/best.keras, weights/last.keras
       weights/epoch_0010.keras, …    with run.save_every
-      weights/training.npz           while it trains, and after a stop: what `kseg fit --resume` goes on from
+      weights/training.npz           during training: the state that `kseg fit --resume` continues from
       results.csv, results.png
       tensorboard/train/, tensorboard/validation/    with run.tensorboard
       labels.png         class frequencies
-      train_batch.jpg    what the network really saw
-      val_pred.jpg       image, truth, prediction of the best epoch
-      val_pred_0010.jpg, …           the same of others, with run.save_every
+      train_batch.jpg    the first training batch, as the network gets it
+      val_pred.jpg       image, ground truth and prediction of the best epoch
+      val_pred_0010.jpg, …           the same for other epochs, with run.save_every
 """
 
 from __future__ import annotations
@@ -34,40 +34,48 @@ from kseg.files import make_folder, new_folder, write_text
 __all__ = ["EpochRow", "RunFolder"]
 
 EpochRow = Mapping[str, float]
-"""One line of results.csv: epoch, seconds, images_per_s, learning_rate, and each score of training and validation."""
+"""A row of results.csv: epoch, seconds, images_per_s, learning_rate, and each training and validation score."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where each file of a run lies."""
+    """Paths of the files of a run; its properties do not check that they exist.
+
+    Args:
+        path: The run's folder.
+    """
 
     path: Path
 
     @classmethod
     def create(cls, project: Path, name: str) -> RunFolder:
-        """Make ``project/fit/name``, numbered if it exists. Raises OutputError."""
+        """Create ``project/fit/name``, or ``name2``, ``name3`` … where it exists. Raises OutputError."""
         folder = cls(new_folder(project / "fit", name))
         make_folder(folder.best.parent)
         return folder
 
     @classmethod
     def containing(cls, path: str | Path) -> RunFolder | None:
-        """The run that a path is, or that a model lies in: a run's weights are two levels below it; else None."""
+        """The run folder that ``path`` is, or that contains ``path`` (at most two levels up); None if there is none."""
         place = Path(path)
         parents = (place, place.absolute().parent, place.absolute().parent.parent)
         return next((cls(p) for p in parents if cls(p).is_run and cls(p).data.is_file()), None)
 
     @classmethod
     def open_interrupted(cls, path: Path) -> RunFolder:
-        """The folder of a run that was interrupted, can go on, and is no longer trained. Raises UsageError."""
+        """The folder of an interrupted run, ready to be resumed.
+
+        Raises:
+            UsageError: It is not a run folder, is still being trained, has ended, or saved no state yet.
+        """
         folder = cls(path)
         if not folder.is_run:
             raise UsageError(
                 "no run folder", where=str(path), expected="a folder that kseg fit made, as runs/fit/NAME",
                 found="no args.yaml in it" if path.is_dir() else "no such folder",
             )  # fmt: skip
-        with folder.claimed():
-            pass  # told before the data are looked at; the training claims it for as long as it works
+        with folder.locked():
+            pass  # only checked here, before the data are read; the training itself holds the lock
         if not folder.state.is_file():
             ended = folder.best.is_file()
             raise UsageError(
@@ -80,12 +88,12 @@ class RunFolder:
 
     @property
     def is_run(self) -> bool:
-        """Whether a training has made this folder."""
+        """Whether a training created this folder: it has an args.yaml."""
         return self.args.is_file()
 
     @property
     def args(self) -> Path:
-        """Every setting, resolved, as YAML."""
+        """Every setting, with defaults filled in and paths absolute, as YAML."""
         return self.path / "args.yaml"
 
     @property
@@ -105,25 +113,25 @@ class RunFolder:
 
     @property
     def curves(self) -> Path:
-        """The scores over the epochs, as a picture."""
+        """The curves of the scores over the epochs, as an image."""
         return self.path / "results.png"
 
     @property
     def class_frequencies(self) -> Path:
-        """How frequent the classes are, as a picture."""
+        """The class frequencies, as an image."""
         return self.path / "labels.png"
 
     @property
     def train_batch(self) -> Path:
-        """The first training batch as the network sees it, as a picture."""
+        """The first training batch as the network gets it, as an image."""
         return self.path / "train_batch.jpg"
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Within the block no other training writes here; the system ends the claim of a process that is killed.
+    def locked(self) -> Iterator[None]:
+        """Hold an exclusive lock on the folder within the block; the system releases it if the process is killed.
 
         Raises:
-            UsageError: Another training is at work here.
+            UsageError: Another process holds the lock.
         """
         lock = os.open(self.path, os.O_RDONLY)
         try:
@@ -143,7 +151,7 @@ class RunFolder:
 
     @property
     def state(self) -> Path:
-        """What an interrupted training needs to go on."""
+        """The state of the training (optimiser, step, scores …), from which it can be resumed."""
         return self.path / "weights" / "training.npz"
 
     @property
@@ -153,29 +161,29 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """The weights of the last finished step or epoch."""
+        """The weights of the last finished epoch, or of the step at which the training was stopped."""
         return self.path / "weights" / "last.keras"
 
     def weights_of(self, epoch: int) -> Path:
-        """The weights of an epoch that are to be kept, with ``run.save_every``."""
+        """The weights of one epoch, kept with ``run.save_every``."""
         return self.path / "weights" / f"epoch_{epoch:04}.keras"
 
     @property
     def val_predictions(self) -> Path:
-        """What the best network finds in some validation images, as a picture."""
+        """Predictions of the best network for some validation images, as an image."""
         return self.path / "val_pred.jpg"
 
     def val_predictions_of(self, epoch: int) -> Path:
-        """What the network of that epoch finds in the same images."""
+        """Predictions of one epoch's network for the same images, kept with ``run.save_every``."""
         return self.path / f"val_pred_{epoch:04}.jpg"
 
     @property
     def tensorboard(self) -> Path:
-        """The scores for TensorBoard."""
+        """The folder of TensorBoard's event files."""
         return self.path / "tensorboard"
 
     def write_results(self, rows: Sequence[EpochRow]) -> None:
-        """Write results.csv whole. Raises OutputError."""
+        """Write results.csv, replacing an earlier one. ``rows`` is not empty. Raises OutputError."""
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -183,7 +191,7 @@ class RunFolder:
         write_text(self.results, text.getvalue())
 
     def read_results(self) -> list[EpochRow]:
-        """The rows of results.csv; none where it is not there."""
+        """The rows of results.csv; empty if there is no such file."""
         if not self.results.is_file():
             return []
         with self.results.open(encoding="utf-8", newline="") as file:

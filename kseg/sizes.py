@@ -1,4 +1,4 @@
-"""Height and width, in this order everywhere."""
+"""`Size`: height and width of an image in pixels, in this order everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow in this process: its import without log lines, its GPUs, and whether it computes by oneDNN."""
+"""TensorFlow in this process: import it without log lines, choose the device, and query GPUs and oneDNN."""
 
 from __future__ import annotations
 
@@ -22,41 +22,40 @@ _ONEDNN: Final = "TF_ENABLE_ONEDNN_OPTS"
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what native code writes to file descriptor 2; tell it after all if the block fails."""
+    """Suppress what native code writes to file descriptor 2 (stderr); written after all if the block raises."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    saved_fd = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except BaseException:
-            os.dup2(kept, 2)
-            held.seek(0)
-            os.write(2, held.read())
+            os.dup2(saved_fd, 2)
+            captured.seek(0)
+            os.write(2, captured.read())
             raise
         finally:
             sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(saved_fd, 2)
+            os.close(saved_fd)
 
 
 def load_tensorflow(*, onednn: bool = False) -> None:
-    """Import TensorFlow and Keras, and let TensorFlow look for its devices, in silence.
+    """Import TensorFlow and Keras and initialise the devices, without their log lines.
 
     TensorFlow writes its first lines before any log level is read (``TF_CPP_MIN_LOG_LEVEL`` comes too late), and
     again when it looks for CUDA.
 
     Args:
-        onednn: Compute by oneDNN on every x86 CPU; TensorFlow does by itself only where the CPU has instructions for
-            neural networks (AVX-512 VNNI, AMX). Where there is AVX2 and no more, training is faster by it, the
-            prediction of one image slower. ``TF_ENABLE_ONEDNN_OPTS`` in the environment overrules it, and a
-            TensorFlow that is loaded already stays as it is.
+        onednn: Use oneDNN on every x86 CPU. TensorFlow enables it by itself only where the CPU has instructions for
+            neural networks (AVX-512 VNNI, AMX). On a CPU with AVX2 only, it makes training faster and the prediction
+            of one image slower. Ignored where ``TF_ENABLE_ONEDNN_OPTS`` is set or TensorFlow is already loaded.
     """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    ask = onednn and is_x86() and _ONEDNN not in os.environ
-    if ask:
+    set_onednn = onednn and is_x86() and _ONEDNN not in os.environ
+    if set_onednn:
         os.environ[_ONEDNN] = "1"
     try:
         with quiet_stderr():
@@ -65,19 +64,19 @@ def load_tensorflow(*, onednn: bool = False) -> None:
 
             tf.config.list_physical_devices()
     finally:
-        if ask:
-            del os.environ[_ONEDNN]  # processes that this one starts choose for themselves
+        if set_onednn:
+            del os.environ[_ONEDNN]  # not inherited by child processes
 
 
 class Gpu(NamedTuple):
-    """A GPU that TensorFlow sees: its name, and its compute capability where it has one."""
+    """A GPU visible to TensorFlow: its name and, for CUDA, its compute capability (major, minor)."""
 
     name: str
     capability: tuple[int, int] | None
 
 
 def visible_gpus() -> list[Gpu]:
-    """The GPUs that TensorFlow sees."""
+    """The GPUs visible to TensorFlow, in its order; empty if none."""
     import tensorflow as tf
 
     with quiet_stderr():
@@ -87,17 +86,17 @@ def visible_gpus() -> list[Gpu]:
 
 
 def use_device(device: DeviceName, *, where: str) -> Gpu | None:
-    """Settle where TensorFlow computes, before it does.
+    """Choose the device, before TensorFlow runs its first operation.
 
     Args:
-        device: ``cpu`` hides the GPUs, ``auto`` takes one if there is any.
+        device: ``cpu`` hides the GPUs, ``gpu`` requires one, ``auto`` uses one if there is any.
         where: The key or flag that asked for it, for messages.
 
     Returns:
         The GPU, or None for the CPU.
 
     Raises:
-        UsageError: A GPU is asked for and there is none, or the CPU is and TensorFlow already holds the GPU.
+        UsageError: ``gpu`` without a GPU, or ``cpu`` after TensorFlow has initialised the GPU.
     """
     import tensorflow as tf
 
@@ -112,9 +111,9 @@ def use_device(device: DeviceName, *, where: str) -> Gpu | None:
             tf.config.set_visible_devices([], "GPU")
             return None
         for physical in tf.config.list_physical_devices("GPU"):
-            # TensorFlow would take all of the memory at once, whoever else needs some.
+            # By default TensorFlow reserves all of the memory at once, leaving none for other processes.
             tf.config.experimental.set_memory_growth(physical, True)
-    except RuntimeError as error:  # TensorFlow computes already
+    except RuntimeError as error:  # the devices are initialised already
         if device == "cpu" and tf.config.list_logical_devices("GPU"):
             raise UsageError(
                 "TensorFlow holds the GPU already", where=where, found=str(error),
@@ -124,9 +123,9 @@ def use_device(device: DeviceName, *, where: str) -> Gpu | None:
 
 
 def uses_onednn() -> bool:
-    """Whether the TensorFlow that is loaded computes by oneDNN.
+    """Whether the loaded TensorFlow uses oneDNN.
 
-    TensorFlow tells it by no public name; where it no longer tells, the answer is no.
+    There is no public API for this; False where the private one is gone.
     """
     try:
         from tensorflow.python.util import _pywrap_util_port

@@ -56,7 +56,7 @@ def test_binary_is_background_and_one_class() -> None:
     ("names", "values", "message"),
     [
         (("a",), {}, "data.classes: a segmentation needs at least two classes; expected 2 to 255 names; found 1"),
-        (("a", "a"), {}, "a class name stands twice; found a"),
+        (("a", "a"), {}, "a class name occurs twice; found a"),
         (("a", "background"), {}, "the background is not the first class"),
         (("a", "ignore"), {}, "'ignore' and 'other' are reserved words"),
         (("a", "b"), {0: "a", 1: "c"}, "data.values.1: unknown class; expected one of a, b, ignore; found 'c'"),

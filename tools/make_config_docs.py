@@ -7,6 +7,7 @@ python tools/make_config_docs.py --check    exit 1 where the page is not up to d
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ INTRODUCTION = """\
 
 <!-- Written by tools/make_config_docs.py from kseg/config: change the descriptions there. -->
 
-A configuration is a YAML file; `data.root` is the one key without a default.
+A configuration is a YAML file. Only `data.root` is required.
 
 ```yaml
 data:
@@ -36,18 +37,18 @@ train:
 ```
 
 - **Precedence**: defaults < YAML < `--data`, `--set` and other flags. `kseg config show pets.yaml --set train.epochs=5`
-  prints what a run would use; a run keeps the same in its `args.yaml`.
-- **`--set KEY=VALUE`** takes any key below and reads the value as YAML: `--set 'data.values={1: pet, 2: background}'`,
+  prints the settings that a run would use; a run writes them to its `args.yaml`.
+- **`--set KEY=VALUE`** sets any key below; the value is YAML: `--set 'data.values={1: pet, 2: background}'`,
   `--set augment=heavy`. Text with special characters needs quotes of its own: `--set 'data.masks="*.png"'`.
-  Another `data.split.by` forgets the other keys of `data.split`, which mean something else there.
+  Changing `data.split.by` resets the other keys of `data.split` to their defaults.
 - **Paths** in the file are relative to the file's folder, those of flags to the current one, and `images` and `masks`
-  to `data.root`. `~` is your home, `${NAME}` an environment variable; write `$${` for a plain `${`.
-- **Text that YAML takes for something else** needs quotes: the classes `"no"`, `"on"` and `"1"`, colours `"#ff8000"`,
-  globs that begin with `*`, and `"{split}"`.
-- **Editors** complete and check the file by `kseg config schema > kseg.schema.json` and a first line
+  to `data.root`. `~` is the home folder and `${NAME}` an environment variable; `$${` is a literal `${`.
+- **Quotes** are needed around text that YAML would read as another type: the classes `"no"`, `"on"` and `"1"`, colours
+  `"#ff8000"`, globs that begin with `*`, and `"{split}"`.
+- **Editors** complete and validate the file after `kseg config schema > kseg.schema.json`, with the first line
   `# yaml-language-server: $schema=kseg.schema.json`.
 
-A wrong setting ends a command with exit code 2 and one line, before anything slow begins:
+An invalid setting ends a command with exit code 2 and one line, before anything slow begins:
 
 ```
 error: pets.yaml:7: train.epohcs: unknown key; expected one of batch, cache, …; found 'epohcs'; did you mean 'epochs'?
@@ -64,7 +65,7 @@ def page() -> str:
             parts.append(_augment(section))
             continue
         model = _follow(schema, section)
-        parts.append(f"## {name}\n\n{_prose(model['description'])}\n\n{_table(name, model)}")
+        parts.append(f"## {name}\n\n{_summary(model)}\n\n{_table(name, model)}")
         parts += _splits(schema) if name == "data" else []
     return "\n".join(parts)
 
@@ -81,14 +82,14 @@ augment:
   - hflip                             # with its defaults
   - rotate: 15                        # its first argument
   - scale: {{by: [0.8, 1.5], p: 0.5}}   # any of its arguments
-  - light                             # all that the preset has
-augment: {{albumentations: FILE}}       # what albumentations.save wrote, as YAML or JSON
+  - light                             # all transforms of a preset
+augment: {{albumentations: FILE}}       # a file of albumentations.save, YAML or JSON
 ```
 
-`kseg config show --set augment=heavy` spells a preset out. Moves, turns and zooms that follow one another resample the
-picture once; so do changes of brightness, contrast, hue and saturation touch its colours once. Where a transform leaves
-nothing of the picture, it is black and the mask is ignored. A seed gives the same samples on any number of cores, and
-leaves every transform its random numbers when others come, go or change.
+`kseg config show --set augment=heavy` prints the transforms of a preset. Consecutive geometric transforms are combined
+and resample the image once. Consecutive changes of brightness, contrast, hue and saturation are combined, too. Pixels
+from outside the image are black, and ignored in the mask. A seed gives the same samples on any number of cores. Adding,
+removing or changing a transform does not change the random numbers of the others.
 
 """
 
@@ -109,7 +110,7 @@ def _splits(schema: dict[str, Any]) -> Iterator[str]:
     for reference in schema["$defs"]["DataSpec"]["properties"]["split"]["oneOf"]:
         model = _follow(schema, reference)
         title = f"### data.split, by: {model['properties']['by']['const']}"
-        yield f"{title}\n\n{_prose(model['description'])}\n\n{_table('data.split', model)}"
+        yield f"{title}\n\n{_summary(model)}\n\n{_table('data.split', model)}"
 
 
 def _follow(schema: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
@@ -117,19 +118,20 @@ def _follow(schema: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]
     return model
 
 
+def _summary(model: dict[str, Any]) -> str:
+    """The docstring of a section, up to its Raises and Example."""
+    return _prose(re.split(r"\n\n\s*(?:Args|Raises|Example):", model["description"])[0])
+
+
 def _table(section: str, model: dict[str, Any]) -> str:
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
     for name, key in model["properties"].items():
         kind = "a mapping, see below" if "discriminator" in key else describe(key)
         required = name in model.get("required", ())
-        default = "required" if required else _default(key, fallback="by: fractions")
+        default = "required" if required else f"`{json.dumps(key['default'])}`" if "default" in key else "by: fractions"
         cells = (f"`{section}.{name}`", kind, default, key["description"])
         rows.append("| " + " | ".join(_prose(cell).replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
-
-
-def _default(key: dict[str, Any], *, fallback: str) -> str:
-    return f"`{json.dumps(key['default'])}`" if "default" in key else fallback
 
 
 def _prose(text: str) -> str:

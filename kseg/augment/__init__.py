@@ -1,12 +1,12 @@
-"""How training samples are varied: the settings, which the configuration and the pipeline share. No TensorFlow.
+"""The settings of the augmentation, shared by the configuration and the data pipeline. Loads no TensorFlow.
 
 ::
 
     Augment
-    ├── transforms       in their order, each with its probability p
-    └── albumentations   or a file that albumentations reads
+    ├── transforms       applied in order, each with its probability p
+    └── albumentations   or the file of an albumentations pipeline
 
-`parse` reads what a configuration says, `kseg.data.pipeline.transforms` does it.
+`parse` reads them from a configuration, `kseg.data.pipeline.transforms` applies them.
 """
 
 from kseg.augment.parse import parse, to_plain

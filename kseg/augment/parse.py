@@ -1,4 +1,4 @@
-"""From what a configuration says to `Augment`, and back to plain data."""
+"""Parse the section ``augment`` of a configuration into `Augment`, and turn it back into plain data."""
 
 from __future__ import annotations
 
@@ -28,28 +28,32 @@ def parse(value: Any) -> Augment:
             ``{"albumentations": file}``.
 
     Raises:
-        ConfigError: It is none of these; ``where`` is the dotted key, as ``augment.2.rotate.degrees``.
+        ConfigError: ``value`` is none of these; ``where`` is the dotted key, as in ``augment.2.rotate.degrees``.
     """
     if isinstance(value, str):
         return Augment(_preset(value))
     if isinstance(value, list):
-        transforms = [one for i, item in enumerate(value) for one in _item(item, f"augment.{i}")]
+        transforms = [transform for i, item in enumerate(value) for transform in _item(item, f"augment.{i}")]
         return Augment(tuple(transforms))
     if isinstance(value, Mapping) and set(value) == {"albumentations"}:
         return Augment(albumentations=_file(value["albumentations"]))
     key = next((str(name) for name in value if name != "albumentations"), None) if isinstance(value, Mapping) else None
-    known = key in TRANSFORMS
+    is_transform = key in TRANSFORMS
     raise ConfigError(
-        "transforms stand in a list" if known else "wrong value", where=f"augment.{key}" if known else "augment",
-        expected=_FORMS, found=_shown(value), remedy=f"write augment: [{{{key}: …}}]" if known else None,
+        "transforms must be in a list" if is_transform else "wrong value",
+        where=f"augment.{key}" if is_transform else "augment", expected=_FORMS, found=_shown(value),
+        remedy=f"write augment: [{{{key}: …}}]" if is_transform else None,
     )  # fmt: skip
 
 
 def to_plain(augment: Augment) -> Any:
-    """Plain data that `parse` reads back to the same, with every argument spelled out."""
+    """Plain data with all arguments, which `parse` reads back to an equal `Augment`."""
     if augment.albumentations is not None:
         return {"albumentations": str(augment.albumentations)}
-    return [{one.name: {key.name: _plain(getattr(one, key.name)) for key in fields(one)}} for one in augment.transforms]
+    return [
+        {transform.name: {argument.name: _plain(getattr(transform, argument.name)) for argument in fields(transform)}}
+        for transform in augment.transforms
+    ]
 
 
 def _plain(value: Any) -> Any:
@@ -61,7 +65,7 @@ def _preset(name: str) -> tuple[Transform, ...]:
         return PRESETS[name]
     if name in TRANSFORMS:
         raise ConfigError(
-            "transforms stand in a list", where="augment", expected=_FORMS, found=_shown(name),
+            "transforms must be in a list", where="augment", expected=_FORMS, found=_shown(name),
             remedy=f"write augment: [{name}]",
         )  # fmt: skip
     raise ConfigError("unknown preset", where="augment", expected=_FORMS, found=_shown(name), remedy=_near(name))
@@ -92,20 +96,20 @@ def _kind(name: Any, where: str) -> type[Transform]:
 
 
 def _transform(kind: type[Transform], value: Any, where: str) -> Transform:
-    known = arguments(kind)
-    main = next(iter(known))
-    given = value if isinstance(value, Mapping) else {} if value is None else {main: value}
-    for key, one in given.items():
-        if key not in known:
-            near = nearest(str(key), known)
+    allowed = arguments(kind)
+    main = next(iter(allowed))
+    values = value if isinstance(value, Mapping) else {} if value is None else {main: value}
+    for key, argument in values.items():
+        if key not in allowed:
+            near = nearest(str(key), allowed)
             raise ConfigError(
-                "unknown key", where=f"{where}.{key}", expected=f"one of {', '.join(known)}", found=_shown(key),
+                "unknown key", where=f"{where}.{key}", expected=f"one of {', '.join(allowed)}", found=_shown(key),
                 remedy=f"did you mean {near!r}?" if near else None,
             )  # fmt: skip
-        if not known[key][0].fits(one):
+        if not allowed[key][0].fits(argument):
             place = f"{where}.{key}" if isinstance(value, Mapping) else where
-            raise ConfigError("wrong value", where=place, expected=known[key][0].expected, found=_shown(one))
-    return kind(**given)
+            raise ConfigError("wrong value", where=place, expected=allowed[key][0].expected, found=_shown(argument))
+    return kind(**values)
 
 
 def _near(name: str) -> str | None:

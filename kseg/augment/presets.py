@@ -1,4 +1,4 @@
-"""Named lists of transforms, to begin with."""
+"""Named lists of transforms."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ PRESETS: Final[dict[str, tuple[Transform, ...]]] = {
         Cutout(p=0.3),
     ),
 }
-"""From nothing to a lot; ``kseg config show --set augment=medium`` spells one out."""
+"""Preset name → transforms, from none to strong; ``kseg config show --set augment=medium`` prints one."""

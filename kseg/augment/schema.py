@@ -11,7 +11,7 @@ __all__ = ["augment_schema"]
 
 
 def augment_schema() -> dict[str, Any]:
-    """What `kseg.augment.parse` takes, as JSON schema (draft 2020-12)."""
+    """The JSON schema (draft 2020-12) of what `kseg.augment.parse` accepts."""
     file = {"type": "string", "description": "A file that albumentations.save wrote (YAML or JSON)."}
     return {
         "anyOf": [
@@ -35,14 +35,16 @@ def _mapping(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _transform(kind: type[Transform]) -> dict[str, Any]:
-    known = {key: _argument(*one) for key, one in arguments(kind).items()}
-    main = {key: value for key, value in next(iter(known.values())).items() if key not in {"description", "default"}}
-    return {"description": (kind.__doc__ or "").strip(), "anyOf": [main, _mapping(known), {"type": "null"}]}
+    properties = {key: _argument(*argument) for key, argument in arguments(kind).items()}
+    main = {
+        key: value for key, value in next(iter(properties.values())).items() if key not in {"description", "default"}
+    }
+    return {"description": (kind.__doc__ or "").strip(), "anyOf": [main, _mapping(properties), {"type": "null"}]}
 
 
 def _argument(argument: Argument, default: Any) -> dict[str, Any]:
     kind = "integer" if "whole" in argument.kind else "number"
-    one = {"type": kind, "minimum": argument.low, "maximum": argument.high}
-    pair = {"type": "array", "prefixItems": [one, one], "items": False, "minItems": 2}
+    number = {"type": kind, "minimum": argument.low, "maximum": argument.high}
+    pair = {"type": "array", "prefixItems": [number, number], "items": False, "minItems": 2}
     value = list(default) if isinstance(default, tuple) else default
-    return {**(pair if argument.is_pair else one), "description": argument.text, "default": value}
+    return {**(pair if argument.is_pair else number), "description": argument.text, "default": value}

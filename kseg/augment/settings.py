@@ -1,10 +1,10 @@
-"""Every transform with its arguments: type, default, bounds and meaning. The one table of them.
+"""The table of transforms, and for each its arguments: type, default, bounds and meaning.
 
-The configuration is checked against it, the JSON schema and docs/configuration.md are written from it, and
-`kseg.data.pipeline.transforms` turns each into TensorFlow operations.
+It validates the configuration, the JSON schema and docs/configuration.md are generated from it, and
+`kseg.data.pipeline.transforms` turns each transform into TensorFlow operations.
 """
 
-# ruff: noqa: RUF009 - the calls make dataclass fields
+# ruff: noqa: RUF009 - the calls in class bodies return dataclass fields
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True)
 class Argument:
-    """What one argument of a transform may be.
+    """Type, bounds and meaning of an argument of a transform.
 
     Args:
-        kind: A number, a whole number, or a pair of either: least and greatest.
-        low: The least value.
-        high: The greatest.
-        text: What it means.
+        kind: A number, a whole number, or a pair [min, max] of either.
+        low: Smallest valid value.
+        high: Largest valid value.
+        text: Its meaning, for the documentation.
     """
 
     kind: Literal["number", "whole", "pair", "whole pair"]
@@ -42,21 +42,21 @@ class Argument:
 
     @property
     def is_pair(self) -> bool:
-        """Whether it takes two values."""
+        """Whether the value is a pair [min, max]."""
         return "pair" in self.kind
 
     @property
     def expected(self) -> str:
-        """What a value should be, for messages."""
+        """Description of valid values, for messages."""
         unit = "a whole number" if "whole" in self.kind else "a number"
-        one = f"{unit} from {self.low:g} to {self.high:g}"
-        return f"[least, greatest], each {one}" if self.is_pair else one
+        number = f"{unit} from {self.low:g} to {self.high:g}"
+        return f"[min, max], each {number}" if self.is_pair else number
 
     def fits(self, value: object) -> bool:
-        """Whether it may be ``value``."""
+        """Whether ``value`` has the right type and lies within the bounds; of a pair also whether min <= max."""
         if not self.is_pair:
             return self._fits(value)
-        pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(self._fits(one) for one in value)
+        pair = isinstance(value, (list, tuple)) and len(value) == 2 and all(self._fits(bound) for bound in value)
         return pair and cast(Pair, value)[0] <= cast(Pair, value)[1]
 
     def _fits(self, value: object) -> bool:
@@ -65,22 +65,22 @@ class Argument:
         return number and math.isfinite(cast(float, value)) and self.low <= cast(float, value) <= self.high
 
 
-def _of(default: Any, kind: Any, low: float, high: float, text: str) -> Any:
+def _argument(default: Any, kind: Any, low: float, high: float, text: str) -> Any:
     return field(default=default, metadata={"argument": Argument(kind, low, high, text)})
 
 
-def _chance(default: float) -> Any:
-    return _of(default, "number", 0, 1, "The probability, sample by sample.")
+def _probability(default: float) -> Any:
+    return _argument(default, "number", 0, 1, "Probability that it is applied to a sample.")
 
 
 def arguments(kind: type[Transform]) -> dict[str, tuple[Argument, Any]]:
-    """The arguments of a transform with their defaults, the main one first."""
-    return {one.name: (one.metadata["argument"], one.default) for one in fields(kind)}
+    """Name → (argument, default) of a class of transforms; the main argument comes first."""
+    return {key.name: (key.metadata["argument"], key.default) for key in fields(kind)}
 
 
 @dataclass(frozen=True)
 class Transform:
-    """One way to vary a sample.
+    """Base class of the transforms, which augment a sample.
 
     Raises:
         ConfigError: An argument is out of its range.
@@ -99,168 +99,181 @@ class Transform:
                 object.__setattr__(self, key, tuple(value))
 
     @property
-    def chance(self) -> float:
-        """Its probability."""
+    def probability(self) -> float:
+        """The probability ``p`` with which it is applied to a sample."""
         return float(cast(Any, self).p)
 
 
 @dataclass(frozen=True)
 class Hflip(Transform):
-    """The mirror image, left and right."""
+    """Mirrors left and right."""
 
     name = "hflip"
-    p: float = _chance(0.5)
+    p: float = _probability(0.5)
 
 
 @dataclass(frozen=True)
 class Vflip(Transform):
-    """Upside down, top and bottom."""
+    """Mirrors top and bottom."""
 
     name = "vflip"
-    p: float = _chance(0.5)
+    p: float = _probability(0.5)
 
 
 @dataclass(frozen=True)
 class Rot90(Transform):
-    """A turn by 90, 180 or 270 degrees; for square sizes."""
+    """Rotates by 90, 180 or 270 degrees; by 180 only, where the size is not square."""
 
     name = "rot90"
-    p: float = _chance(0.75)
+    p: float = _probability(0.75)
 
 
 @dataclass(frozen=True)
 class Rotate(Transform):
-    """A turn about the centre."""
+    """Rotates about the centre."""
 
     name = "rotate"
-    degrees: float = _of(15.0, "number", 0, 180, "The largest turn either way, in degrees.")
-    p: float = _chance(1.0)
+    degrees: float = _argument(15.0, "number", 0, 180, "Largest rotation in either direction, in degrees.")
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class Scale(Transform):
-    """Larger or smaller, about a random point."""
+    """Zooms in or out about a random point."""
 
     name = "scale"
-    by: Pair = _of((0.8, 1.25), "pair", 0.1, 10, "The least and the greatest zoom; 2 shows all twice as large.")
-    p: float = _chance(1.0)
+    by: Pair = _argument(
+        (0.8, 1.25), "pair", 0.1, 10, "Smallest and largest zoom factor; 2 shows objects twice as large."
+    )
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class Shift(Transform):
-    """Moved across and down."""
+    """Moves the image horizontally and vertically."""
 
     name = "shift"
-    by: float = _of(0.1, "number", 0, 1, "The farthest either way, as a share of height and of width.")
-    p: float = _chance(1.0)
+    by: float = _argument(0.1, "number", 0, 1, "Largest shift in either direction, as a fraction of height and width.")
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class RandomResizedCrop(Transform):
-    """A random part, resized to the whole."""
+    """Crops a random part and resizes it to the full size."""
 
     name = "random_resized_crop"
-    area: Pair = _of((0.25, 1.0), "pair", 0.01, 1, "The least and the greatest share of the picture's area.")
-    ratio: Pair = _of((0.75, 1.3333), "pair", 0.1, 10, "How much wider than high it is cut, the whole being 1.")
-    foreground: float = _of(
-        0.0, "number", 0, 1,
-        "The probability that it shows an object: somewhere in it is a random pixel of a random class of the picture, "
-        "the background left out.",
+    area: Pair = _argument(
+        (0.25, 1.0), "pair", 0.01, 1, "Smallest and largest area of the crop, as a fraction of the image's."
+    )
+    ratio: Pair = _argument(
+        (0.75, 1.3333), "pair", 0.1, 10,
+        "Smallest and largest aspect ratio of the crop, width over height, relative to that of the image.",
     )  # fmt: skip
-    p: float = _chance(1.0)
+    foreground: float = _argument(
+        0.0, "number", 0, 1,
+        "Probability that the crop is placed to contain an object: a random pixel of a random class of the image other "
+        "than the background.",
+    )  # fmt: skip
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class Brightness(Transform):
-    """Lighter or darker."""
+    """Makes the image lighter or darker."""
 
     name = "brightness"
-    by: float = _of(0.2, "number", 0, 1, "At most this share of white is added or taken away.")
-    p: float = _chance(1.0)
+    by: float = _argument(0.2, "number", 0, 1, "Largest change in either direction, as a fraction of white.")
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class Contrast(Transform):
-    """More or less contrast, about the picture's mean grey."""
+    """Raises or lowers the contrast about the image's mean grey."""
 
     name = "contrast"
-    by: float = _of(0.2, "number", 0, 1, "The distance from the mean is multiplied by 1 ± at most this.")
-    p: float = _chance(1.0)
+    by: float = _argument(
+        0.2, "number", 0, 1, "The distance from the mean is multiplied by a factor from 1 - by to 1 + by."
+    )
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class Gamma(Transform):
-    """Lighter or darker in the middle tones, black and white staying."""
+    """Makes mid-tones lighter or darker; black and white stay."""
 
     name = "gamma"
-    by: Pair = _of((0.7, 1.4), "pair", 0.1, 10, "The least and the greatest exponent; below 1 is lighter.")
-    p: float = _chance(0.5)
+    by: Pair = _argument((0.7, 1.4), "pair", 0.1, 10, "Smallest and largest exponent; below 1 is lighter.")
+    p: float = _probability(0.5)
 
 
 @dataclass(frozen=True)
 class Hue(Transform):
-    """Other hues, of the same brightness."""
+    """Rotates the hues; luma stays."""
 
     name = "hue"
-    degrees: float = _of(10.0, "number", 0, 180, "The largest turn of the colour circle either way.")
-    p: float = _chance(1.0)
+    degrees: float = _argument(10.0, "number", 0, 180, "Largest rotation of the hue in either direction, in degrees.")
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class Saturation(Transform):
-    """More or less colour."""
+    """Makes colours stronger or weaker."""
 
     name = "saturation"
-    by: float = _of(0.3, "number", 0, 1, "The distance from grey is multiplied by 1 ± at most this.")
-    p: float = _chance(1.0)
+    by: float = _argument(
+        0.3, "number", 0, 1, "The distance from grey is multiplied by a factor from 1 - by to 1 + by."
+    )
+    p: float = _probability(1.0)
 
 
 @dataclass(frozen=True)
 class Blur(Transform):
-    """Out of focus: a Gaussian."""
+    """Blurs with a Gaussian."""
 
     name = "blur"
-    sigma: Pair = _of((0.3, 1.5), "pair", 0.1, 10, "The least and the greatest deviation in pixels.")
-    p: float = _chance(0.2)
+    sigma: Pair = _argument((0.3, 1.5), "pair", 0.1, 10, "Smallest and largest standard deviation, in pixels.")
+    p: float = _probability(0.2)
 
 
 @dataclass(frozen=True)
 class Noise(Transform):
-    """The grain of a dark picture: Gaussian, pixel by pixel and channel by channel."""
+    """Adds Gaussian noise, independent in each pixel and channel."""
 
     name = "noise"
-    by: Pair = _of((0.01, 0.06), "pair", 0, 1, "The least and the greatest deviation, as a share of white.")
-    p: float = _chance(0.2)
+    by: Pair = _argument((0.01, 0.06), "pair", 0, 1, "Smallest and largest standard deviation, as a fraction of white.")
+    p: float = _probability(0.2)
 
 
 @dataclass(frozen=True)
 class Jpeg(Transform):
-    """The artefacts of a JPEG file."""
+    """Compresses the image as JPEG, which adds its artefacts."""
 
     name = "jpeg"
-    quality: tuple[int, int] = _of((30, 90), "whole pair", 1, 100, "The least and the greatest quality.")
-    p: float = _chance(0.2)
+    quality: tuple[int, int] = _argument((30, 90), "whole pair", 1, 100, "Smallest and largest JPEG quality.")
+    p: float = _probability(0.2)
 
 
 @dataclass(frozen=True)
 class Cutout(Transform):
-    """Black rectangles; the mask is ignored there."""
+    """Fills random rectangles with black; the mask is ignored there."""
 
     name = "cutout"
-    size: Pair = _of((0.1, 0.3), "pair", 0.01, 1, "The least and the greatest side, as a share of the picture's.")
-    count: int = _of(2, "whole", 1, 16, "How many.")
-    p: float = _chance(0.3)
+    size: Pair = _argument(
+        (0.1, 0.3), "pair", 0.01, 1, "Smallest and largest side of a rectangle, as a fraction of the image's."
+    )
+    count: int = _argument(2, "whole", 1, 16, "Number of rectangles.")
+    p: float = _probability(0.3)
 
 
 @dataclass(frozen=True)
 class Mosaic(Transform):
-    """Parts of four samples around a random point. It comes first in the list."""
+    """Combines parts of four samples around a random point. Must come first in the list."""
 
     name = "mosaic"
-    p: float = _chance(0.3)
+    p: float = _probability(0.3)
 
 
-# New ones go to the end: a transform's place decides its random numbers.
+# Append new transforms at the end: the position in this table selects a transform's random numbers.
 TRANSFORMS: Final[dict[str, type[Transform]]] = {
     kind.name: kind
     for kind in (
@@ -271,18 +284,18 @@ TRANSFORMS: Final[dict[str, type[Transform]]] = {
 """All transforms by name."""
 
 GEOMETRIC: Final = (Hflip, Vflip, Rot90, Rotate, Scale, Shift, RandomResizedCrop)
-"""Those that are one matrix over the coordinates."""
+"""Transforms that are an affine map of the coordinates; consecutive ones are combined into one."""
 LINEAR: Final = (Brightness, Contrast, Hue, Saturation)
-"""Those that are one matrix over the colours."""
+"""Transforms that are an affine map of the colours; consecutive ones are combined into one."""
 
 
 @dataclass(frozen=True)
 class Augment:
-    """How training samples are varied; nothing by default.
+    """The augmentation of training samples; by default none.
 
     Args:
-        transforms: What is done, in this order.
-        albumentations: A pipeline that ``albumentations.save`` wrote, in their place.
+        transforms: The transforms, in the order in which they are applied.
+        albumentations: File of a pipeline that ``albumentations.save`` wrote, used instead of ``transforms``.
 
     Raises:
         ConfigError: ``mosaic`` is not the first transform.
@@ -293,9 +306,10 @@ class Augment:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transforms", tuple(self.transforms))
-        late = [i for i, one in enumerate(self.transforms) if i and isinstance(one, Mosaic)]
+        late = [i for i, transform in enumerate(self.transforms) if i and isinstance(transform, Mosaic)]
         if late:
             raise ConfigError(
-                "mosaic is made of whole samples", where=f"augment.{late[0]}", expected="mosaic as the first transform",
+                "mosaic is not the first transform", where=f"augment.{late[0]}",
+                expected="mosaic before all others, since it combines unchanged samples",
                 found=f"it comes after {self.transforms[late[0] - 1].name}",
             )  # fmt: skip

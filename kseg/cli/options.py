@@ -111,16 +111,16 @@ def overrides_from(
         UsageError: A setting has no ``=``.
         ConfigError: A setting's value is not YAML.
     """
-    from kseg.config import Given, parse_set
+    from kseg.config import FlagValue, parse_set
 
     given: dict[str, Any] = {}
     for key, value in (flags or {}).items():
         if value is not None:
-            given[key] = Given(value, f"--{key.rpartition('.')[2].replace('_', '-')}")
+            given[key] = FlagValue(value, f"--{key.rpartition('.')[2].replace('_', '-')}")
     if data is not None:
-        given["data.root"] = Given(str(data), "--data")
+        given["data.root"] = FlagValue(str(data), "--data")
     for text in settings:
         key, value = parse_set(text)
         given.pop(key, None)  # the last one of a key also takes the last place
-        given[key] = Given(value, f"--set {text}")
+        given[key] = FlagValue(value, f"--set {text}")
     return given

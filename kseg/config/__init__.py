@@ -1,4 +1,4 @@
-"""Every setting of a run, typed, explained and checked before anything slow begins. Loads no TensorFlow.
+"""Every setting of a run, typed, documented and validated before anything slow begins. Loads no TensorFlow.
 
 ::
 
@@ -8,12 +8,12 @@
 from kseg.config.brief import to_brief_yaml
 from kseg.config.load import json_schema, load_config, to_yaml
 from kseg.config.messages import describe
-from kseg.config.overrides import Given, parse_set
+from kseg.config.overrides import FlagValue, parse_set
 from kseg.config.schema import Config, ModelConfig, RunConfig, TrainConfig
 
 __all__ = [
     "Config",
-    "Given",
+    "FlagValue",
     "ModelConfig",
     "RunConfig",
     "TrainConfig",

@@ -1,4 +1,4 @@
-"""A configuration as a person would write it: only what differs from the defaults."""
+"""A configuration as a person would write it: only the settings that differ from their defaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def to_brief_yaml(config: Config, comment: str = "") -> str:
 
     Args:
         config: The settings.
-        comment: Lines to begin with.
+        comment: Text to write first, as comment lines.
     """
     default = Config.model_validate({"data": {"root": config.data.root}, "run": {"project": Path.cwd() / "runs"}})
     tree = _different(plain_tree(config), plain_tree(default), ())
@@ -29,15 +29,16 @@ def to_brief_yaml(config: Config, comment: str = "") -> str:
 
 
 def _different(tree: Mapping[str, Any], default: Any, path: tuple[str, ...]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    other_kind = isinstance(default, Mapping) and tree.get("by") != default.get("by")
+    """The keys whose values differ from ``default``; all keys if ``by`` differs, which changes their meaning."""
+    changed: dict[str, Any] = {}
+    other_tag = isinstance(default, Mapping) and tree.get("by") != default.get("by")
     for key, value in tree.items():
-        usual = default.get(key) if isinstance(default, Mapping) and not other_kind else None
-        at = (*path, key)
-        if isinstance(value, Mapping) and isinstance(usual, Mapping) and at[-1] != "values":
-            inner = _different(value, usual, at)
+        default_value = default.get(key) if isinstance(default, Mapping) and not other_tag else None
+        key_path = (*path, key)
+        if isinstance(value, Mapping) and isinstance(default_value, Mapping) and key_path[-1] != "values":
+            inner = _different(value, default_value, key_path)
             if inner and inner != {"by": "fractions"}:
-                kept[key] = inner
-        elif at in _ALWAYS or other_kind or value != usual:
-            kept[key] = value
-    return kept
+                changed[key] = inner
+        elif key_path in _ALWAYS or other_tag or value != default_value:
+            changed[key] = value
+    return changed

@@ -1,8 +1,8 @@
-"""Read YAML into plain data, and remember on which line each key stands.
+"""Read YAML into plain data, with the line number of each key.
 
 The safe subset that a configuration needs: mappings, lists, text, numbers, booleans and null; anchors within limits.
-Numbers are YAML 1.2's, so that ``1e-4`` is a number and ``12:30`` is text. The words of YAML 1.1 that turn into
-booleans (``yes``, ``no``, ``on``, ``off``) still do, as in other tools, and the error then says to quote them.
+Numbers follow YAML 1.2, so that ``1e-4`` is a number and ``12:30`` is text. The booleans of YAML 1.1 (``yes``, ``no``,
+``on``, ``off``) are still read as such, as in other tools; where text was expected, the error says to quote them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from kseg.errors import ConfigError
 __all__ = ["Document", "KeyPath", "dotted", "dump", "parse", "read", "short"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
-"""A key and the sections it lies in: ``("train", "lr")``, ``("data", "classes", 0)``."""
+"""The path to a key: ``("train", "lr")``, ``("data", "classes", 0)``."""
 
 MAX_BYTES: Final = 64 * 1024
 MAX_NODES: Final = 10_000
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 40
-"""Longer numbers mean nothing here, and Python refuses to print thousands of digits."""
+"""Longer numbers are refused: no setting needs them, and Python does not print thousands of digits."""
 
 _TAG: Final = "tag:yaml.org,2002:"
 _BOOL: Final = re.compile("^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$")
@@ -48,7 +48,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    # Quotes whatever either YAML would take for something other than text: PyYAML's resolvers are kept.
+    # Quotes text that YAML 1.1 or 1.2 would read as another type: PyYAML's own resolvers are kept, too.
     yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeDumper.yaml_implicit_resolvers.items()}  # noqa: RUF012
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -56,7 +56,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # Single quotes would fold line breaks, and PyYAML loses the rarer ones.
+    # Double quotes for text with control characters or line breaks: in single quotes PyYAML loses some of these.
     style = '"' if any(ch < " " or ch in "\x85\u2028\u2029\ufeff" for ch in text) else None
     return dumper.represent_scalar(_TAG + "str", text, style=style)
 
@@ -78,8 +78,8 @@ class Document:
 
     Args:
         data: The value: dict, list, str, int, float, bool or None.
-        lines: The line (from 1) on which each key or item stands.
-        texts: How each scalar was written, e.g. ``no`` for False.
+        lines: The line number, from 1, of each key or list item.
+        texts: Each scalar as it was written, e.g. ``no`` for False.
     """
 
     data: Any = None
@@ -125,9 +125,9 @@ def parse(text: str, *, where: str, numbered: bool = True) -> Document:
     """Parse a YAML text.
 
     Args:
-        text: One YAML document, or nothing.
-        where: The file or flag that it came from.
-        numbered: Tell lines in errors, as ``where:line``.
+        text: One YAML document; may be empty.
+        where: The file or flag that it came from, for errors.
+        numbered: Whether errors name the line, as ``where:line``.
 
     Raises:
         ConfigError: The text is not YAML, holds a key twice or an object that is not plain data.
@@ -161,7 +161,7 @@ def parse(text: str, *, where: str, numbered: bool = True) -> Document:
 
 
 def dump(data: Any) -> str:
-    """Plain data as YAML that `parse` reads back to the same."""
+    """Plain data as YAML text, which `parse` reads back to equal data."""
     text = yaml.dump(
         data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1_000_000
     )
@@ -169,7 +169,7 @@ def dump(data: Any) -> str:
 
 
 def short(value: object, limit: int = 60) -> str:
-    """A value for a message: its repr, cut where it is long."""
+    """A value for a message, in one line of at most ``limit`` characters: text as it is, anything else as its repr."""
     try:
         text = value if isinstance(value, str) else repr(value)
     except (ValueError, RecursionError):
@@ -181,6 +181,8 @@ def short(value: object, limit: int = 60) -> str:
 
 @dataclass(frozen=True)
 class _Place:
+    """Where a YAML text came from, for errors; ``numbered`` is None where lines are not named."""
+
     numbered: str | None
     where: str
 
@@ -193,13 +195,13 @@ def _not_yaml(error: yaml.MarkedYAMLError, place: _Place) -> ConfigError:
     problem = error.problem or error.context or "something else"
     if problem.startswith("but ") and error.context:
         problem = f"{error.context}, {problem}"
-    both = re.match("expected (.+?),? but (?:found|got) (.+)", problem)
-    found = re.sub("^(?:but )?(?:found|got) ", "", both.group(2) if both else problem)
+    match = re.match("expected (.+?),? but (?:found|got) (.+)", problem)
+    actual = re.sub("^(?:but )?(?:found|got) ", "", match.group(2) if match else problem)
     return ConfigError(
         "not valid YAML",
         where=place.at(mark.line + 1 if mark else 1),
-        expected=both.group(1) if both else None,
-        found=short(found, 120),
+        expected=match.group(1) if match else None,
+        found=short(actual, 120),
         remedy=_yaml_remedy(f"{problem} {error.context}", place),
     )
 
@@ -218,7 +220,7 @@ def _yaml_remedy(problem: str, place: _Place) -> str | None:
 
 @dataclass
 class _Builder:
-    """Turns nodes into plain data; counts them, since a few aliases can stand for billions."""
+    """Turns YAML nodes into plain data. Limits their number, since a few nested aliases can expand to billions."""
 
     place: _Place
     document: Document
@@ -242,20 +244,21 @@ class _Builder:
 
     def _pairs(self, node: yaml.MappingNode, path: KeyPath) -> Iterator[tuple[str | int, Any]]:
         self._check_tag(node, "map")
-        seen: dict[str, int] = {}
+        line_of: dict[str, int] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise ConfigError("a key is not plain text", where=self._at(key_node), expected="key: value")
             key = self._scalar(key_node)
-            # Only mask values are keys that are no text; a number of another kind, or yes, stays as it was written.
+            # Integer keys are mask values; any other key, also 1.5 or yes, is text as written.
             key = key if isinstance(key, int) and not isinstance(key, bool) else str(key_node.value)
-            if str(key) in seen:
+            if str(key) in line_of:
                 raise ConfigError(
-                    "the key stands twice", where=f"{self._at(key_node)}: {dotted((*path, key))}",
-                    found=f"lines {seen[str(key)]} and {key_node.start_mark.line + 1}" if self.place.numbered else None,
+                    "the key occurs twice", where=f"{self._at(key_node)}: {dotted((*path, key))}",
+                    found=f"lines {line_of[str(key)]} and {key_node.start_mark.line + 1}"
+                    if self.place.numbered else None,
                     remedy="delete one of them",
                 )  # fmt: skip
-            seen[str(key)] = key_node.start_mark.line + 1
+            line_of[str(key)] = key_node.start_mark.line + 1
             key_path = (*path, key)
             self.document.lines[key_path] = key_node.start_mark.line + 1
             yield key, self.value(value_node, key_path)
@@ -291,5 +294,5 @@ class _Builder:
 
 
 def dotted(path: KeyPath) -> str:
-    """``("data", "classes", 0)`` as ``data.classes.0``."""
+    """The path to a key in dotted form: ``("data", "classes", 0)`` → ``data.classes.0``."""
     return ".".join(short(str(part), 40) for part in path)

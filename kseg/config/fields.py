@@ -1,4 +1,4 @@
-"""The kinds of values that only settings have: sizes, class weights, handles of weights, augmentation and losses."""
+"""Types of values of the configuration only: image sizes, class weights, KerasHub handles, augmentation, losses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kseg.registry import nearest
 __all__ = ["HANDLE", "Augmentation", "ClassWeights", "Handle", "ImageSize", "Loss", "Section"]
 
 HANDLE: Final = r"^(?:(?:hf|kaggle|modelscope)://\S+|(?:resnet|vgg|efficientnet|mit)_[a-z0-9_]+)$"
-"""What KerasHub downloads: a handle, or a text like its presets' names. A file of such a name is ``./resnet_x``."""
+"""What KerasHub downloads: a handle, or a name like its presets'. A local file is then ``./resnet_x``."""
 Handle: TypeAlias = Annotated[
     str, Field(strict=True, pattern=HANDLE), WithJsonSchema({"type": "string", "pattern": HANDLE, EXPECTED: "a handle"})
 ]
@@ -25,7 +25,7 @@ _Side: TypeAlias = Annotated[int, Field(strict=True, ge=8, le=8192)]
 
 
 def _square(value: Any) -> Any:
-    """One number for the size means a square."""
+    """Expand a single number to (height, width)."""
     return (value, value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -48,17 +48,18 @@ _METHODS: Final = ("inverse", "median", "effective")
 
 
 def _class_weights(value: Any) -> Any:
+    """Validate ``train.class_weights``, with weights converted to floats."""
     expected = f"one of {', '.join(_METHODS)}, or a mapping of class names to numbers >= 0, or null"
     if isinstance(value, str) and value not in _METHODS:
         near = nearest(value, _METHODS)
-        told = {"expected": expected, "found": repr(value), "remedy": f"did you mean {near!r}?" if near else None}
-        raise PydanticCustomError("kseg", "wrong value", told)
+        details = {"expected": expected, "found": repr(value), "remedy": f"did you mean {near!r}?" if near else None}
+        raise PydanticCustomError("kseg", "wrong value", details)
     if isinstance(value, dict) and value:
         for name, weight in value.items():
-            number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
-            if not isinstance(name, str) or not number or not 0 <= weight < math.inf:
-                wrong = {"key": (name,), "expected": "a number >= 0 for the name of a class", "found": repr(weight)}
-                raise PydanticCustomError("kseg", "not the weight of a class", wrong)
+            is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+            if not isinstance(name, str) or not is_number or not 0 <= weight < math.inf:
+                details = {"key": (name,), "expected": "a number >= 0 for the name of a class", "found": repr(weight)}
+                raise PydanticCustomError("kseg", "not the weight of a class", details)
         return {name: float(weight) for name, weight in value.items()}
     if value is not None and not isinstance(value, str):
         raise PydanticCustomError("kseg", "wrong value", {"expected": expected, "found": repr(value)})
@@ -82,7 +83,7 @@ ClassWeights: TypeAlias = Annotated[
 
 
 def _refuse(error: KsegError, key: tuple[str | int, ...] = ()) -> NoReturn:
-    """An error of a parser as pydantic's, so that it is told with the line of the file that it stands in."""
+    """Raise a parser's error as one of pydantic, so that it is reported with its line in the file."""
     details: dict[str, Any] = {"key": key, "expected": error.expected, "found": error.found, "remedy": error.remedy}
     raise PydanticCustomError("kseg", error.what, details) from None
 
@@ -131,6 +132,6 @@ Loss: TypeAlias = Annotated[
 
 
 class Section(BaseModel):
-    """What all sections share: no unknown keys, and no changes once they are read."""
+    """Base class of the sections: unknown keys are refused, instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from kseg.config.document import Document, KeyPath, dotted, dump, read, short
 from kseg.config.messages import Problem, problems_of, raise_first
 from kseg.config.overrides import apply, collect
-from kseg.config.paths import escape, is_path, resolve_paths, unusable
+from kseg.config.paths import escape, is_path, missing_paths, resolve_paths
 from kseg.config.schema import Config, RunConfig
 from kseg.errors import ConfigError
 
@@ -19,51 +19,51 @@ __all__ = ["json_schema", "load_config", "plain_tree", "to_yaml"]
 
 
 def load_config(path: str | Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
-    """Read, complete and check every setting.
+    """Read a configuration, fill in the defaults and validate it.
 
     Args:
         path: The YAML file; None for the defaults alone.
-        overrides: Values by dotted key, laid over the file: ``{"train.lr": 1e-4}``. A value may be a `Given`, which
-            names the flag that it came from. Paths in the file are relative to its folder, those of overrides to the
-            current one.
+        overrides: Dotted key → value, which replaces the file's: ``{"train.lr": 1e-4}``. A value may be a `FlagValue`,
+            which names the flag that it came from. Paths in the file are relative to its folder, those of overrides to
+            the current one.
 
     Returns:
         The configuration, with all paths absolute and `data.root` an existing folder.
 
     Raises:
-        ConfigError: One line on what is wrong, where, and what would be right.
+        ConfigError: The file cannot be read, or a key or value is invalid.
     """
     source = _Source(None if path is None else Path(path), overrides or {})
     tree, problems = source.tree()
     try:
         config = Config.model_validate(tree)
-    except ConfigError as error:  # of a data set's description, which checks itself
+    except ConfigError as error:  # raised by DataSpec, which validates itself
         raise _located(error, source) from None
     except ValidationError as error:
-        found = problems_of(error, tree, source.texts())
-        known = {problem.path for problem in problems}
-        problems += [problem for problem in found if problem.path not in known]
+        invalid = problems_of(error, tree, source.texts())
+        reported = {problem.path for problem in problems}
+        problems += [problem for problem in invalid if problem.path not in reported]
     raise_first(problems, source.locate)
-    raise_first(unusable(config), source.locate)
+    raise_first(missing_paths(config), source.locate)
     return config
 
 
 def to_yaml(config: Config) -> str:
-    """Every setting as YAML, paths absolute; `load_config` reads it back to an equal configuration."""
+    """Every setting as YAML, with absolute paths; `load_config` reads it back to an equal configuration."""
     return dump(plain_tree(config))
 
 
 def plain_tree(config: Config) -> dict[str, Any]:
-    """Every setting as it is written into a file: plain data, with paths absolute and their ``$`` escaped."""
+    """Every setting as plain data for a file: paths are absolute, and ``${`` in them is escaped."""
     tree = _plain(config.model_dump())
 
-    def written(value: Any, key: KeyPath) -> Any:
+    def with_escaped_paths(value: Any, key: KeyPath) -> Any:
         if isinstance(value, dict):
-            return {name: written(inner, (*key, name)) for name, inner in value.items()}
+            return {name: with_escaped_paths(inner, (*key, name)) for name, inner in value.items()}
         return escape(Path(value)) if is_path(key, value, tree) else value
 
-    whole: dict[str, Any] = written(tree, ())
-    return whole
+    escaped: dict[str, Any] = with_escaped_paths(tree, ())
+    return escaped
 
 
 def json_schema() -> dict[str, Any]:
@@ -74,7 +74,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _located(error: ConfigError, source: _Source) -> ConfigError:
-    """The error with the place of its key in the file or on the command line."""
+    """A copy of the error that says where its key is in the file or on the command line."""
     keys = (error.where or "data").split(".")
     path = tuple(int(key) if key.isdecimal() else key for key in keys)
     return ConfigError(
@@ -83,7 +83,7 @@ def _located(error: ConfigError, source: _Source) -> ConfigError:
 
 
 class _Source:
-    """The file and the overrides, and which of them each key comes from."""
+    """The file and the overrides, and where each key comes from."""
 
     def __init__(self, path: Path | None, overrides: Mapping[str, Any]) -> None:
         self.path = path
@@ -91,7 +91,7 @@ class _Source:
         self.overrides = collect(overrides)
 
     def tree(self) -> tuple[dict[Any, Any], list[Problem]]:
-        """Everything laid together as plain data with paths absolute, and what went wrong with that."""
+        """The file with the overrides applied, as plain data with absolute paths; and the problems met on the way."""
         tree = self._base()
         problems = [apply(tree, override.path, _plain(override.value)) for override in self.overrides]
         section = tree.setdefault("run", {})
@@ -113,13 +113,13 @@ class _Source:
         return _without_empty_sections(data)
 
     def _folder(self, key: KeyPath) -> Path:
-        """What a relative path of this key is relative to."""
+        """The folder that a relative path in this key is relative to."""
         default = key not in self.document.lines
         overridden = any(override.path == key[: len(override.path)] for override in self.overrides)
         return Path.cwd() if self.path is None or overridden or default else self.path.resolve().parent
 
     def texts(self) -> dict[KeyPath, str]:
-        """How the scalars of the file that were not overridden are written there."""
+        """The scalars of the file that are not overridden, as written there."""
         paths = {override.path for override in self.overrides}
         return {
             key: text
@@ -128,7 +128,7 @@ class _Source:
         }
 
     def locate(self, key: KeyPath) -> str:
-        """Where a key stands, e.g. ``pets.yaml:12: train.lr`` or ``--set train.lr=abc``."""
+        """The location of a key, for errors: ``pets.yaml:12: train.lr`` or ``--set train.lr=abc``."""
         name = dotted(key)
         for override in reversed(self.overrides):
             if override.path == key[: len(override.path)] or key == override.path[: len(key)]:
@@ -151,7 +151,7 @@ def _plain(value: Any) -> Any:
 
 
 def _without_empty_sections(data: dict[Any, Any]) -> dict[Any, Any]:
-    """A section whose keys are all commented out is null in YAML, and means its defaults."""
+    """Replace null sections by their defaults: a section whose keys are all commented out is null in YAML."""
     tree = {key: {} if value is None and key in Config.model_fields else value for key, value in data.items()}
     if data.get("augment", ...) is None:
         del tree["augment"]

@@ -1,4 +1,4 @@
-"""What is wrong with a setting, in one line that a person can act on."""
+"""Turn pydantic's validation errors into one-line messages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SCHEMA: Final = Config.model_json_schema()
 _MISSING: Final = object()
 
 Locate = Callable[[KeyPath], str]
-"""From a key to where it stands, e.g. ``pets.yaml:12: train.lr``."""
+"""From a key to its location, e.g. ``pets.yaml:12: train.lr``."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with one key; the fields as in `kseg.errors.KsegError`."""
+    """An invalid key or value; the fields are those of `kseg.errors.KsegError`, with the key in place of ``where``."""
 
     path: KeyPath
     what: str
@@ -35,10 +35,10 @@ class Problem:
 
 
 def raise_first(problems: Sequence[Problem], locate: Locate) -> None:
-    """Raise the first problem, with the keys of the others.
+    """Raise the first problem as an error that also lists the keys of the others.
 
     Raises:
-        ConfigError: There is a problem.
+        ConfigError: ``problems`` is not empty.
     """
     if not problems:
         return
@@ -57,12 +57,12 @@ def raise_first(problems: Sequence[Problem], locate: Locate) -> None:
 
 
 def problems_of(error: ValidationError, tree: Mapping[Any, Any], texts: Mapping[KeyPath, str]) -> list[Problem]:
-    """What pydantic found, one problem a key, in our own words.
+    """The problems that pydantic reported, one per key.
 
     Args:
-        error: pydantic's.
-        tree: What was validated.
-        texts: How each scalar was written, where that is known.
+        error: The validation error.
+        tree: The data that were validated.
+        texts: Scalars as written in the file, where there is one.
     """
     problems: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False, include_input=False):
@@ -119,9 +119,9 @@ def _wrong_value(path: KeyPath, tree: Mapping[Any, Any], texts: Mapping[KeyPath,
     if isinstance(value, (bool, int, float)) and _takes_text(schema):
         text = texts.get(path)
         reading = "a boolean" if isinstance(value, bool) else "a number"
-        found = f"{text}, which YAML reads as {reading}" if text else f"{reading}, {_found(value, None)}"
+        actual = f"{text}, which YAML reads as {reading}" if text else f"{reading}, {_found(value, None)}"
         remedy = f'put it in quotes: "{text}"' if text else "put the word in quotes"
-        return Problem(path, "not text", describe(schema), found, remedy)
+        return Problem(path, "not text", describe(schema), actual, remedy)
     if value is None and _takes_text(schema):
         remedy = "put text that begins with # or means null in quotes"
     return Problem(path, "wrong value", describe(schema), _found(value, texts.get(path)), remedy)
@@ -151,19 +151,20 @@ def schema_at(path: KeyPath, tree: Mapping[Any, Any] | None = None) -> dict[str,
 
     Args:
         path: The key.
-        tree: A configuration, which tells which kind of `data.split` it has; without it, the keys of all are known.
+        tree: The configuration, whose ``data.split.by`` selects the keys of ``data.split``; without it, those of every
+            kind are valid.
     """
-    found = [_SCHEMA]
+    schemas = [_SCHEMA]
     for depth, part in enumerate(path):
-        chosen = [_choose(schema, part, value_at(tree, path[:depth])) for schema in found]
-        found = [inner for schema in chosen for inner in _inner(schema, part)]
-    if not found:
+        selected = [_choose(schema, part, value_at(tree, path[:depth])) for schema in schemas]
+        schemas = [inner for schema in selected for inner in _inner(schema, part)]
+    if not schemas:
         return None
-    return found[0] if len(found) == 1 else {"anyOf": found}
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
 def _choose(schema: dict[str, Any], part: str | int | None, value: Any) -> dict[str, Any]:
-    """The one alternative that a value's own tag (``by``) picks, where there is such a tag."""
+    """The alternative of a tagged union that the value's tag (``by``) selects; else ``schema`` itself."""
     tag = schema.get("discriminator")
     if not tag or part == tag["propertyName"] or not isinstance(value, Mapping):
         return schema
@@ -173,6 +174,7 @@ def _choose(schema: dict[str, Any], part: str | int | None, value: Any) -> dict[
 
 
 def _inner(schema: dict[str, Any], part: str | int) -> Iterator[dict[str, Any]]:
+    """The schemas of a key or list item, one per alternative of ``schema`` that has it."""
     for option in _options(schema):
         if isinstance(part, str) and part in option.get("properties", {}):
             yield option["properties"][part]
@@ -185,11 +187,11 @@ def _inner(schema: dict[str, Any], part: str | int) -> Iterator[dict[str, Any]]:
 
 
 def _options(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """The alternatives of a schema, references followed."""
+    """The alternatives (anyOf, oneOf) of a schema, with references resolved; itself where there are none."""
     if "$ref" in schema:
         return _options(_SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
-    inner = schema.get("anyOf") or schema.get("oneOf")
-    return [option for one in inner for option in _options(one)] if inner else [schema]
+    alternatives = schema.get("anyOf") or schema.get("oneOf")
+    return [option for alternative in alternatives for option in _options(alternative)] if alternatives else [schema]
 
 
 def _properties(schema: dict[str, Any]) -> set[str]:
@@ -211,13 +213,13 @@ def _choices(schema: dict[str, Any]) -> list[Any]:
 
 
 def _takes_text(schema: dict[str, Any]) -> bool:
-    """Whether a value may be any text, and no number."""
+    """Whether arbitrary text is valid and numbers are not."""
     kinds = {option.get("type") for option in _options(schema) if "const" not in option and "enum" not in option}
     return "string" in kinds and not kinds & {"integer", "number"}
 
 
 def describe(schema: dict[str, Any]) -> str:
-    """What a value should be, for people: ``a whole number >= 1``, ``one of cpu, gpu``."""
+    """A description of the valid values: ``a whole number >= 1``, ``one of cpu, gpu``."""
     if EXPECTED in schema:
         return str(schema[EXPECTED])
     parts: list[str] = []
@@ -274,19 +276,19 @@ def _describe_list(schema: dict[str, Any]) -> str:
 
 
 def _key_path(location: tuple[str | int, ...], tree: Mapping[Any, Any]) -> KeyPath:
-    """pydantic's location without the names of types and of alternatives that it puts in between."""
+    """The path to a key from pydantic's location, which also contains the names of types and alternatives."""
     path: KeyPath = ()
     for part in location:
         candidate = (*path, part)
-        there = value_at(tree, candidate) is not _MISSING
-        # A key that is missing is one that the schema knows and that its section, a mapping, does not hold.
-        if there or (isinstance(value_at(tree, path), Mapping) and schema_at(candidate, tree) is not None):
+        exists = value_at(tree, candidate) is not _MISSING
+        # A missing key is in the schema, but not in the mapping that should hold it.
+        if exists or (isinstance(value_at(tree, path), Mapping) and schema_at(candidate, tree) is not None):
             path = candidate
     return path
 
 
 def value_at(tree: Any, path: KeyPath) -> Any:
-    """The value of a key in nested mappings and lists, or a value that nothing else is."""
+    """The value of a key in nested mappings and lists; `_MISSING` where there is none."""
     for part in path:
         if isinstance(tree, Mapping):
             tree = next((value for key, value in tree.items() if str(key) == str(part)), _MISSING)

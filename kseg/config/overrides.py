@@ -1,4 +1,4 @@
-"""Settings from flags, laid over those from the file."""
+"""Settings from flags, which override those of the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kseg.config.schema import ModelConfig, RunConfig, TrainConfig
 from kseg.data.spec import DataSpec
 from kseg.errors import UsageError
 
-__all__ = ["SECTIONS", "Given", "Override", "apply", "collect", "parse_set"]
+__all__ = ["SECTIONS", "FlagValue", "Override", "apply", "collect", "parse_set"]
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "data": tuple(field.name for field in fields(DataSpec)),
@@ -20,13 +20,13 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "train": tuple(TrainConfig.model_fields),
     "run": tuple(RunConfig.model_fields),
 }
-"""The keys of each section that has such."""
+"""Section → its keys, for the sections that are mappings of keys."""
 _BY: Final = ("data", "split", "by")
 
 
 @dataclass(frozen=True)
-class Given:
-    """A value with the flag that gave it, for messages: ``Given(3, "--epochs")``."""
+class FlagValue:
+    """A value and the flag that set it, for messages: ``FlagValue(3, "--epochs")``."""
 
     value: Any
     flag: str
@@ -34,7 +34,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Override:
-    """One key to set, and the flag that set it."""
+    """A key, its new value, and the flag that set it (None for Python callers)."""
 
     path: KeyPath
     value: Any
@@ -45,11 +45,11 @@ def parse_set(text: str) -> tuple[str, Any]:
     """Split ``key.sub=value`` and read the value as YAML.
 
     Returns:
-        The dotted key and the value: ``train.lr=1e-4`` gives ``("train.lr", 0.0001)``, and nothing after ``=`` None.
+        The dotted key and the value: ``train.lr=1e-4`` gives ``("train.lr", 0.0001)``, ``train.lr=`` the value None.
 
     Raises:
         UsageError: There is no ``=``, or no key before it.
-        ConfigError: The value is not YAML.
+        ConfigError: The value is not valid YAML.
     """
     key, equals, value = text.partition("=")
     flag = f"--set {short(text, 80)}"
@@ -59,19 +59,19 @@ def parse_set(text: str) -> tuple[str, Any]:
 
 
 def collect(overrides: Mapping[str, Any]) -> list[Override]:
-    """The overrides, parents before children and `data.split.by` before its siblings.
+    """The overrides in the order in which to apply them: parents before children, `data.split.by` before its siblings.
 
-    A mapping for a whole section sets its keys one by one; any other mapping replaces what was there.
+    A mapping for a whole section sets its keys one by one; any other mapping replaces the earlier value.
     """
-    found: list[Override] = []
-    for key, given in overrides.items():
-        value, flag = (given.value, given.flag) if isinstance(given, Given) else (given, None)
+    collected: list[Override] = []
+    for key, override in overrides.items():
+        value, flag = (override.value, override.flag) if isinstance(override, FlagValue) else (override, None)
         path = _key_path(str(key))
         if len(path) == 1 and path[0] in SECTIONS and isinstance(value, Mapping):
-            found += [Override((*path, str(name)), inner, flag) for name, inner in value.items()]
+            collected += [Override((*path, str(name)), inner, flag) for name, inner in value.items()]
         else:
-            found.append(Override(path, value, flag))
-    return sorted(found, key=lambda override: (len(override.path), override.path[-1] != "by"))
+            collected.append(Override(path, value, flag))
+    return sorted(collected, key=lambda override: (len(override.path), override.path[-1] != "by"))
 
 
 def _key_path(key: str) -> KeyPath:
@@ -79,7 +79,7 @@ def _key_path(key: str) -> KeyPath:
 
 
 def apply(tree: dict[Any, Any], path: KeyPath, value: Any) -> Problem | None:
-    """Set one key in the tree, in place. Returns what is wrong with the key, if anything."""
+    """Set one key in the tree, in place. Returns the problem if it cannot be set."""
     if path == _BY and isinstance(tree.get("data"), (dict, type(None))):
         _change_split(tree, value)
         return None
@@ -96,7 +96,7 @@ def apply(tree: dict[Any, Any], path: KeyPath, value: Any) -> Problem | None:
 
 
 def _change_split(tree: dict[Any, Any], kind: Any) -> None:
-    """The keys of another kind of split mean something else, even where they have the same names."""
+    """Set ``data.split.by``. Changing it removes the other keys, which mean something else in another kind of split."""
     data = tree.setdefault("data", {})
     split = data.get("split")
     same = isinstance(split, dict) and split.get("by", "fractions") == kind
@@ -118,10 +118,10 @@ def _put(parent: Any, part: str | int, value: Any, path: KeyPath) -> Problem | N
             parent[part] = value
             return None
         return Problem(path, "no such item", f"a number from 0 to {len(parent) - 1}", short(repr(part)))
-    found = short(repr(parent))
-    return Problem(path, "the key cannot be set, since what it lies in has no keys", "a mapping or a list", found)
+    parent_text = short(repr(parent))
+    return Problem(path, "the key cannot be set, since its parent has no keys", "a mapping or a list", parent_text)
 
 
 def _default(path: KeyPath) -> Any:
-    """What an override below a key that the file leaves out starts from: its default where that is a list."""
+    """What an override of an item starts from if its parent is not in the file: the default, if that is a list."""
     return list(TrainConfig.model_fields["imgsz"].default) if path == ("train", "imgsz") else {}

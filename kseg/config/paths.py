@@ -1,4 +1,4 @@
-"""Paths in the configuration: variables, the home folder, and what a relative one is relative to."""
+"""Paths in the configuration: expand ``${NAME}`` and ``~``, make them absolute, and check that they exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kseg.config.messages import Problem
 from kseg.config.schema import Config
 from kseg.registry import nearest
 
-__all__ = ["escape", "is_path", "resolve_paths", "unusable"]
+__all__ = ["escape", "is_path", "missing_paths", "resolve_paths"]
 
 _ROOT: Final = ("data", "root")
 _WEIGHTS: Final = ("model", "weights")
@@ -25,11 +25,11 @@ _LISTS: Final[tuple[KeyPath, ...]] = tuple(("data", "split", name) for name in (
 _IMAGENET: Final = "imagenet"
 
 _VARIABLE: Final = re.compile(r"\$\$\{|\$\{([^}]*)\}")
-"""``$${`` stands for a plain ``${``, so that every path can be written."""
+"""``${NAME}``, or ``$${`` for a literal ``${``."""
 
 
 def is_path(key: KeyPath, value: object, tree: Mapping[Any, Any]) -> bool:
-    """Whether the value of this key, in this configuration as plain data, is a path."""
+    """Whether the value of ``key`` is a path, in the configuration ``tree`` (plain data)."""
     if key in _LISTS:
         data = tree.get("data")
         split = data.get("split") if isinstance(data, Mapping) else None
@@ -40,29 +40,29 @@ def is_path(key: KeyPath, value: object, tree: Mapping[Any, Any]) -> bool:
 
 
 def resolve_paths(tree: dict[Any, Any], base: Callable[[KeyPath], Path]) -> list[Problem]:
-    """Make every path absolute, in place.
+    """Expand every path and make it absolute, in place.
 
     Args:
         tree: The configuration as plain data.
-        base: The folder that a relative path of this key is relative to.
+        base: From a key to the folder that its relative paths are relative to.
 
     Returns:
-        What is wrong with the paths that were left as they are.
+        The problems; the paths that have one are left unchanged.
     """
     problems = []
-    for section, name in _places(tree):
-        value, key = section[name[-1]], name
+    for section, key in _places(tree):
+        value = section[key[-1]]
         if is_path(key, value, tree):
             resolved = _resolve(str(value), key, base(key))
             if isinstance(resolved, Problem):
                 problems.append(resolved)
             else:
-                section[name[-1]] = resolved
+                section[key[-1]] = resolved
     return problems
 
 
 def _places(tree: dict[Any, Any]) -> Iterator[tuple[dict[Any, Any], KeyPath]]:
-    """Each path key that the tree holds, with the mapping that holds it."""
+    """Each key in the tree that may hold a path, with the mapping that contains it."""
     for key in (*_ALWAYS, *_LISTS):
         section: Any = tree
         for part in key[:-1]:
@@ -93,12 +93,12 @@ def _value(match: re.Match[str]) -> str:
 
 
 def escape(path: Path) -> str:
-    """A path as `resolve_paths` reads it back from YAML."""
+    """An absolute path, escaped so that `resolve_paths` returns it unchanged."""
     return str(path.absolute()).replace("${", "$${")
 
 
-def unusable(config: Config) -> list[Problem]:
-    """The paths that have to be there and are not."""
+def missing_paths(config: Config) -> list[Problem]:
+    """The paths that must exist and do not."""
     problems = []
     root, weights = config.data.root, config.model.weights
     if not os.path.isdir(root):
@@ -112,8 +112,8 @@ def unusable(config: Config) -> list[Problem]:
     problems += _wrong_start(config)
     pipeline = config.augment.albumentations
     if pipeline is not None and not os.path.isfile(pipeline):
-        found = short(str(pipeline), 200)
-        problems.append(Problem(_ALBUMENTATIONS, "no such file", "a file that albumentations.save wrote", found))
+        path_text = short(str(pipeline), 200)
+        problems.append(Problem(_ALBUMENTATIONS, "no such file", "a file that albumentations.save wrote", path_text))
     return problems
 
 
@@ -121,16 +121,16 @@ def _wrong_start(config: Config) -> list[Problem]:
     start = config.model.start
     if start is None:
         return []
-    found = short(str(start), 200)
+    path_text = short(str(start), 200)
     if not os.path.exists(start):
-        return [Problem(_START, "no such model", "a .keras file or a run folder of kseg", found)]
+        return [Problem(_START, "no such model", "a .keras file or a run folder of kseg", path_text)]
     if config.model.weights is not None:
-        what = "the network to start from has the encoder's weights already"
+        what = "the model to start from includes the encoder's weights"
         return [Problem(_START, what, "one of model.start and model.weights", "both")]
     return []
 
 
 def _remedy(root: Path) -> str:
     if root.suffix.lower() in {".yaml", ".yml"}:
-        return "name a configuration file first, without --data"
-    return "mend data.root or pass --data FOLDER"
+        return "pass a configuration file as the first argument, without --data"
+    return "correct data.root or pass --data FOLDER"

@@ -1,15 +1,15 @@
-"""Every setting of a run: its type, its default, its bounds and what it means.
+"""Every setting of a run: type, default, bounds and description.
 
-The descriptions here are the one source of the JSON schema that editors use and of docs/configuration.md::
+The JSON schema for editors and docs/configuration.md are generated from the descriptions here::
 
     Config
-    ├── data      where the pictures and masks are, the classes, the split
+    ├── data      images, masks, classes and split
     ├── model     the network
     ├── train     size, epochs, loss, optimiser, device
-    ├── augment   what is varied at random in training
-    └── run       where the run folder goes
+    ├── augment   random augmentation of the training samples
+    └── run       the run folder
 
-Only `kseg.config.load_config` reads files, resolves paths and turns what is wrong into one line.
+`kseg.config.load_config` reads the file, resolves paths and reports errors in one line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from kseg.augment import parse
 from kseg.config.fields import Augmentation, ClassWeights, Handle, ImageSize, Loss, Section
 from kseg.data.spec import DataSpec
 from kseg.fields import Count, Factor, FolderName, NonEmptyText, Seed, Share, StrictBool, Width
-from kseg.losses.expression import parse_loss
 from kseg.models.specs import NetworkSpec
 from kseg.models.tables import PerChannel
 from kseg.sizes import Size
@@ -32,83 +31,87 @@ __all__ = ["Config", "ModelConfig", "RunConfig", "TrainConfig"]
 
 
 class ModelConfig(Section):
-    """The network."""
+    """Structure and initial weights of the network."""
 
-    arch: NonEmptyText = Field("unet", description="How features become masks: unet, unetplusplus or deeplabv3plus.")
+    arch: NonEmptyText = Field("unet", description="Architecture: unet, unetplusplus or deeplabv3plus.")
     encoder: NonEmptyText = Field(
         "plain",
-        description="What the network sees with: plain or residual, of any widths; or mobilenetv2, mobilenetv3_small, "
+        description="Encoder (backbone): plain or residual, of any widths; or mobilenetv2, mobilenetv3_small, "
         "mobilenetv3_large, mit_b0, and with the extra hub resnet18, resnet34, resnet50, vgg11, vgg16, "
         "efficientnet_lite0, efficientnet_b0, tf_efficientnet_lite0, tf_efficientnet_lite2, tf_efficientnet_b0.",
     )
     widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
-        None, description="Channels at each level of the encoder, finest first. Null: the encoder's own."
+        None, description="Channels at each level of the encoder, finest first. Null: the encoder's defaults."
     )
     depth: Annotated[int, Field(strict=True, ge=1, le=6)] | None = Field(
-        None, description="Levels of the encoder, each twice as wide as the one before, where no widths are given."
+        None,
+        description="Number of encoder levels where widths is null; each has twice the channels of the one before.",
     )
     decoder_widths: Annotated[list[Width], Field(min_length=1, max_length=6)] | None = Field(
         None,
-        description="Channels at each level of the decoder, coarsest first; with fewer numbers than levels the scores "
-        "are scaled up from the last; one number with deeplabv3plus. Null: the encoder's mirrored.",
+        description="Channels at each level of the decoder, coarsest first. With fewer numbers than levels the scores "
+        "are upsampled from the last one. deeplabv3plus takes one number. Null: the encoder's, mirrored.",
     )
     block: Literal["standard", "residual", "separable"] | None = Field(
         None,
-        description="What blocks are made of: two convolutions, the same around a shortcut, or two depthwise-separable "
-        "ones. Null: residual with encoder residual, else standard.",
+        description="Convolution block: standard (two convolutions), residual (the same with a shortcut) or separable "
+        "(two depthwise separable convolutions). Null: residual with encoder residual, else standard.",
     )
     norm: Literal["none", "batch", "group", "layer"] | None = Field(
         None,
-        description="The normalisation after each convolution. Null: none with the encoders plain and VGG, else batch.",
+        description="Normalisation after each convolution. Null: none with the encoders plain and VGG, else batch.",
     )
     bottleneck: Literal["none", "conv", "attention", "aspp"] | None = Field(
         None,
-        description="What stands between encoder and decoder: nothing, a block, self-attention over all positions, or "
-        "atrous convolutions side by side. Null: conv with the encoders plain and residual, aspp with deeplabv3plus, "
-        "else none.",
+        description="Layers between encoder and decoder: none, conv (a block), attention (self-attention over all "
+        "positions) or aspp (atrous spatial pyramid pooling). Null: conv with the encoders plain and residual, aspp "
+        "with deeplabv3plus, else none.",
     )
     attention_heads: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(
-        4, description="Heads of the self-attention in the bottleneck."
+        4, description="Number of heads of the self-attention in the bottleneck."
     )
-    attention_gates: StrictBool = Field(False, description="Whether the decoder weighs what skips bring it.")
+    attention_gates: StrictBool = Field(
+        False, description="Whether attention gates weight the features of the skip connections."
+    )
     dropout: Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)] = Field(
-        0.0, description="The share of channels dropped at the bottleneck in training."
+        0.0, description="Dropout rate of the bottleneck's channels in training."
     )
     upsampling: Literal["transpose", "bilinear", "nearest"] = Field(
-        "transpose", description="How the decoder doubles its size."
+        "transpose", description="How the decoder doubles height and width."
     )
     activation: Literal["softmax", "sigmoid"] = Field(
         "softmax",
-        description="What turns logits into scores, with three classes or more: softmax lets the classes compete for "
-        "each pixel, sigmoid decides each by itself. One class against the background is always a sigmoid.",
+        description="What turns logits into scores: softmax makes the classes exclusive, sigmoid scores each one "
+        "independently. With a background and one other class it is always a sigmoid.",
     )
     normalization: Literal["unit", "symmetric", "imagenet", "dataset"] | None = Field(
         None,
-        description="What the network does to raw pixels first: unit 0..1, symmetric -1..1, imagenet or dataset "
-        "(the training images') mean and deviation of each channel. Null: what the encoder was trained with.",
+        description="Normalisation of the pixels, inside the network: unit to 0..1, symmetric to -1..1, imagenet or "
+        "dataset by each channel's mean and standard deviation in ImageNet or in the training images. Null: the one "
+        "that the encoder was pretrained with.",
     )
     weights: Literal["imagenet"] | Handle | Path | None = Field(
         None,
         description="Pretrained weights of the encoder: imagenet, a preset or handle of KerasHub "
-        "(hf://timm/resnet34.a1_in1k), a file or folder, or null for random ones. What each encoder takes stands in "
-        "docs/encoders.md.",
+        "(hf://timm/resnet34.a1_in1k), a file or folder, or null for random ones. docs/encoders.md lists "
+        "what each encoder accepts.",
     )
     start: Path | None = Field(
         None,
-        description="A model of kseg, or its run folder, to start from: the network has to be the same but for the "
-        "classes, and takes all weights but the head's.",
+        description="Model file or run folder of kseg to start from. The network must be the same except for the "
+        "classes; all weights but those of the head are loaded.",
     )
 
     def network_spec(
         self, size: Size, channels: int, pixels: tuple[PerChannel, PerChannel] | None = None
     ) -> NetworkSpec:
-        """The structure that these settings ask for.
+        """The network structure that these settings describe.
 
         Args:
-            size: Height and width that the network works at.
-            channels: Score channels.
-            pixels: Mean and deviation of the training images' red, green and blue, for ``normalization: dataset``;
-                without them the structure is only good for being checked.
+            size: Input height and width.
+            channels: Number of score channels.
+            pixels: Mean and standard deviation of the training images' red, green and blue, in 0..255, for
+                ``normalization: dataset``. Defaults to placeholders, with which the spec can only be validated.
 
         Raises:
             ConfigError, UsageError: Settings contradict one another.
@@ -138,96 +141,106 @@ class ModelConfig(Section):
 
 
 class TrainConfig(Section):
-    """The training."""
+    """Input size, optimisation, loss and data loading of the training."""
 
     imgsz: ImageSize = Field(
-        (256, 256), description="The size in pixels that the network works at: [height, width], or one for both."
+        (256, 256), description="Input size of the network in pixels: [height, width], or one number for a square."
     )
-    epochs: Count = Field(50, description="How many times to see every training sample.")
-    batch: Annotated[int, Field(strict=True, ge=1, le=65536)] = Field(8, description="Samples in one step.")
-    lr: Factor = Field(1e-3, description="The learning rate at its highest.")
-    weight_decay: Share = Field(1e-4, description="AdamW's decay of the weights; 0 turns it off.")
+    epochs: Count = Field(50, description="Number of passes over the training samples.")
+    batch: Annotated[int, Field(strict=True, ge=1, le=65536)] = Field(
+        8, description="Number of samples per training step."
+    )
+    lr: Factor = Field(1e-3, description="Peak learning rate.")
+    weight_decay: Share = Field(1e-4, description="Weight decay of AdamW; 0 turns it off.")
     schedule: Literal["constant", "cosine", "one_cycle"] = Field(
         "cosine",
-        description="How the learning rate goes over the epochs: not at all, down after a short rise, or up for three "
-        "tenths and down.",
+        description="Learning rate over the epochs: constant, cosine (short warm-up, then cosine decay) or one_cycle "
+        "(rises for the first 30 % of the training, then falls).",
     )
     encoder_trainable: StrictBool | Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
-        True, description="Whether the encoder learns; a number: only after so many epochs."
+        True, description="Whether the encoder is trained; a number freezes it for that many epochs first."
     )
-    encoder_lr: Factor = Field(1.0, description="What the learning rate of the encoder is multiplied by.")
+    encoder_lr: Factor = Field(1.0, description="Factor on the encoder's learning rate.")
     freeze_batch_norm: StrictBool = Field(
-        False, description="Whether the encoder's batch normalisation keeps the statistics that it came with."
+        False, description="Whether the encoder's batch normalisation keeps its pretrained statistics."
     )
     average: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
-        1, description="Validate and keep the mean of the weights of about so many last epochs; 1: each epoch's own."
+        1,
+        description="Validate and save the average of the weights over about the last N epochs; 1 turns averaging off.",
     )
     loss: Loss = Field(
-        default_factory=lambda: parse_loss("cross_entropy"),
+        "cross_entropy",
         description="The loss by name, or a sum of losses with weights and arguments, as 'bce + 0.5 * dice' or "
         "'cross_entropy + focal_tversky(gamma=2)': cross_entropy, bce, focal, dice, generalized_dice, jaccard, "
-        "log_jaccard, tversky, focal_tversky, lovasz, boundary. What they are and take stands in docs/losses.md.",
+        "log_jaccard, tversky, focal_tversky, lovasz, boundary. docs/losses.md describes them and their arguments.",
     )
     deep_supervision: StrictBool = Field(
         False,
-        description="Whether the coarser levels of the decoder learn to find the classes, too, each counting half as "
-        "much in loss and val_loss as the next finer one; those of unetplusplus, which have one size, count the same. "
-        "All other scores, and what is saved, are the network's without them. Not with deeplabv3plus.",
+        description="Whether the coarser levels of the decoder are trained to predict the classes, too. Each weighs "
+        "half as much in loss and val_loss as the next finer one; those of unetplusplus, which have the same size, "
+        "weigh the same. All other scores and the saved model leave them out. Not with deeplabv3plus.",
     )
     class_weights: ClassWeights = Field(
         None,
-        description="How much each class counts in the loss: by the training masks, so that rare classes count more "
-        "(inverse: all classes alike; median: the same, but by how large a class is in the images that have it; "
-        "effective: mildly, by the number of images that have it), or a number a class, 1 for those not named. "
-        "Null: every pixel counts the same.",
+        description="Weight of each class in the loss. Computed from the training masks, so that rare classes weigh "
+        "more: inverse (inverse pixel frequency), median (median frequency balancing) or effective (effective number "
+        "of samples, by images; the mildest). Or a mapping of class names to weights, 1 for those not named. Null: "
+        "every pixel weighs the same.",
     )
     patience: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = Field(
-        15, description="Stop after this many epochs without a better score; 0 never stops early."
+        15, description="Stop after this many epochs without a better monitored score; 0 never stops early."
     )
     monitor: Literal["val_iou", "val_mean_iou", "val_dice", "val_loss"] = Field(
-        "val_iou", description="The score that chooses the best epoch."
+        "val_iou", description="Score that selects the best epoch."
     )
-    seed: Seed = Field(0, description="Fixes first weights, order and augmentation.")
+    seed: Seed = Field(
+        0, description="Random seed of the initial weights, the order of the samples and the augmentation."
+    )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
-        "auto", description="The number format of the layers; auto takes the fastest that the device does well."
+        "auto", description="Number format of the layers; auto is mixed where the device gains by it, else float32."
     )
-    device: Literal["auto", "cpu", "gpu"] = Field("auto", description="Where to compute.")
+    device: Literal["auto", "cpu", "gpu"] = Field(
+        "auto", description="Device to train on; auto uses a GPU if there is one."
+    )
     cache: Literal["auto", "ram", "disk", "none"] = Field(
         "auto",
-        description="Where decoded samples are kept: in memory, in files that later runs use again (below "
-        "$KSEG_CACHE, else ~/.cache/kseg), or nowhere; auto takes the memory where they fit, else none.",
+        description="Where decoded samples are kept: ram (in memory), disk (in files that later runs reuse, below "
+        "$KSEG_CACHE, else ~/.cache/kseg) or none. auto: ram if they fit, else none.",
     )
     sampler: Literal["shuffle", "balanced"] = Field(
         "shuffle",
-        description="Which samples an epoch has: shuffle each once; balanced draws those with rare classes more often.",
+        description="Samples of an epoch: shuffle has each once; balanced draws those with rare classes more often.",
     )
 
 
 class RunConfig(Section):
-    """The run folder."""
+    """Where the run folder is, and what is kept in it."""
 
-    project: Path = Field(Path("runs"), description="The folder that runs go to, as PROJECT/fit/NAME.")
+    project: Path = Field(Path("runs"), description="Parent folder of the runs, which are PROJECT/fit/NAME.")
     name: FolderName | None = Field(
-        None, description="The name of the run; a number is added where it is taken. Null: chosen for you."
+        None, description="Name of the run; a number is appended if it exists. Null: chosen automatically."
     )
     save_every: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = Field(
         0,
-        description="Keep the weights of every so many epochs, and a picture of what they find; 0: of the best and the "
-        "last only.",
+        description="Also keep the weights of every n-th epoch, and an image of its predictions. 0: keep only the "
+        "best and the last weights.",
     )
     tensorboard: StrictBool = Field(
-        False, description="Whether the scores go to RUN/tensorboard, too (pip install 'kseg[tensorboard]')."
+        False,
+        description="Whether to write scores for TensorBoard, to RUN/tensorboard (pip install 'kseg[tensorboard]').",
     )
 
 
 class Config(Section):
     """Every setting of a training run."""
 
-    data: DataSpec = Field(description="Where the pictures and masks are, the classes, the split.")
-    model: ModelConfig = Field(default_factory=ModelConfig, description="The network.")
-    train: TrainConfig = Field(default_factory=TrainConfig, description="The training.")
+    data: DataSpec = Field(description="Images, masks, classes and split.")
+    model: ModelConfig = Field(default_factory=ModelConfig, description="Structure and initial weights of the network.")
+    train: TrainConfig = Field(
+        default_factory=TrainConfig, description="Input size, optimisation, loss and data loading."
+    )
     augment: Augmentation = Field(
         default_factory=lambda: parse(["hflip"]),
-        description="What training varies at random, sample by sample.",
+        description="Random augmentation of the training samples.",
     )
-    run: RunConfig = Field(default_factory=RunConfig, description="Where the run folder goes.")
+    run: RunConfig = Field(default_factory=RunConfig, description="Where the run folder is, and what is kept in it.")

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from kseg.cli.config import command
 from kseg.cli.options import overrides_from
-from kseg.config import Given, json_schema, load_config
+from kseg.config import FlagValue, json_schema, load_config
 from kseg.errors import ConfigError, UsageError
 
 
@@ -78,7 +78,7 @@ def test_the_later_setting_of_a_key_wins(folder: Path) -> None:
     config = load_config(None, overrides)
     assert config.train.lr == 2.0
     assert config.data.root == folder / "pictures"
-    assert overrides["train.lr"] == Given(2, "--set train.lr=2")
+    assert overrides["train.lr"] == FlagValue(2, "--set train.lr=2")
 
 
 @pytest.mark.usefixtures("folder")

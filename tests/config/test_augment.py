@@ -12,7 +12,7 @@ import yaml
 
 from kseg.augment import PRESETS, TRANSFORMS, Argument, Augment, parse, to_plain
 from kseg.augment.settings import Cutout, Hflip, Jpeg, Mosaic, Rotate, Scale, arguments
-from kseg.config import Config, Given, load_config, to_yaml
+from kseg.config import Config, FlagValue, load_config, to_yaml
 from kseg.errors import ConfigError
 
 ROOT = "data:\n  root: pictures\n"
@@ -56,9 +56,9 @@ def test_a_preset_is_spelt_out(load: Callable[..., Config], name: str) -> None:
 
 def test_a_flag_and_a_setting_replace_the_whole_list(load: Callable[..., Config], error: Callable[..., str]) -> None:
     text = f"{ROOT}augment: [{{rotate: 5}}, hflip]\n"
-    assert load(text, {"augment": Given("heavy", "--augment")}).augment.transforms == PRESETS["heavy"]
+    assert load(text, {"augment": FlagValue("heavy", "--augment")}).augment.transforms == PRESETS["heavy"]
     assert load(text, {"augment.0.rotate": 7}).augment.transforms[0] == Rotate(degrees=7)
-    message = error(text, {"augment": Given("hevy", "--augment")})
+    message = error(text, {"augment": FlagValue("hevy", "--augment")})
     assert message.startswith("--augment: unknown preset; expected one of none, light, medium, heavy, or a list")
     assert message.endswith("found 'hevy'; did you mean 'heavy'?")
 
@@ -67,8 +67,8 @@ def test_a_flag_and_a_setting_replace_the_whole_list(load: Callable[..., Config]
     ("text", "message"),
     [
         ("3", "augment: wrong value; expected one of none, light, medium, heavy, or a list in order, as [hflip,"),
-        ("hflip", "augment: transforms stand in a list; expected one of none"),
-        ("{hflip: 0.5}", "augment.hflip: transforms stand in a list; expected"),
+        ("hflip", "augment: transforms must be in a list; expected one of none"),
+        ("{hflip: 0.5}", "augment.hflip: transforms must be in a list; expected"),
         ("[hflipp]", "augment.0: unknown transform; expected one of hflip, vflip,"),
         ("[hflip, {rotat: 3}]", "augment.1: unknown transform; expected one of hflip"),
         ("[hflip, {rotate: {degres: 3}}]", "augment.1.rotate.degres: unknown key; expected one of degrees, p; found"),
@@ -76,12 +76,12 @@ def test_a_flag_and_a_setting_replace_the_whole_list(load: Callable[..., Config]
         ("[{rotate: {p: 1.5}}]", "augment.0.rotate.p: wrong value; expected a number from 0 to 1; found 1.5"),
         ("[{rotate: {degrees: no}}]", "augment.0.rotate.degrees: wrong value; expected a number from 0 to 180; fou"),
         ("[{rotate: .nan}]", "augment.0.rotate: wrong value"),
-        ("[{scale: [2, 1]}]", "augment.0.scale: wrong value; expected [least, greatest], each a number from 0.1 to 10"),
-        ("[{scale: 2}]", "augment.0.scale: wrong value; expected [least, greatest]"),
+        ("[{scale: [2, 1]}]", "augment.0.scale: wrong value; expected [min, max], each a number from 0.1 to 10"),
+        ("[{scale: 2}]", "augment.0.scale: wrong value; expected [min, max]"),
         ("[{cutout: {count: 1.5}}]", "augment.0.cutout.count: wrong value; expected a whole number from 1 to 16"),
         ("[{a: 1, b: 2}]", "augment.0: wrong value; expected the name of a transform or preset, or {name: value}"),
         ("[[hflip]]", "augment.0: wrong value"),
-        ("[hflip, mosaic]", "augment.1: mosaic is made of whole samples; expected mosaic as the first transform"),
+        ("[hflip, mosaic]", "augment.1: mosaic is not the first transform; expected mosaic before all others"),
         ("{albumentations: no.yaml}", "augment.albumentations: no such file; expected a file that albumentations.save"),
         ("{albumentations: }", "augment.albumentations: wrong value; expected a path; found nothing"),
         ("{}", "augment: wrong value"),

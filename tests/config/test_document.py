@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kseg.config import Config, Given, load_config, parse_set
+from kseg.config import Config, FlagValue, load_config, parse_set
 from kseg.errors import ConfigError
 
 ROOT = "data:\n  root: pictures\n"
@@ -55,8 +55,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(load: Callable[..., Confi
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"{ROOT}train:\n  lr: 1\n  lr: 2\n", "5: train.lr: the key stands twice; found lines 4 and 5; delete one"),
-        (f"{ROOT}data: {{}}\n", "3: data: the key stands twice"),
+        (f"{ROOT}train:\n  lr: 1\n  lr: 2\n", "5: train.lr: the key occurs twice; found lines 4 and 5; delete one"),
+        (f"{ROOT}data: {{}}\n", "3: data: the key occurs twice"),
         (f"{ROOT}train:\n\tlr: 1\n", "4: not valid YAML; found character '\\t' that cannot start any token; indent"),
         (f"{ROOT}  masks: *.png\n", "3: not valid YAML; expected alphabetic or numeric character; found '.'; put"),
         (f"{ROOT}  masks: {{split}}/a\n", "3: not valid YAML; expected <block end>; found '<scalar>'"),
@@ -103,4 +103,4 @@ def test_a_missing_file_and_a_folder_are_told_apart(home: Path) -> None:
 
 def test_text_of_the_flag_is_found_by_the_override(error: Callable[..., str]) -> None:
     key, value = parse_set("train.monitor=val_iuo")
-    assert error(ROOT, {key: Given(value, "--set train.monitor=val_iuo")}).endswith("did you mean 'val_iou'?")
+    assert error(ROOT, {key: FlagValue(value, "--set train.monitor=val_iuo")}).endswith("did you mean 'val_iou'?")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kseg.config import Config, Given, load_config, to_yaml
+from kseg.config import Config, FlagValue, load_config, to_yaml
 from kseg.data.spec import Folders, Fractions, Lists
 from kseg.errors import ConfigError
 
@@ -59,7 +59,7 @@ def test_overrides_reach_into_lists(load: Callable[..., Config], error: Callable
     assert load(text_with_list, {"augment.1.rotate": 9}).augment.transforms[1].degrees == 9
     assert error(text, {"model.widths.2": 1}) == "model.widths.2: no such item; expected a number from 0 to 1; found 2"
     assert error(text, {"model.norm.x": 1}).startswith("model.norm: wrong value; expected one of none, batch")
-    assert "what it lies in has no keys" in error(f"{ROOT}model: {{norm: batch}}\n", {"model.norm.x": 1})
+    assert "its parent has no keys" in error(f"{ROOT}model: {{norm: batch}}\n", {"model.norm.x": 1})
 
 
 def test_overrides_reach_into_the_split(load: Callable[..., Config]) -> None:
@@ -121,7 +121,7 @@ def test_an_unset_variable_names_key_and_remedy(
         "pets.yaml:2: data.root: the environment variable is not set; expected a value of PETS; "
         "found '${PETS}/pictures'; export PETS=PATH or pass --data PATH"
     )
-    assert load(text, {"data.root": Given("pictures", "--data")}).data.root.name == "pictures"
+    assert load(text, {"data.root": FlagValue("pictures", "--data")}).data.root.name == "pictures"
 
 
 @pytest.mark.parametrize(

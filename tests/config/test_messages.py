@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kseg.config import Given, parse_set
+from kseg.config import FlagValue, parse_set
 from kseg.errors import UsageError
 
 ROOT = "data:\n  root: pictures\n"
@@ -137,7 +137,7 @@ def test_a_colour_that_yaml_took_for_a_comment(error: Callable[..., str]) -> Non
         ("values: {0: background}\n  classes: [background, pet]", "3: data.values: a class has no mask value; found"),
         ("classes: [pet]", "3: data.classes: a segmentation needs at least two classes; expected 2 to 255 names"),
         ("classes: []", "3: data.classes: a segmentation needs at least two classes"),
-        ("classes: [pet, pet]", "3: data.classes: a class name stands twice; found pet"),
+        ("classes: [pet, pet]", "3: data.classes: a class name occurs twice; found pet"),
         ("classes: [a, b]\n  colors: ['#000000']", "4: data.colors: the colours do not fit the classes"),
     ],
 )
@@ -150,7 +150,8 @@ def test_contradicting_labels_are_told_with_their_line(error: Callable[..., str]
     [
         (
             "{train: 0.5}",
-            "data.split: the fractions are not shares of one whole; expected train, val and test ≥ 0 with a sum of 1; found 0.5 + 0.1 + 0.1",
+            "data.split: the fractions do not add up to 1; expected train, val and test ≥ 0 with a sum of 1; "
+            "found 0.5 + 0.1 + 0.1",
         ),
         ("{train: 0, val: 1, test: 0}", "data.split.train: wrong value; expected a number > 0 and <= 1; found 0"),
         ("{val: -0.1}", "data.split.val: wrong value; expected a number from 0 to 1; found -0.1"),
@@ -173,16 +174,16 @@ def test_a_wrong_split(error: Callable[..., str], split: str, message: str) -> N
 def test_an_override_is_named_by_its_flag_or_its_key(error: Callable[..., str]) -> None:
     expected = "wrong value; expected a number > 0 and <= 10; found 'abc'"
     assert error(ROOT, {"train.lr": "abc"}) == f"train.lr: {expected}"
-    assert error(ROOT, {"train.lr": Given("abc", "--lr")}) == f"--lr: train.lr: {expected}"
-    assert error(ROOT, {"train.lr": Given("abc", "--set train.lr=abc")}) == f"--set train.lr=abc: {expected}"
+    assert error(ROOT, {"train.lr": FlagValue("abc", "--lr")}) == f"--lr: train.lr: {expected}"
+    assert error(ROOT, {"train.lr": FlagValue("abc", "--set train.lr=abc")}) == f"--set train.lr=abc: {expected}"
 
 
 def test_an_override_blames_the_flag_for_what_lies_in_it_and_around_it(error: Callable[..., str]) -> None:
     flag = "--set data.classes=[a, no]"
-    assert error(ROOT, {"data.classes": Given(["a", False], flag)}).startswith(f"{flag}: data.classes.1: not text")
+    assert error(ROOT, {"data.classes": FlagValue(["a", False], flag)}).startswith(f"{flag}: data.classes.1: not text")
     flag = "--set data.split.train=.5"
-    assert error(ROOT, {"data.split.train": Given(0.5, flag)}).startswith(
-        f"{flag}: the fractions are not shares of one whole"
+    assert error(ROOT, {"data.split.train": FlagValue(0.5, flag)}).startswith(
+        f"{flag}: the fractions do not add up to 1"
     )
 
 

@@ -303,7 +303,7 @@ def test_an_unreadable_mask_while_classes_are_told(tmp_path: Path) -> None:
     ("shares", "message"),
     [
         ((0.5, 0.1, 0.1), r"data\.split: .*sum of 1; found 0.5 \+ 0.1 \+ 0.1"),
-        ((1.5, -0.5, 0), "not shares of one whole"),
+        ((1.5, -0.5, 0), "do not add up to 1"),
     ],
 )
 def test_fractions_are_shares_of_one_whole(shares: tuple[float, float, float], message: str) -> None:

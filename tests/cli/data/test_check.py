@@ -82,7 +82,7 @@ def test_a_configuration_is_never_overwritten(call: Call, tmp_path: Path) -> Non
     code, _, err = call("data", "check", "mine.yaml", "--fix-config", "mine.yaml")
     assert code == 1
     assert err == (
-        "error: mine.yaml: the file is there already; give another name to --fix-config, or remove the file\n"
+        "error: mine.yaml: the file exists already; give another name to --fix-config, or remove the file\n"
     )
     assert (tmp_path / "mine.yaml").read_text() == "data: {root: nuclei}\n"
 

@@ -83,7 +83,7 @@ def vary_packed(
     """
     if augment.albumentations is not None:
         return vary_by_albumentations(fetch.whole(index), augment.albumentations, seed=seed, number=number)
-    used = [one for one in augment.transforms if one.chance > 0]
+    used = [one for one in augment.transforms if one.probability > 0]
     draws = Draws(seed, number, max([1, *Counter(one.name for one in used).values()]))
     drawn = [(one, draws.row(one.name, _earlier(used, i))) for i, one in enumerate(used)]
     if used and isinstance(used[0], Mosaic):
@@ -141,7 +141,7 @@ def _mosaic(fetch: Fetch, index: tf.Tensor | int, total: int, drawn: Drawn) -> t
         four = [fetch.whole(index), *(fetch.whole(others[i]) for i in range(3))]
         return join_four(tf.stack(four), row[1:3])
 
-    return tf.cond(row[0] < transform.chance, join, lambda: fetch.whole(index))
+    return tf.cond(row[0] < transform.probability, join, lambda: fetch.whole(index))
 
 
 def _crop(fetch: Fetch, index: tf.Tensor | int, drawn: Drawn, background: int | None) -> tf.Tensor:
@@ -159,4 +159,4 @@ def _crop(fetch: Fetch, index: tf.Tensor | int, drawn: Drawn, background: int | 
             focus = (at[0], at[1])
         return crop_window(crop, row, focus)
 
-    return tf.cond(row[0] < crop.chance, lambda: part(index, choose), lambda: fetch.whole(index))
+    return tf.cond(row[0] < crop.probability, lambda: part(index, choose), lambda: fetch.whole(index))

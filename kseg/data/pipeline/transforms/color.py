@@ -35,7 +35,7 @@ def linear_step(group: Sequence[tuple[Transform, tf.Tensor]], packed: tf.Tensor)
 
     transforms = tuple(transform for transform, _ in group)
     rows = tf.stack([draws for _, draws in group])
-    done = tf.reduce_any(rows[:, 0] < tf.constant([one.chance for one in transforms]))
+    done = tf.reduce_any(rows[:, 0] < tf.constant([one.probability for one in transforms]))
     return tf.cond(done, lambda: _recolor(transforms)(packed, rows), lambda: packed)
 
 
@@ -66,7 +66,7 @@ def _compose(group: Sequence[tuple[Transform, tf.Tensor]], mean: tf.Tensor) -> L
     for transform, draws in group:
         now = tf.linalg.matvec(matrix, mean) + offset
         by, plus = _linear(transform, draws, now)
-        on = draws[0] < transform.chance
+        on = draws[0] < transform.probability
         matrix, offset = (
             tf.where(on, tf.matmul(by, matrix), matrix),
             tf.where(on, tf.linalg.matvec(by, offset) + plus, offset),
@@ -107,4 +107,4 @@ def gamma_step(transform: Gamma, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tens
         table = tf.concat([_bytes(255.0 * (levels / 255.0) ** exponent), tf.cast(levels, tf.uint8)], axis=0)
         return tf.gather(table, tf.cast(packed, tf.int32) + tf.constant([0, 0, 0, 256]))
 
-    return tf.cond(draws[0] < transform.chance, bend, lambda: packed)
+    return tf.cond(draws[0] < transform.probability, bend, lambda: packed)

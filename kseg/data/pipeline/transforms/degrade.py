@@ -36,7 +36,7 @@ def blur_step(transform: Blur, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tensor
             pixels = tf.nn.depthwise_conv2d(pixels, tf.reshape(kernel, shape), [1, 1, 1, 1], "VALID")
         return _bytes(pixels[0])
 
-    return tf.cond(draws[0] < transform.chance, lambda: _on_image(packed, blur), lambda: packed)
+    return tf.cond(draws[0] < transform.probability, lambda: _on_image(packed, blur), lambda: packed)
 
 
 def noise_step(transform: Noise, draws: tf.Tensor, packed: tf.Tensor, source: Draws) -> tf.Tensor:
@@ -49,7 +49,7 @@ def noise_step(transform: Noise, draws: tf.Tensor, packed: tf.Tensor, source: Dr
         grain = tf.random.stateless_normal(tf.shape(image), key, alg="philox")
         return _bytes(tf.cast(image, tf.float32) + deviation * grain)
 
-    return tf.cond(draws[0] < transform.chance, lambda: _on_image(packed, disturb), lambda: packed)
+    return tf.cond(draws[0] < transform.probability, lambda: _on_image(packed, disturb), lambda: packed)
 
 
 def jpeg_step(transform: Jpeg, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tensor:
@@ -61,4 +61,4 @@ def jpeg_step(transform: Jpeg, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tensor
         data = tf.raw_ops.EncodeJpegVariableQuality(images=image, quality=quality)
         return tf.ensure_shape(tf.io.decode_jpeg(data, channels=3), image.shape)
 
-    return tf.cond(draws[0] < transform.chance, lambda: _on_image(packed, squeeze), lambda: packed)
+    return tf.cond(draws[0] < transform.probability, lambda: _on_image(packed, squeeze), lambda: packed)

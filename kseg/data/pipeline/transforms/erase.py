@@ -25,7 +25,7 @@ def cutout_step(transform: Cutout, draws: tf.Tensor, packed: tf.Tensor, source: 
         holes = tf.reduce_any(rows[:, :, tf.newaxis] & columns[:, tf.newaxis, :], axis=0)
         return tf.where(holes[..., tf.newaxis], tf.constant(VOID, tf.uint8), packed)
 
-    return tf.cond(draws[0] < transform.chance, cut, lambda: packed)
+    return tf.cond(draws[0] < transform.probability, cut, lambda: packed)
 
 
 def _inside(place: tf.Tensor, side: tf.Tensor, length: int) -> tf.Tensor:

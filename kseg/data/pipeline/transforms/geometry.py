@@ -164,7 +164,7 @@ def geometric_step(
     if all(isinstance(one, (settings.Hflip, settings.Vflip)) for one in transforms):
         return _flip(group, packed)
     rows = tf.stack([draws for _, draws in group])
-    done = tf.reduce_any(rows[:, 0] < tf.constant([one.chance for one in transforms]))
+    done = tf.reduce_any(rows[:, 0] < tf.constant([one.probability for one in transforms]))
     points = tf.stack([_point(one, draws, packed, background) for one, draws in group])
     return tf.cond(done, lambda: _resample(transforms)(packed, rows, points), lambda: packed)
 
@@ -174,7 +174,7 @@ def _point(transform: Transform, draws: tf.Tensor, packed: tf.Tensor, background
     middle = tf.constant([0.5, 0.5])
     if not isinstance(transform, settings.RandomResizedCrop) or transform.foreground == 0:
         return middle
-    wanted = (draws[0] < transform.chance) & (draws[5] < transform.foreground)
+    wanted = (draws[0] < transform.probability) & (draws[5] < transform.foreground)
     return tf.cond(wanted, lambda: pick_foreground(ids_of(packed), draws[6:8], background), lambda: middle)
 
 
@@ -191,7 +191,7 @@ def _resample(transforms: tuple[Transform, ...]) -> Callable[[tf.Tensor, tf.Tens
                 matrix = _window_matrix(crop_window(transform, rows[i], focus), size)
             else:
                 matrix = _MATRICES[type(transform)](transform, rows[i], size)
-            total = tf.where(rows[i, 0] < transform.chance, tf.matmul(total, matrix), total)
+            total = tf.where(rows[i, 0] < transform.probability, tf.matmul(total, matrix), total)
         return warp(packed, total)
 
     return resample
@@ -208,7 +208,9 @@ def _moved(point: tf.Tensor, before: tf.Tensor, size: Size) -> Point:
 def _flip(group: Sequence[tuple[Transform, tf.Tensor]], packed: tf.Tensor) -> tf.Tensor:
     for transform, draws in group:
         axis = 1 if isinstance(transform, settings.Hflip) else 0
-        packed = tf.cond(draws[0] < transform.chance, lambda p=packed, a=axis: tf.reverse(p, [a]), lambda p=packed: p)
+        packed = tf.cond(
+            draws[0] < transform.probability, lambda p=packed, a=axis: tf.reverse(p, [a]), lambda p=packed: p
+        )
     return packed
 
 
