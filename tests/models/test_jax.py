@@ -16,7 +16,7 @@ import pytest
 import kseg
 from kseg.losses.loss import SupervisedLoss
 from kseg.models import build_model
-from tests.models.jax_side import HEADS, SUPERVISED, TRAINED
+from tests.models.scripts.jax_side import HEADS, SUPERVISED, TRAINED
 from tests.models.test_models import images, spec_of
 
 CHOSEN = ("batch", "group", "bilinear", "sigmoid", "residual", "separable", "attention", "aspp", "gates", "u-net++",
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         keras.backend.clear_session()
     supervise(folder)
     done = subprocess.run(
-        [python, str(Path(__file__).with_name("jax_side.py")), str(folder)],
+        [python, str(Path(__file__).with_name("scripts") / "jax_side.py"), str(folder)],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu",
              "PYTHONPATH": str(Path(kseg.__file__).parents[1])},
         capture_output=True, text=True, check=False,

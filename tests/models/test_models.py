@@ -39,12 +39,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "u-net++ scaled up": {"arch": "unetplusplus", "widths": (4, 4, 8), "decoder_widths": (8, 4)},
     "unit": {"normalization": "unit"},
     "dataset": {"normalization": "dataset", **PIXELS},
-    "sigmoid": {"channels": 3, "head": "sigmoid"},
+    "sigmoid": {"channels": 3, "activation": "sigmoid"},
     "residual": {"encoder": "residual"},
     "residual decoder": {"block": "residual", "norm": "batch"},
     "separable": {"block": "separable", "norm": "batch"},
     "no bottleneck": {"bottleneck": "none"},
-    "attention": {"bottleneck": "attention", "heads": 2},
+    "attention": {"bottleneck": "attention", "attention_heads": 2},
     "aspp": {"bottleneck": "aspp", "norm": "batch"},
     "gates": {"attention_gates": True},
     "u-net++": {"arch": "unetplusplus"},
@@ -286,7 +286,8 @@ def test_a_structure_survives_json(name: str) -> None:
 )
 def test_no_structure_is_read_from_nonsense(change: dict[str, Any], message: str) -> None:
     data = {**NetworkSpec(**SMALL).to_json(), **change}
-    with pytest.raises(ArtifactError, match=f"^m.keras: the structure of the network cannot be read; found .*{message}"):
+    expected = f"^m.keras: the structure of the network cannot be read; found .*{message}"
+    with pytest.raises(ArtifactError, match=expected):
         NetworkSpec.from_json(data, where="m.keras")
 
 

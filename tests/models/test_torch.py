@@ -36,7 +36,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("torch")
     np.save(folder / "images.npy", images())
     run_torch(
-        Path(__file__).with_name("torch_side.py"), folder / "images.npy", folder,
+        Path(__file__).with_name("scripts") / "torch_side.py", folder / "images.npy", folder,
         needs="torch, torchvision, timm and safetensors",
     )  # fmt: skip
     return folder

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from kseg.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from kseg.export.conversion import Conversion
-    from kseg.export.table import Exporter
+    from kseg.exporters.conversion import Conversion
+    from kseg.exporters.table import Exporter
     from kseg.models import NetworkSpec
 
 __all__ = ["Artifact", "measure_network"]
@@ -51,7 +51,7 @@ def measure_network(spec: NetworkSpec, model: Any, threads: int | None) -> tuple
     """
     import tempfile
 
-    from kseg.export.table import choose
+    from kseg.exporters.table import choose
 
     conversion = _conversion(spec, model)
     with tempfile.TemporaryDirectory(prefix="kseg-") as folder:
@@ -63,7 +63,7 @@ def _conversion(spec: NetworkSpec, model: Any) -> Conversion:
     import numpy as np
 
     from kseg.card import ModelCard
-    from kseg.export.conversion import Conversion
+    from kseg.exporters.conversion import Conversion
     from kseg.labels import LabelMap
 
     card = ModelCard(
@@ -75,7 +75,7 @@ def _conversion(spec: NetworkSpec, model: Any) -> Conversion:
 
 
 def _measure(conversion: Conversion, exporter: Exporter, folder: Path, threads: int | None) -> Artifact:
-    from kseg.benchmark import Settings, find_targets, run_benchmark
+    from kseg.latency import Settings, find_targets, run_benchmark
 
     path = folder / exporter.file
     try:

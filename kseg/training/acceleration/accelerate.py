@@ -1,4 +1,4 @@
-"""The network as it trains fastest on TensorFlow: weight for weight the same, with other layers in some places."""
+"""Replace layers of Keras by layers of the same weights and results that train faster on TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,53 +17,65 @@ __all__ = ["accelerate"]
 
 _FEWEST_CHANNELS: Final = 16
 _FEWEST_PAIRS: Final = 32 * 32
-"""Of channels and filters: from here on Winograd's algorithm saves more than its transforms take."""
+"""The least channels · filters, and the least of either, with which Winograd's algorithm saves time."""
 
 
 def accelerate(model: keras.Model) -> keras.Model:
-    """The same network with the layers of `_ACCELERATED`, for training; what is saved and exported is the plain one.
+    """A copy of a network for training, with the accelerated layers of `_ACCELERATED` where they save time.
 
-    The weights come in the same order, so ``set_weights(get_weights())`` carries them over and back. On other backends
-    than TensorFlow, and where nothing can be gained, it is the model itself.
+    The weights come in the same order, so ``set_weights(get_weights())`` carries them over and back; what is saved and
+    exported is the network of Keras' own layers.
 
     Args:
-        model: A functional model; it is left as it is.
+        model: A functional model; it is not changed.
+
+    Returns:
+        The copy; on other backends than TensorFlow, and where no layer can be accelerated, the model itself.
+
+    Example:
+
+    ::
+
+        model = accelerate(build_model(spec, logits=True))
     """
     if keras.backend.backend() != "tensorflow" or all(
-        _accelerated(one) is type(one) for one in model._flatten_layers()
+        _class_for(layer) is type(layer) for layer in model._flatten_layers()
     ):
         return model
-    twin = keras.models.clone_model(
-        model, clone_function=lambda layer: _accelerated(layer).from_config(layer.get_config()), recursive=True
+    copy = keras.models.clone_model(
+        model, clone_function=lambda layer: _class_for(layer).from_config(layer.get_config()), recursive=True
     )
-    twin.set_weights(model.get_weights())
-    for layer, other in zip(model._flatten_layers(), twin._flatten_layers(), strict=True):
-        other.trainable = layer.trainable
-    return twin
+    copy.set_weights(model.get_weights())
+    for layer, accelerated in zip(model._flatten_layers(), copy._flatten_layers(), strict=True):
+        accelerated.trainable = layer.trainable
+    return copy
 
 
-def _accelerated(layer: keras.Layer) -> Any:
-    twin, fits = _ACCELERATED.get(type(layer), (None, None))
-    return twin if fits and fits(layer) else type(layer)
+def _class_for(layer: keras.Layer) -> Any:
+    """The class that trains a layer fastest: an accelerated one, or its own."""
+    accelerated, saves_time = _ACCELERATED.get(type(layer), (None, None))
+    return accelerated if saves_time and saves_time(layer) else type(layer)
 
 
 def _can_fuse(layer: keras.Layer) -> bool:
+    """Whether TensorFlow's fused operation computes what a batch normalisation does."""
     return not (layer.renorm or layer.synchronized) and layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
 
 
 def _on_cpu() -> bool:
-    """Where TensorFlow's kernels have the gaps that are filled here; a GPU's have not."""
+    """Whether TensorFlow computes on the CPU; its kernels for GPUs have no such gaps."""
     import tensorflow as tf
 
     return not tf.config.get_visible_devices("GPU")
 
 
 def _can_compile(layer: keras.Layer) -> bool:
-    return _on_cpu() and layer.activation in CompiledActivation.KNOWN
+    """Whether `kseg.training.acceleration.activations` has the activation."""
+    return _on_cpu() and layer.activation in CompiledActivation.SUPPORTED
 
 
 def _has_slow_gradient(layer: keras.Layer) -> bool:
-    """See `kseg.training.acceleration.depthwise`."""
+    """Whether `kseg.training.acceleration.depthwise` has a faster gradient for a depthwise convolution."""
     if not _on_cpu() or layer.data_format != "channels_last":
         return False
     if layer.strides[0] != layer.strides[1] or set(layer.dilation_rate) != {1} or None in layer.input.shape[1:3]:
@@ -73,7 +85,7 @@ def _has_slow_gradient(layer: keras.Layer) -> bool:
 
 
 def _gains_by_winograd(layer: keras.Layer) -> bool:
-    """See `kseg.training.acceleration.winograd`; measured on a Zen 3."""
+    """Whether `kseg.training.acceleration.winograd` trains a convolution faster, as measured on a Zen 3."""
     if not (_on_cpu() and _by_onednn_on_avx2() and layer.compute_dtype == "float32"):
         return False
     if layer.data_format != "channels_last" or layer.padding != "same" or layer.groups > 1:
@@ -86,11 +98,13 @@ def _gains_by_winograd(layer: keras.Layer) -> bool:
 
 
 def _by_onednn_on_avx2() -> bool:
+    """Whether TensorFlow computes by oneDNN on a CPU that has AVX2, but not AVX-512 with its faster kernels."""
     flags = cpu_flags()
     return "avx2" in flags and "avx512f" not in flags and uses_onednn()
 
 
 _ACCELERATED: Final[dict[Any, Any]] = {
+    # Class → the accelerated class, and whether it saves time for a layer
     keras.layers.Activation: (CompiledActivation, _can_compile),
     keras.layers.Conv2D: (WinogradConv2D, _gains_by_winograd),
     keras.layers.BatchNormalization: (FusedBatchNormalization, _can_fuse),

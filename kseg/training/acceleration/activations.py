@@ -1,8 +1,8 @@
-"""GELU and SiLU as one loop forward and one back, for training.
+"""GELU and SiLU as one compiled loop forward and one backward, for training.
 
-Keras and TensorFlow make them, and above all their gradients, of many operations, each of which reads and writes all
+Keras and TensorFlow compute them, and above all their gradients, by many operations, each of which reads and writes all
 values. XLA compiles each formula to one loop: a quarter of the time on a CPU. It computes in float32 and rounds once.
-Only networks under training hold this layer; what is saved and exported has Keras' own.
+Only networks under training contain this layer; saved and exported ones have Keras' own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["CompiledActivation"]
 
 
 class CompiledActivation(keras.layers.Activation):
-    """Keras' layer with one of `CompiledActivation.KNOWN`; TensorFlow alone."""
+    """Keras' layer for the activations of `CompiledActivation.SUPPORTED`; on TensorFlow only."""
 
-    KNOWN: Final = (keras.activations.gelu, keras.activations.silu)
+    SUPPORTED: Final = (keras.activations.gelu, keras.activations.silu)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Values of the inputs' shape; compiled in training alone, where batches are of one size."""
+        """Apply the activation; compiled in training only, where all batches have one size."""
         return _compiled(self.activation)(inputs) if training else super().call(inputs)
 
 
@@ -31,9 +31,9 @@ def _gelu(x: Any) -> tuple[Any, Any]:
     """``x Φ(x)`` (Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415), and its derivative."""
     import tensorflow as tf
 
-    # Not by the error function, whose end near -1 is not exact and would be multiplied by large values.
-    below = 0.5 * tf.math.erfc(-x * math.sqrt(0.5))
-    return x * below, below + x * tf.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+    # By erfc, since 1 + erf(x) loses all digits where erf(x) is close to -1, and is multiplied by a large x.
+    phi = 0.5 * tf.math.erfc(-x * math.sqrt(0.5))
+    return x * phi, phi + x * tf.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
 
 
 def _silu(x: Any) -> tuple[Any, Any]:
@@ -45,12 +45,13 @@ def _silu(x: Any) -> tuple[Any, Any]:
 
 
 _FORMULAS: Final[dict[Any, Callable[[Any], tuple[Any, Any]]]] = dict(
-    zip(CompiledActivation.KNOWN, (_gelu, _silu), strict=True)
+    zip(CompiledActivation.SUPPORTED, (_gelu, _silu), strict=True)
 )
 
 
 @functools.cache
 def _compiled(activation: Any) -> Any:
+    """The activation as a function with a gradient, each of the two compiled by XLA."""
     import tensorflow as tf
 
     formula = _FORMULAS[activation]

@@ -1,4 +1,4 @@
-"""Run by the tests of this folder, without kseg: load networks in plain Keras, train each for a step, save and load it."""
+"""Run by test_architectures.py, without kseg: load networks in plain Keras, train each for a step, save and load it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def train(path: Path) -> None:
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(images, truth, batch_size=2, verbose=0).history
     assert np.isfinite(history["loss"][0])
-    learnt = [not np.array_equal(old, np.asarray(new)) for old, new in zip(before, model.trainable_weights, strict=True)]
-    assert np.mean(learnt) > 0.9
+    moved = [not np.array_equal(old, new) for old, new in zip(before, model.trainable_weights, strict=True)]
+    assert np.mean(moved) > 0.9
     model.save(path)
     again = keras.saving.load_model(path, safe_mode=True)
     np.testing.assert_allclose(again.predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Run by tests/models/test_jax.py under Keras' JAX backend: build networks, score with saved ones, train some a step."""
+"""Run by tests/models/test_jax.py under Keras' JAX backend: build, score and train networks."""
 
 from __future__ import annotations
 
