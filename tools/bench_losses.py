@@ -1,9 +1,9 @@
-"""What a loss and its gradient cost, as a TensorFlow graph on a random batch with a disc in each image.
+"""Time of a loss and its gradient, as a TensorFlow graph on a random batch with a disc in each image.
 
-    python tools/bench_losses.py [--batch 8] [--size 256] [--channels 2] [--rounds 9]
+    python tools/bench_losses.py [--batch 8] [--size 256] [--channels 2] [--rounds 9] ["EXPRESSION" …]
 
-All losses take turns, round after round, so that whatever else the machine does hits all alike; each number is the
-median over the rounds.
+Times all losses and a common sum, or the given expressions. They take turns, round after round, so that whatever else
+the machine does hits all alike; each number is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -16,33 +16,35 @@ from typing import Any
 import click
 import numpy as np
 
+from kseg.losses import LOSSES
 from kseg.tensorflow_runtime import load_tensorflow
 
 
 @click.command()
+@click.argument("expressions", nargs=-1)
 @click.option("--batch", default=8)
 @click.option("--size", default=256)
 @click.option("--channels", default=2)
 @click.option("--rounds", default=9)
-def main(batch: int, size: int, channels: int, rounds: int) -> None:
-    """Print a line a loss: milliseconds, and how often cross-entropy's."""
+def main(expressions: tuple[str, ...], batch: int, size: int, channels: int, rounds: int) -> None:
+    """Print a line a loss: milliseconds, and the multiple of the first one."""
     load_tensorflow()
-    from kseg.losses.loss import FUNCTIONS
-
+    expressions = expressions or (*LOSSES, "cross_entropy + dice")
     ids, logits = _draw(batch, size, channels)
-    steps = {name: _compile(function, ids, logits) for name, function in FUNCTIONS.items()}
-    times: dict[str, list[float]] = {name: [] for name in steps}
+    steps = {expression: _compile(expression, ids, logits) for expression in expressions}
+    times: dict[str, list[float]] = {expression: [] for expression in expressions}
     for _ in range(rounds):
-        for name, step in steps.items():
+        for expression, step in steps.items():
             begin = time.perf_counter()
             step()
-            times[name].append(1e3 * (time.perf_counter() - begin))
-    medians = {name: statistics.median(one) for name, one in times.items()}
-    for name, median in medians.items():
-        print(f"{name:17} {median:7.1f} ms {median / medians['cross_entropy']:6.1f}×")
+            times[expression].append(1e3 * (time.perf_counter() - begin))
+    medians = {expression: statistics.median(rows) for expression, rows in times.items()}
+    for expression, median in medians.items():
+        print(f"{expression:20} {median:7.1f} ms {median / medians[expressions[0]]:6.1f}×")
 
 
 def _draw(batch: int, size: int, channels: int) -> tuple[Any, Any]:
+    """Class ids uint8 ``[B, H, W]``, a disc in each image, and random logits float32 ``[B, H, W, C]``."""
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:size, :size] / size
     ids = np.zeros((batch, size, size), np.uint8)
@@ -52,14 +54,19 @@ def _draw(batch: int, size: int, channels: int) -> tuple[Any, Any]:
     return ids, random.normal(size=(batch, size, size, channels)).astype(np.float32)
 
 
-def _compile(function: Any, ids: Any, logits: Any) -> Callable[[], Any]:
+def _compile(expression: str, ids: Any, logits: Any) -> Callable[[], Any]:
+    """The loss and its gradient as a compiled graph, ready to run."""
     import tensorflow as tf
+
+    from kseg.losses.loss import SegmentationLoss
+
+    loss = SegmentationLoss(expression)
 
     def step(ids: Any, logits: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            loss = function(ids, logits)
-        return tape.gradient(loss, logits)
+            value = loss.call(ids, logits)
+        return tape.gradient(value, logits)
 
     inputs = tf.constant(ids), tf.constant(logits)
     graph = tf.function(step).get_concrete_function(*inputs)

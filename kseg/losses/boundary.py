@@ -1,77 +1,72 @@
-"""The boundary loss, and the exact distance transform that it needs, in ``keras.ops``."""
+"""The boundary loss, and the exact distance transform that it needs, in ``keras.ops``.
+
+Each pixel's error ``p - y`` is multiplied by its signed distance to the true boundary, so that a wrong pixel costs more
+the farther it lies from where the boundary is. Kervadec et al. 2018, https://arxiv.org/abs/1812.07032.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from keras import ops
 
-from kseg.labels import Activation
-from kseg.losses.prepare import IGNORE_INDEX, Batch, Tensor, prepare, weighted_mean
+from kseg.errors import UsageError
+from kseg.losses.batch import Batch, Tensor, weighted_mean
 
 __all__ = ["boundary", "distances", "signed_distances"]
 
 
-def boundary(
-    ids: Tensor,
-    logits: Tensor,
-    *,
-    ignore_index: int = IGNORE_INDEX,
-    class_weights: Sequence[float] | None = None,
-    activation: Activation = "softmax",
-) -> Tensor:
-    """What is wrong, by how far it lies from the true boundary: the mean over the pixels of ``φ · (p - y) / diagonal``.
+def boundary(batch: Batch) -> Tensor:
+    """The mean over the pixels of ``φ · (p - y) / diagonal``, φ the signed distance to the true boundary in pixels.
 
-    φ is the signed distance to the class's true boundary, in pixels, negative inside (Kervadec et al. 2018,
-    https://arxiv.org/abs/1812.07032; their loss ``φ · p`` less the constant ``φ · y``, so that the least value is 0).
+    φ is negative inside the class. The paper's loss is ``φ · p``; less the constant ``φ · y`` its least value is 0.
     Divided by the diagonal of the image the value does not depend on the image's size: the same picture, scaled, has
-    the same loss. It is small for that, as few pixels are wrong and most of them near the boundary: a loss to add to
-    another, with a weight such as 10, not one to begin with.
+    the same loss. It is small, since few pixels are wrong and most of them near the boundary: a loss to add to another,
+    with a weight such as 10, not one to begin with.
 
-    Over each image the mean of its pixels, then over images and their classes. A class that an image lacks, or that
-    fills it, has no boundary there and counts nowhere in it. Ignored pixels belong to no class: distances are those to
-    the nearest pixel whose class is known to be the other.
-
-    H and W must be known when the graph is built. No gradient flows through φ. What it costs stands in docs/losses.md.
-
-    Args:
-        ids: Class ids ``[B, H, W]``.
-        logits: ``[B, H, W, C]``, H and W static.
-        ignore_index: The id of pixels that do not count.
-        class_weights: K numbers; with one channel two, which change nothing.
-        activation: ``softmax`` over the channels, or a ``sigmoid`` of each.
+    The mean is over the pixels of an image, then over images and their classes. A class that an image lacks, or that
+    fills it, has no boundary there and is left out. Ignored pixels belong to no class: distances are those to the
+    nearest pixel that is labelled as another class. No gradient flows through φ.
 
     Returns:
         A float32 scalar in 0..1; 0 where no image holds a boundary of a class with a weight.
 
     Raises:
-        ConfigError: The weights are not K numbers ≥ 0, some of them > 0; or there is no such activation.
+        UsageError: H or W is not known when the graph is built.
     """
-    batch = prepare(ids, logits, ignore_index, class_weights, activation)
-    truth = batch.truth()
-    height, width = (int(side) for side in batch.logits.shape[1:3])
-    signed, bounded = signed_distances(_classes(batch, truth))
-    signed, bounded = signed[..., -batch.channels :], bounded[..., -batch.channels :]
+    height, width = batch.logits.shape[1:3]
+    if height is None or width is None:
+        raise UsageError(
+            "the boundary loss needs images of one size", expected="height and width of y_pred as numbers",
+            found=f"[{height}, {width}]", remedy="give keras.Input the height and width",
+        )  # fmt: skip
+    signed, bounded = _class_distances(batch)
     pixels = ops.maximum(ops.sum(batch.valid, axis=(1, 2)), 1.0)
-    wrong = ops.sum(ops.stop_gradient(signed) * (batch.scores() - truth), axis=(1, 2)) / math.hypot(height, width)
-    return weighted_mean(wrong / pixels[:, None], bounded * batch.channel_weights())
+    moments = ops.sum(ops.stop_gradient(signed) * (batch.probabilities - batch.truth), axis=(1, 2))
+    return weighted_mean(moments / (pixels[:, None] * math.hypot(height, width)), bounded * batch.channel_weights)
 
 
-def _classes(batch: Batch, truth: Tensor) -> Tensor:
-    """Where each class is known to be, float32 ``[B, H, W, K]``."""
-    if batch.channels > 1:
-        return truth
-    return ops.concatenate([batch.valid[..., None] - truth, truth], axis=-1)
+def _class_distances(batch: Batch) -> tuple[Tensor, Tensor]:
+    """`signed_distances` of the classes of the channels."""
+    if batch.ids is not None and batch.channels > 1:
+        return signed_distances(batch.truth)
+    # One channel, or classes that overlap: each class and its complement as an image of its own.
+    height, width = (int(side) for side in batch.logits.shape[1:3])
+    sides = ops.stack([batch.valid[..., None] - batch.truth, batch.truth], axis=-1)
+    folded = ops.reshape(ops.transpose(sides, (0, 3, 1, 2, 4)), (-1, height, width, 2))
+    signed, bounded = (values[..., 1] for values in signed_distances(folded))
+    unfolded = ops.reshape(signed, (-1, batch.channels, height, width))
+    return ops.transpose(unfolded, (0, 2, 3, 1)), ops.reshape(bounded, (-1, batch.channels))
 
 
 def signed_distances(classes: Tensor) -> tuple[Tensor, Tensor]:
-    """How far each pixel lies from the boundary of each class, in its own image.
+    """The signed distance of each pixel from the boundary of each class, in its own image.
 
-    The boundary runs between pixels, so half a pixel less than the distance to the nearest pixel of the other side.
+    The boundary runs between pixels: half a pixel less than the distance to the nearest pixel on its other side.
 
     Args:
-        classes: 1 where a class is, else 0, float32 ``[B, H, W, K]``; at most one class a pixel, none where ignored.
+        classes: 1 on the pixels of a class, else 0, float32 ``[B, H, W, K]``; at most one class a pixel, none where
+            ignored.
 
     Returns:
         Pixels, float32 ``[B, H, W, K]``, negative inside the class and 0 where it has no boundary; and whether it has
@@ -81,7 +76,7 @@ def signed_distances(classes: Tensor) -> tuple[Tensor, Tensor]:
     bounded = present * ops.cast(ops.sum(present, axis=-1, keepdims=True) > 1, "float32")
     outside = distances(classes)
     inside = classes > 0
-    # Inside, the nearest pixel of the other side is the nearest of all other classes: no further transforms.
+    # Inside, the nearest pixel of the other side is the nearest one of all other classes: no further transforms.
     others = ops.where(ops.logical_or(inside, present[:, None, None] == 0), float("inf"), outside)
     nearest = ops.min(others, axis=-1, keepdims=True)
     signed = ops.where(inside, 0.5 - nearest, outside - 0.5)
@@ -89,10 +84,10 @@ def signed_distances(classes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def distances(flags: Tensor) -> Tensor:
-    """The exact Euclidean distance to the nearest pixel whose flag is set, in its own image and channel.
+    """The exact Euclidean distance to the nearest flagged pixel, in its own image and channel.
 
-    Separable: along the rows first, then down the columns ``min_k g(i + k)² + k²``, for as many k as the largest
-    distance left has pixels. The memory is a few times that of ``flags``.
+    Separable: along the rows first, ``g``, then down the columns ``min_k g(i + k)² + k²``, for k up to the largest
+    distance that remains. It takes a few times the memory of ``flags``.
 
     Args:
         flags: 1 or 0, float32 ``[B, H, W, K]``, H and W static.
@@ -111,7 +106,7 @@ def distances(flags: Tensor) -> Tensor:
 
 
 def _along_rows(steps: Tensor, far: float) -> Tensor:
-    """Distances along the first axis: every distance is a sum of powers of two, each taken or not."""
+    """Distances along the first axis, by steps of 1, 2, 4, …: every distance is a sum of some of them."""
     length = int(steps.shape[0])
     for reach in (2**i for i in range((length - 1).bit_length())):
         edge = ops.full_like(steps[:reach], far)
@@ -122,7 +117,7 @@ def _along_rows(steps: Tensor, far: float) -> Tensor:
 
 
 def _down_columns(squares: Tensor, far: float) -> Tensor:
-    """The lower envelope of the parabolas that stand on the first axis."""
+    """``min_k squares[i + k] + k²`` along the first axis: the lower envelope of parabolas."""
     length = int(squares.shape[0])
     edge = ops.full_like(squares, far)
     padded = ops.concatenate([edge, squares, edge], axis=0)

@@ -1,6 +1,6 @@
-"""How well the outlines of a mask lie where they should, read off counts that add over images.
+"""Boundary scores: whether the outlines of a mask lie where they should, by counts that add over images.
 
-Areas hide outlines: on a large object an IoU of 0.95 may be an outline that is off by many pixels all the way round.
+IoU hides outlines: on a large object 0.95 may be an outline that is off by many pixels all the way round.
 
 ::
 
@@ -9,10 +9,10 @@ Areas hide outlines: on a large object an IoU of 0.95 may be an outline that is 
     boundary F1     the pixels on the outline itself, matched within `tolerance`: the harmonic mean of the shares of
                     predicted and of true ones that are. Csurka et al., BMVC 2013; Perazzi et al., CVPR 2016
 
-Pixels whose truth is unknown count nowhere and make no outline where a class ends at them, neither a true nor a
-predicted one. They hide whether an outline runs through them, so pixels to which that would matter, those within the
-width or the tolerance of an unknown one, count nowhere either. Where masks leave the rims of objects unknown, next to
-nothing remains, and the scores are NaN.
+Ignored pixels count nowhere, and where a class ends at them there is no outline, neither a true nor a predicted one. An
+outline may run through them unseen, so pixels for which that would matter, those within the width or the tolerance of
+an ignored one, count nowhere either. Where masks leave the rims of objects unlabelled, next to nothing remains, and the
+scores are NaN.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WIDTH: Final = 0.02
 TOLERANCE: Final = 0.0075
 """How far outlines may lie apart and still match, as a share of the image's diagonal, as in the paper."""
 HIDDEN: Final = 0.9
-"""Where ignored pixels hide more of an outline than this, what is left of it says nothing of the whole."""
+"""The share of an outline that ignored pixels may hide; where they hide more, the scores are NaN."""
 
 Ids = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
@@ -54,7 +54,7 @@ Places = npt.NDArray[np.int64]
 PerClassCount = npt.NDArray[np.int64]
 PerClass = npt.NDArray[np.float64]
 
-_UNKNOWN: Final = 255
+_UNLABELLED: Final = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +64,11 @@ class BoundaryCounts:
     Args:
         band_both: In the class's band in truth and prediction.
         band_either: In its band in truth or prediction.
-        true_outline: On its true outline, as far as it is not hidden.
+        true_outline: On the part of its true outline that is not hidden.
         true_matched: Of these, within the tolerance of its predicted outline.
         predicted_outline: On its predicted outline, where the true one would not be hidden.
         predicted_matched: Of these, within the tolerance of its true outline.
-        hidden_outline: Of the class, at its true outline or at pixels whose truth is unknown, and too near to such
-            pixels to be counted.
+        hidden_outline: On its true outline or beside ignored pixels, and too near to ignored pixels to be counted.
     """
 
     band_both: PerClassCount
@@ -82,7 +81,7 @@ class BoundaryCounts:
 
     @classmethod
     def zero(cls, num_classes: int) -> BoundaryCounts:
-        """The counts of no image."""
+        """The counts before the first image: all 0."""
         return cls(*(np.zeros(num_classes, np.int64) for _ in fields(cls)))
 
     def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
@@ -103,8 +102,8 @@ def boundary_counts(
 
     A class's band is its pixels at most d rows and d columns from another class or from outside the image, where d is
     ``width`` times the diagonal, rounded, and at least 1. Its outline is its pixels that touch another class, corners
-    included; the image's border is none, for there an object is cut and does not end. Outlines match within
-    ``tolerance`` times the diagonal, rounded up, as the crow flies.
+    included; the image's border is no outline, for there an object is cut and does not end. Outlines match within a
+    Euclidean distance of ``tolerance`` times the diagonal, rounded up.
 
     Args:
         truth: Class ids ``[H, W]``; pixels of ``ignore_index`` are left out.
@@ -112,15 +111,15 @@ def boundary_counts(
         num_classes: K, at most 255.
         width: Of the bands, as a share of the image's diagonal. Defaults to 0.02.
         tolerance: As a share of the image's diagonal. Defaults to 0.0075.
-        ignore_index: The id of pixels whose truth is unknown.
+        ignore_index: The id of ignored pixels. Defaults to 255.
 
     Raises:
-        ValueError: The shapes differ or are no ``[H, W]``, an id that counts is outside 0..K-1, or a share is not
-            above 0.
+        ValueError: The shapes differ or are not ``[H, W]``, a true or predicted id outside ignored pixels is not in
+            0..K-1, or a share is not above 0.
     """
     if not (width > 0 and tolerance > 0):
         raise ValueError(f"width and tolerance are shares of the diagonal above 0, not {width} and {tolerance}")
-    true, guess = _known(truth, predicted, num_classes, ignore_index)
+    true, guess = _labelled(truth, predicted, num_classes, ignore_index)
     diagonal = math.hypot(*true.shape)
     sides = [(true, _outline(true)), (guess, _outline(guess))]
     bands = _band_counts(sides, num_classes, max(1, round(width * diagonal)))
@@ -158,55 +157,54 @@ def _unless_hidden(counts: BoundaryCounts, score: PerClass) -> PerClass:
     return np.where(hidden_share(counts) > HIDDEN, np.nan, score)
 
 
-def _known(truth: Ids, predicted: Ids, num_classes: int, ignore_index: int) -> tuple[Ids, Ids]:
-    """Both as uint8, with `_UNKNOWN` in both wherever the truth is."""
+def _labelled(truth: Ids, predicted: Ids, num_classes: int, ignore_index: int) -> tuple[Ids, Ids]:
+    """Truth and prediction as uint8, both `_UNLABELLED` on ignored pixels."""
     if truth.shape != predicted.shape or truth.ndim != 2:
         raise ValueError(f"truth and prediction are [H, W] of one size, not {truth.shape} and {predicted.shape}")
-    known = truth != ignore_index
-    found = []
+    labelled = truth != ignore_index
     for name, ids in (("truth", truth), ("prediction", predicted)):
-        check_ids(name, ids[known], num_classes)
-        found.append(np.where(known, ids, _UNKNOWN).astype(np.uint8))
-    return found[0], found[1]
+        check_ids(name, ids[labelled], num_classes)
+    true, guess = (np.where(labelled, ids, _UNLABELLED).astype(np.uint8) for ids in (truth, predicted))
+    return true, guess
 
 
 def _outline(ids: Ids) -> Flags:
-    """The known pixels that touch one of another class: the lowest or highest id around is another."""
-    known, square = ids != _UNKNOWN, _square(1)
-    lowest, highest = cv2.erode(ids, square), cv2.dilate(np.where(known, ids, np.uint8(0)), square)
-    outline: Flags = known & ((lowest != ids) | (highest != ids))
+    """The labelled pixels that touch one of another class: the lowest or highest id around is another."""
+    labelled, square = ids != _UNLABELLED, _square(1)
+    lowest, highest = cv2.erode(ids, square), cv2.dilate(np.where(labelled, ids, np.uint8(0)), square)
+    outline: Flags = labelled & ((lowest != ids) | (highest != ids))
     return outline
 
 
 def _band_counts(sides: list[Side], num_classes: int, distance: int) -> list[PerClassCount]:
-    """`BoundaryCounts.band_both` and `band_either`."""
+    """The first two fields of `BoundaryCounts`: `band_both` and `band_either`."""
     (true, line_true), (guess, line_guess) = sides
-    seen = ~_near_unknown(true, distance)
+    countable = ~_near_unlabelled(true, distance)
     # On the way to the nearest pixel of another class the last step but one is on the outline.
     band_true, band_guess = (
-        seen & (_widened(line, distance - 1) | _border(line, distance)) for line in (line_true, line_guess)
+        countable & (_widened(line, distance - 1) | _border(line, distance)) for line in (line_true, line_guess)
     )
     both = _count(true, band_true & band_guess & (true == guess), num_classes)
     return [both, _count(true, band_true, num_classes) + _count(guess, band_guess, num_classes) - both]
 
 
 def _outline_counts(sides: list[Side], num_classes: int, tolerance: int) -> list[PerClassCount]:
-    """The other five of `BoundaryCounts`, in their order."""
+    """The other five fields of `BoundaryCounts`, in their order."""
     true, line_true = sides[0]
-    unseen = _near_unknown(true, tolerance)
+    hidden = _near_unlabelled(true, tolerance)
     counts = []
     for (ids, line), (others, other_line) in (sides, sides[::-1]):
-        counted = line & ~unseen
+        counted = line & ~hidden
         classes, targets = ids[counted], _places(others, other_line, tolerance)
         near = _near_targets(_places(ids, counted, tolerance), targets, ids.shape[1] + tolerance, tolerance)
-        counts += [np.bincount(found, minlength=num_classes) for found in (classes, classes[near])]
-    hidden = (true != _UNKNOWN) & unseen & (line_true | _near_unknown(true, 1))
-    return [*counts, _count(true, hidden, num_classes)]
+        counts += [np.bincount(members, minlength=num_classes) for members in (classes, classes[near])]
+    hidden_outline = (true != _UNLABELLED) & hidden & (line_true | _near_unlabelled(true, 1))
+    return [*counts, _count(true, hidden_outline, num_classes)]
 
 
-def _near_unknown(ids: Ids, distance: int) -> Flags:
-    """The pixels that are unknown, or at most so many rows and columns away from one that is."""
-    return _widened(ids == _UNKNOWN, distance)
+def _near_unlabelled(ids: Ids, distance: int) -> Flags:
+    """The pixels that are ignored, or at most so many rows and columns away from one that is."""
+    return _widened(ids == _UNLABELLED, distance)
 
 
 def _widened(flags: Flags, distance: int) -> Flags:
@@ -238,8 +236,8 @@ def _count(ids: Ids, where: Flags, num_classes: int) -> PerClassCount:
 def _places(ids: Ids, line: Flags, tolerance: int) -> Places:
     """The class, row and column of each pixel of the line as one number, with gaps as wide as the tolerance.
 
-    A pixel of the same class a row below is one stride further on, and what is so few columns beside a pixel is as few
-    numbers beside it: sorted numbers answer for all classes at once, at the cost of the outlines and not of the image.
+    A pixel of the same class a row below is one stride further on, and a pixel up to ``tolerance`` columns beside is as
+    many numbers beside: one search in sorted numbers serves all classes, and costs as much as the outlines are long.
     """
     height, width = ids.shape
     rows, columns = np.divmod(np.flatnonzero(line), width)
@@ -252,8 +250,8 @@ def _near_targets(places: Places, targets: Places, stride: int, tolerance: int) 
     ascending = np.append(np.sort(targets), np.iinfo(np.int64).max)
     near = np.zeros(len(places), bool)
     for down in sorted(range(-tolerance, tolerance + 1), key=abs):  # most match in the first few rows
-        left = np.flatnonzero(~near)
+        unmatched = np.flatnonzero(~near)
         across = math.isqrt(tolerance**2 - down**2)
-        beside = places[left] + down * stride
-        near[left] = ascending[np.searchsorted(ascending, beside - across)] <= beside + across
+        shifted = places[unmatched] + down * stride
+        near[unmatched] = ascending[np.searchsorted(ascending, shifted - across)] <= shifted + across
     return near

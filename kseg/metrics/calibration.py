@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: of the pixels that are 90 % sure, nine in ten should be right."""
+"""Calibration: of the pixels that are predicted with 90 % confidence, nine in ten should be right."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kseg.labels import IGNORE_INDEX
 __all__ = ["BINS", "CalibrationCounts", "calibration_counts", "expected_calibration_error"]
 
 BINS: Final = 15
-"""As in the paper."""
+"""The number of bins, as in the paper of `expected_calibration_error`."""
 
 _ROUNDING: Final = 1e-3
 """Resized and quantised probabilities may leave 0..1 by this much; logits leave it by more."""
-_AT_ONCE: Final = 2**16
-"""So many pixels stay in the processor's cache, which is four times as fast as all at once."""
+_CHUNK: Final = 2**16
+"""Pixels per step: so many stay in the processor's cache, which is four times as fast as all at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class CalibrationCounts:
 
     @classmethod
     def zero(cls, bins: int = BINS) -> CalibrationCounts:
-        """The sums over no pixel."""
+        """The sums before the first image: all 0."""
         return cls(np.zeros(bins, np.int64), np.zeros(bins, np.int64), np.zeros(bins))
 
     def __add__(self, other: CalibrationCounts) -> CalibrationCounts:
@@ -59,38 +59,38 @@ def calibration_counts(
         likeliest: The class ids of the highest probability, of the same shape.
         confidence: That probability, float32 in 0..1, of the same shape.
         bins: B, equally wide, each with its upper end. Defaults to 15.
-        ignore_index: The id of pixels whose truth is unknown.
+        ignore_index: The id of ignored pixels. Defaults to 255.
 
     Raises:
         ValueError: The shapes differ, or a confidence is outside 0..1.
     """
     if not truth.shape == likeliest.shape == confidence.shape:
         raise ValueError(f"the shapes differ: {truth.shape}, {likeliest.shape} and {confidence.shape}")
-    known, hit = truth != ignore_index, truth == likeliest
-    # Mostly all is known, and a boolean index copies.
-    chosen: Any = slice(None) if known.all() else known
-    sure, hit = confidence[chosen].ravel(), hit[chosen].ravel()
-    if sure.size and not (sure.min() >= -_ROUNDING and sure.max() <= 1 + _ROUNDING):
-        raise ValueError(f"confidence is in 0..1, not {sure.min():g}..{sure.max():g}; are these logits?")
+    labelled, hit = truth != ignore_index, truth == likeliest
+    # Mostly all pixels are labelled, and a boolean index copies.
+    chosen: Any = slice(None) if labelled.all() else labelled
+    confidence, hit = confidence[chosen].ravel(), hit[chosen].ravel()
+    if confidence.size and not (confidence.min() >= -_ROUNDING and confidence.max() <= 1 + _ROUNDING):
+        raise ValueError(f"confidence is in 0..1, not {confidence.min():g}..{confidence.max():g}; are these logits?")
     counts = CalibrationCounts.zero(bins)
-    for start in range(0, sure.size, _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        counts += _sorted(sure[part], hit[part], bins)
+    for start in range(0, confidence.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        counts += _bin(confidence[part], hit[part], bins)
     return counts
 
 
-def _sorted(confidence: npt.NDArray[np.float32], hit: npt.NDArray[np.bool_], bins: int) -> CalibrationCounts:
-    """The sums over a few pixels, ``[N]`` each."""
-    places = np.clip(np.ceil(confidence * np.float32(bins)) - 1, 0, bins - 1).astype(np.intp)
-    right = np.bincount(places + bins * hit, minlength=2 * bins).reshape(2, bins)
-    sums = np.bincount(places, weights=confidence, minlength=bins).astype(np.float64, copy=False)
+def _bin(confidence: npt.NDArray[np.float32], hit: npt.NDArray[np.bool_], bins: int) -> CalibrationCounts:
+    """The sums over a few pixels, given as arrays ``[N]``."""
+    indices = np.clip(np.ceil(confidence * np.float32(bins)) - 1, 0, bins - 1).astype(np.intp)
+    right = np.bincount(indices + bins * hit, minlength=2 * bins).reshape(2, bins)
+    sums = np.bincount(indices, weights=confidence, minlength=bins).astype(np.float64, copy=False)
     return CalibrationCounts(right.sum(axis=0), right[1], sums)
 
 
 def expected_calibration_error(counts: CalibrationCounts) -> float:
-    """The mean distance between confidence and accuracy, each bin weighed by its pixels.
+    """The mean distance between confidence and accuracy over the bins, each weighted by its pixels.
 
-    ECE = Σ_b n_b / n · |accuracy_b - confidence_b|, in 0..1; 0 is perfectly calibrated, and NaN stands for no pixel.
+    ECE = Σ_b n_b / n · |accuracy_b - confidence_b|, in 0..1; 0 is perfectly calibrated, and NaN without any pixel.
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017, https://arxiv.org/abs/1706.04599.
     """
     total = int(counts.pixels.sum())

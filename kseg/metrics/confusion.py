@@ -1,8 +1,8 @@
 """The confusion matrix, and the scores that are read off it.
 
 A confusion matrix is int64 ``[K, K]``: row = true class, column = predicted class, entries = pixels. Matrices of
-several images may be added; what is read off the sum is then an average *over the dataset*. A score is NaN where it
-is undefined (0/0), never a made-up 0 or 1.
+several images may be added; the scores of the sum are those *over the dataset*. A score that is undefined (0/0) is NaN,
+never a made-up 0 or 1.
 """
 
 from __future__ import annotations
@@ -27,23 +27,28 @@ def confusion_matrix(truth: Ids, predicted: Ids, num_classes: int, ignore_index:
 
     Args:
         truth: Class ids, whole numbers of any shape; pixels of ``ignore_index`` are left out.
-        predicted: Class ids of the same shape, without ``ignore_index`` where the truth is known.
+        predicted: Class ids of the same shape.
         num_classes: K.
-        ignore_index: The id of pixels whose truth is unknown.
+        ignore_index: The id of ignored pixels. Defaults to 255.
 
     Returns:
         int64 ``[K, K]``, rows = truth.
 
     Raises:
-        ValueError: The shapes differ, or an id that counts is outside 0..K-1.
+        ValueError: The shapes differ, or a true or predicted id outside ignored pixels is not in 0..K-1.
+
+    Example:
+
+    >>> iou(confusion_matrix(np.array([0, 1, 1, 255]), np.array([0, 1, 0, 0]), 2)).tolist()
+    [0.5, 0.5]
     """
     if truth.shape != predicted.shape:
         raise ValueError(f"truth is {truth.shape} but the prediction is {predicted.shape}")
-    known = truth != ignore_index
-    if known.all():  # the usual case, and a boolean index copies both arrays
+    labelled = truth != ignore_index
+    if labelled.all():  # the usual case, and a boolean index copies both arrays
         rows, columns = truth.ravel(), predicted.ravel()
     else:
-        rows, columns = truth[known], predicted[known]
+        rows, columns = truth[labelled], predicted[labelled]
     check_ids("truth", rows, num_classes)
     check_ids("prediction", columns, num_classes)
     cells = rows.astype(np.int64) * num_classes + columns
@@ -52,7 +57,7 @@ def confusion_matrix(truth: Ids, predicted: Ids, num_classes: int, ignore_index:
 
 
 def check_ids(name: str, ids: Ids, num_classes: int) -> None:
-    """See that all ids are those of classes. Raises ValueError."""
+    """Raise ValueError where an id is not in 0..K-1."""
     if ids.size and not (ids.min() >= 0 and ids.max() < num_classes):
         raise ValueError(f"the {name} holds ids {ids.min()}..{ids.max()}, outside 0..{num_classes - 1}")
 
@@ -82,14 +87,14 @@ def recall(matrix: Matrix) -> PerClass:
 
 
 def specificity(matrix: Matrix) -> PerClass:
-    """TN / (TN + FP), each class against the rest: float64 ``[K]``; NaN where every known pixel is of the class."""
+    """TN / (TN + FP), each class against the rest: float64 ``[K]``; NaN where every pixel is of the class."""
     hit, true, predicted = _parts(matrix)
     others = matrix.sum() - true
     return ratio(others - (predicted - hit), others)
 
 
 def pixel_accuracy(matrix: Matrix) -> float:
-    """The share of known pixels whose class is right; NaN without any."""
+    """The share of pixels whose class is right; NaN without any."""
     total = matrix.sum()
     return float(np.trace(matrix) / total) if total else float("nan")
 
@@ -102,7 +107,7 @@ def class_mean(values: PerClass, classes: Iterable[int]) -> float:
 
 
 def _parts(matrix: Matrix) -> tuple[PerClass, PerClass, PerClass]:
-    """True positives, pixels of the class in the truth, and in the prediction."""
+    """Of each class the true positives, its pixels in the truth and those in the prediction, float64 ``[K]``."""
     counts = matrix.astype(np.float64)
     return np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
 

@@ -10,7 +10,7 @@ import keras
 from kseg.config import ModelConfig, TrainConfig
 from kseg.labels import LabelMap
 from kseg.losses.loss import SegmentationLoss, SupervisedLoss
-from kseg.metrics.training import SegmentationMetrics
+from kseg.metrics.keras_metrics import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model
 from kseg.models.supervision import head_weights, plain_network
 from kseg.models.weights.start import start_from

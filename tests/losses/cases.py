@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit, softmax
 
-from kseg.losses.loss import FUNCTIONS
+from kseg.losses.batch import BatchOptions, prepare
+from kseg.losses.functions import FUNCTIONS
 
 SHAPE = (2, 5, 4)
 CASES = ((1, "softmax"), (4, "softmax"), (4, "sigmoid"))
@@ -28,16 +29,31 @@ def draw(channels: int, seed: int = 0, shape: tuple[int, ...] = SHAPE) -> tuple[
     return ids, rng.normal(scale=2, size=(*shape, channels)).astype(np.float32)
 
 
+def compute(
+    name: str,
+    ids: Array,
+    logits: Array,
+    *,
+    class_weights: Any = None,
+    ignore_index: int = 255,
+    activation: Any = "softmax",
+    **arguments: float,
+) -> Array:
+    """The loss as a tensor."""
+    options = BatchOptions(class_weights, ignore_index, from_logits=True, activation=activation)
+    return FUNCTIONS[name](prepare(ids, logits, options), **arguments)
+
+
 def call(name: str, ids: Array, logits: Array, **options: Any) -> float:
     """The loss as a number."""
-    return float(np.asarray(FUNCTIONS[name](ids, logits, **options)))
+    return float(np.asarray(compute(name, ids, logits, **options)))
 
 
 def gradient(name: str, ids: Array, logits: Array, **options: Any) -> Array:
     """Of the loss by the logits."""
     variable = tf.Variable(logits)
     with tf.GradientTape() as tape:
-        loss = FUNCTIONS[name](ids, variable, **options)
+        loss = compute(name, ids, variable, **options)
     return np.asarray(tape.gradient(loss, variable))
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from kseg.errors import ConfigError
 from kseg.losses import LOSSES
-from kseg.losses.loss import FUNCTIONS
-from tests.losses.cases import CASES, SHAPE, WEIGHTS, call, draw, gradient, perfect
+from kseg.losses.functions import FUNCTIONS
+from tests.losses.cases import CASES, SHAPE, WEIGHTS, call, compute, draw, gradient, perfect
 
 NAMES = tuple(FUNCTIONS)
 OF_PIXELS = ("cross_entropy", "bce", "focal")
@@ -28,13 +28,10 @@ every_case = pytest.mark.parametrize(("channels", "activation"), CASES)
 def test_the_table_of_arguments_is_that_of_the_functions() -> None:
     assert list(LOSSES) == list(FUNCTIONS)
     for name, function in FUNCTIONS.items():
-        parameters = list(inspect.signature(function).parameters.values())
-        own = {
-            p.name: p.default for p in parameters[2:] if p.name not in ("ignore_index", "class_weights", "activation")
-        }
-        assert {key: argument.default for key, argument in LOSSES[name].items()} == own
-        assert [p.name for p in parameters[:2]] == ["ids", "logits"]
-        assert all(p.kind is p.KEYWORD_ONLY for p in parameters[2:])
+        batch, *own = inspect.signature(function).parameters.values()
+        assert batch.name == "batch"
+        assert {key: argument.default for key, argument in LOSSES[name].items()} == {p.name: p.default for p in own}
+        assert all(p.kind is p.KEYWORD_ONLY for p in own)
 
 
 @pytest.mark.parametrize(("name", "key"), [(name, key) for name, keys in LOSSES.items() for key in keys])
@@ -202,15 +199,24 @@ def test_pixels_without_weight_have_no_gradient(name: str, channels: int, activa
 
 
 @every_loss
-@pytest.mark.parametrize("weights", [(1, 2), (1, -1, 1, 1), (0,) * 4, (1, float("nan"), 1, 1), (1, float("inf"), 1, 1)])
-def test_weights_that_are_none(name: str, weights: tuple[float, ...]) -> None:
+@pytest.mark.parametrize("weights", [(), (1, -1, 1, 1), (0,) * 4, (1, float("nan"), 1, 1), (1, float("inf"), 1, 1)])
+def test_wrong_weights(name: str, weights: tuple[float, ...]) -> None:
     ids, logits = draw(4)
-    with pytest.raises(ConfigError, match=r"train\.class_weights: not weights of the classes; expected 4 numbers >= 0"):
+    with pytest.raises(
+        ConfigError, match=r"^wrong class_weights; expected numbers >= 0, one per class, not all 0; found"
+    ):
         call(name, ids, logits, class_weights=weights)
 
 
 @every_loss
-def test_a_head_that_is_none(name: str) -> None:
+def test_as_many_weights_as_classes(name: str) -> None:
+    message = r"^class_weights do not fit y_pred; expected 4 numbers, one per class; found 2$"
+    with pytest.raises(ConfigError, match=message):
+        call(name, *draw(4), class_weights=(1, 2))
+
+
+@every_loss
+def test_an_unknown_activation(name: str) -> None:
     with pytest.raises(ConfigError, match=r"^unknown activation; expected softmax or sigmoid; found 'relu'$"):
         call(name, *draw(4), activation="relu")
 
@@ -222,7 +228,7 @@ def test_half_precision_logits_lose_nothing(name: str, channels: int, activation
     """Where pixels are summed in float16, Dice overflows; ours computes in float32 whatever comes in."""
     ids, logits = draw(channels, shape=(1, 300, 300))
     half = tf.cast(logits, dtype)
-    loss = FUNCTIONS[name](ids, half, activation=activation)
+    loss = compute(name, ids, half, activation=activation)
     assert loss.dtype == tf.float32
     assert float(loss) == call(name, ids, tf.cast(half, tf.float32), activation=activation)
 
@@ -248,7 +254,7 @@ def test_a_graph_of_unknown_batch_size_says_the_same(name: str, channels: int, a
     def graph(ids: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            loss = FUNCTIONS[name](ids, logits, activation=activation, class_weights=WEIGHTS[channels])
+            loss = compute(name, ids, logits, activation=activation, class_weights=WEIGHTS[channels])
         return loss, tape.gradient(loss, logits)
 
     for size in (1, 2):

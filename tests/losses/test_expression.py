@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 
 import kseg
 from kseg.errors import ConfigError, KsegError, UnknownNameError
-from kseg.losses import LOSSES, Term, parse_loss
+from kseg.losses import LOSSES, parse_loss
+from kseg.losses.expression import Term
 
 SUM = "expected a sum such as 'cross_entropy + 0.5 * dice' or 'bce + focal_tversky(gamma=2)'"
 
@@ -31,14 +34,14 @@ SUM = "expected a sum such as 'cross_entropy + 0.5 * dice' or 'bce + focal_tvers
     ],
 )
 def test_expressions(text: str, terms: tuple[Term, ...]) -> None:
-    assert parse_loss(text) == terms
+    assert parse_loss(text).terms == terms
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_default_is_in_its_range_and_can_be_written(name: str) -> None:
     arguments = {key: argument.default for key, argument in LOSSES[name].items()}
     written = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-    assert parse_loss(f"{name}({written})") == (Term(1.0, name, arguments),)
+    assert parse_loss(f"{name}({written})").terms == (Term(1.0, name, arguments),)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_each_mistake_is_one_clear_line(text: str, message: str) -> None:
 @given(st.text(max_size=20) | st.text("dice focal(gamma=2,)+*.0e-", max_size=30))
 def test_no_text_makes_the_parser_crash(text: str) -> None:
     with suppress(ConfigError, UnknownNameError):
-        check(parse_loss(text))
+        check(parse_loss(text).terms)
 
 
 @given(
@@ -112,19 +115,35 @@ def test_no_text_makes_the_parser_crash(text: str) -> None:
 def test_what_is_written_is_read(drawn: list[tuple[float, str, float, int]]) -> None:
     terms = []
     for weight, name, share, count in drawn:
-        abbreviate = list(LOSSES[name].items())[:count]
-        terms.append(Term(weight, name, {key: a.low + share * (a.high - a.low) for key, a in abbreviate}))
+        some = list(LOSSES[name].items())[:count]
+        terms.append(Term(weight, name, {key: a.low + share * (a.high - a.low) for key, a in some}))
     texts = [
         f"{t.weight!r} * {t.name}({', '.join(f'{key}={value!r}' for key, value in t.arguments.items())})" for t in terms
     ]
-    assert parse_loss(" + ".join(texts)) == tuple(terms)
+    expression = parse_loss(" + ".join(texts))
+    assert expression.terms == tuple(terms)
+    assert str(expression) == " + ".join(texts)
 
 
 def check(terms: tuple[Term, ...]) -> None:
     assert terms
     for term in terms:
         assert 0 < term.weight < float("inf")
-        assert all(LOSSES[term.name][key].fits(value) for key, value in term.arguments.items())
+        ranges = LOSSES[term.name]
+        assert all(ranges[key].low <= value <= ranges[key].high for key, value in term.arguments.items())
+
+
+PROBE = """
+import sys
+import kseg.losses, kseg.metrics
+kseg.losses.parse_loss("dice")
+print(sorted({name.split(".")[0] for name in sys.modules} & {"keras", "tensorflow", "jax", "numpy", "cv2"}))
+"""
+
+
+def test_losses_are_parsed_without_loading_anything_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[]"]
 
 
 def test_the_page_tells_every_loss_and_argument() -> None:

@@ -1,4 +1,4 @@
-"""The losses compiled on JAX, with their gradients, beside those on TensorFlow.
+"""The losses compiled on JAX, with their gradients and trainings, beside those on TensorFlow.
 
 Skipped unless ``KSEG_JAX_PYTHON`` names a Python that has ``keras`` and ``jax``.
 """
@@ -16,6 +16,7 @@ import pytest
 import kseg
 from kseg.losses import LOSSES
 from tests.losses.cases import CASES, WEIGHTS, Array, call, draw, gradient
+from tests.losses.keras_cases import KERAS_CASES, make, other_arguments, train_and_load
 
 CASE_NAMES = tuple(f"{channels} {activation}" for channels, activation in CASES)
 
@@ -38,13 +39,15 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Array]:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    with np.load(folder / "out.npz") as found:
-        return dict(found)
+    with np.load(folder / "out.npz") as results:
+        return dict(results)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize(("channels", "activation"), CASES)
-def test_jax_says_what_tensorflow_says(name: str, channels: int, activation: Any, theirs: dict[str, Array]) -> None:
+def test_functions_on_jax_are_those_on_tensorflow(
+    name: str, channels: int, activation: Any, theirs: dict[str, Array]
+) -> None:
     ids, logits = draw(channels)
     options = {"activation": activation, "class_weights": WEIGHTS[channels]}
     value = theirs[f"{name} {channels} {activation} value"]
@@ -52,3 +55,14 @@ def test_jax_says_what_tensorflow_says(name: str, channels: int, activation: Any
     assert float(value) == pytest.approx(call(name, ids, logits, **options), rel=1e-5)
     slopes = theirs[f"{name} {channels} {activation} gradient"]
     np.testing.assert_allclose(slopes, gradient(name, ids, logits, **options), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "channels", "activation"), KERAS_CASES)
+def test_trainings_on_jax_are_those_on_tensorflow(
+    kind: str, channels: int, activation: Any, theirs: dict[str, Array], tmp_path: Path
+) -> None:
+    ids, images = draw(channels)
+    loss = make(kind, activation, class_weights=WEIGHTS[channels], **other_arguments(kind))
+    ours = train_and_load(loss, activation, ids, images, tmp_path / "model.keras")
+    for key, value in ours.items():
+        np.testing.assert_allclose(theirs[f"{kind} {channels} {activation} {key}"], value, rtol=1e-4, atol=1e-6)
