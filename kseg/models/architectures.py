@@ -62,24 +62,24 @@ def Unet(
             Defaults to ``(256, 256, 3)``.
         classes: Score channels: 1 for one class against the background, else the number of classes, the background
             among them. Defaults to 1.
-        encoder_weights: Pretrained weights of the encoder: ``imagenet``, a preset or handle of KerasHub, or a file.
-            Which there are for an encoder is listed in docs/encoders.md. Defaults to None, random weights.
+        encoder_weights: Pretrained weights of the encoder: ``imagenet``, a preset or handle of KerasHub, or a file;
+            docs/encoders.md lists them. Defaults to None, random weights.
         encoder_channels: Channels of the encoder's blocks, the finest first, for the encoders ``plain`` and
             ``residual``; those of all others are fixed. Defaults to ``(64, 128, 256, 512)``.
-        encoder_depth: How many blocks these two encoders have, each twice as wide as the one before, instead of
-            ``encoder_channels``.
+        encoder_depth: Instead of ``encoder_channels``: the number of blocks of these two encoders, each twice as wide
+            as the one before.
         decoder_channels: Channels of the decoder's blocks, the coarsest first, one for each step up. With fewer, the
             scores are interpolated from the size that the last step reaches. Defaults to ``encoder_channels`` in
             reverse; after a fixed encoder, to ``(256, 128, 64, 32, 16)``.
         decoder_interpolation: How the decoder doubles height and width: ``nearest`` or ``bilinear`` interpolation
             behind a 1×1 convolution, or a transposed convolution. Defaults to ``transpose``.
-        activation: What turns logits into scores: with ``softmax`` the classes compete, with ``sigmoid`` each is
-            decided by itself; None returns logits. One channel is a sigmoid with either. Defaults to ``softmax``.
+        activation: ``softmax`` for classes of which each pixel has one, ``sigmoid`` for classes that are decided one by
+            one, None for logits. With one channel, ``softmax`` means a sigmoid, too. Defaults to ``softmax``.
         block: What the blocks consist of: ``standard`` (two 3×3 convolutions), ``residual`` (the same around a
             shortcut) or ``separable`` (two depthwise-separable ones). Defaults to the encoder's kind.
         norm: The normalisation after each convolution: ``none``, ``batch``, ``group`` or ``layer``. Defaults to
             ``batch``; with the encoders ``plain``, ``vgg11`` and ``vgg16``, to ``none``.
-        bottleneck: What stands between encoder and decoder: ``none``, ``conv`` (a block), ``attention`` (a block and
+        bottleneck: The layers between encoder and decoder: ``none``, ``conv`` (a block), ``attention`` (a block and
             multi-head self-attention) or ``aspp`` (atrous spatial pyramid pooling). Defaults to ``conv`` after
             ``plain`` and ``residual``, else to ``none``.
         attention_heads: Heads of the bottleneck's self-attention. Defaults to 4.
@@ -237,16 +237,20 @@ def _size(input_shape: tuple[int, int, int]) -> Size:
     return input_shape[0], input_shape[1]
 
 
-_ARGUMENTS: Final = (
-    # How a message names a setting for the command line → the argument
-    (r"\btrain\.imgsz\b", "input_shape"),
-    (r"\bmodel\.channels\b", "classes"),
-    (r"\bmodel\.weights\b", "encoder_weights"),
-    *((rf"\bmodel\.{field}\b", argument) for argument, field in _FIELDS.items()),
-    (r", or start from a model of kseg: model\.start", ""),
-    (r"\bmodel\.(\w+)", r"\1"),
+_ARGUMENTS: Final = {
+    # Setting of a configuration → argument
+    "train.imgsz": "input_shape",
+    "model.channels": "classes",
+    "model.weights": "encoder_weights",
+    "model.activation": "activation",
+    **{f"model.{field}": argument for argument, field in _FIELDS.items()},
+}
+_REMEDIES: Final = (
+    # What a remedy says to users of the command line → what it says to those of Python
     (r"--imgsz (\d+) (\d+)", r"input_shape=(\1, \2, 3)"),
     (r"--encoder (\w+)", r'encoder="\1"'),
+    (r", or start from a model of kseg: model\.start", ""),
+    *((rf"\b{re.escape(setting)}\b", argument) for setting, argument in _ARGUMENTS.items()),
 )
 
 
@@ -256,11 +260,9 @@ def _errors_by_argument() -> Iterator[None]:
     try:
         yield
     except KsegError as error:
-        texts = {field: _by_argument(getattr(error, field)) for field in ("where", "expected", "found", "remedy")}
-        raise type(error)(error.what, **texts) from error.__cause__
-
-
-def _by_argument(text: str | None) -> str | None:
-    for pattern, argument in _ARGUMENTS:
-        text = text and re.sub(pattern, argument, text)
-    return text
+        where, remedy = error.where or "", error.remedy or ""
+        for pattern, replacement in _REMEDIES:
+            remedy = re.sub(pattern, replacement, remedy)
+        raise type(error)(
+            error.what, where=_ARGUMENTS.get(where, where), expected=error.expected, found=error.found, remedy=remedy
+        ) from error.__cause__

@@ -222,7 +222,7 @@ class NetworkSpec:
         if self.widths and self.depth and len(self.widths) != self.depth:
             raise ConfigError(
                 "the depth contradicts the widths", where="model.depth",
-                expected=f"{len(self.widths)}, as many as model.widths has, or none", found=str(self.depth),
+                expected=f"{len(self.widths)}, as many as there are widths, or none", found=str(self.depth),
             )  # fmt: skip
         steps = len(self._default_decoder_widths)
         if self.decoder_widths is not None and len(self.decoder_widths) > steps:

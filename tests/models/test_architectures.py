@@ -163,7 +163,7 @@ def test_the_documentation_names_every_option_of_its_own(arch: str) -> None:
         (Unet, {"encoder_channels": []}, ConfigError, r"encoder_channels: .*expected 1 to 6 .*found \(\)"),
         (Unet, {"encoder_depth": 7}, ConfigError, "encoder_depth: .*expected a whole number from 1 to 6; found 7"),
         (Unet, {"encoder_channels": (4, 8), "encoder_depth": 3}, ConfigError,
-         "encoder_depth: .*expected 2, as many as encoder_channels has"),
+         "encoder_depth: .*expected 2, as many as there are widths"),
         (Unet, {"encoder": "mobilenetv2", "encoder_channels": (4, 8)}, ConfigError,
          "encoder_channels: the encoder's widths are fixed; .*set decoder_channels instead"),
         (Unet, {"decoder_channels": (4, True)}, ConfigError, "decoder_channels: .*whole numbers"),
@@ -176,7 +176,8 @@ def test_the_documentation_names_every_option_of_its_own(arch: str) -> None:
         (Unet, {"encoder_weights": "imagenet"}, ConfigError,
          'encoder_weights: there are no .* found \'imagenet\'; choose encoder="mobilenetv2"$'),
         (Unet, {"encoder": "mobilenetv2", "encoder_weights": "imgnet"}, UnknownNameError, "encoder_weights: .* mean"),
-        (Unet, {"encoder": "mobilenetv2", "encoder_weights": "none.h5"}, ArtifactError, r"none\.h5: no such file"),
+        (Unet, {"encoder": "mobilenetv2", "encoder_weights": "none/encoder.h5"}, ArtifactError,
+         r"^none/encoder\.h5: no such file"),
         (UnetPlusPlus, {"encoder_channels": (0,)}, ConfigError, "encoder_channels: "),
         (DeepLabV3Plus, {"encoder_depth": 2}, ConfigError, "encoder_depth: .*expected 3 levels or more"),
         (DeepLabV3Plus, {"decoder_channels": (4, 4)}, ConfigError, "decoder_channels: "),
@@ -192,6 +193,12 @@ def test_mistakes_are_told_by_the_name_of_the_argument(
     assert "model." not in text
     assert "train." not in text
     assert "--" not in text
+
+
+def test_a_file_of_weights_keeps_its_name() -> None:
+    """It may be called as a setting is."""
+    with pytest.raises(ArtifactError, match=r"^none/model\.weights\.h5: no such file"):
+        Unet("mobilenetv2", encoder_weights="none/model.weights.h5")
 
 
 def test_a_missing_extra_is_told_in_words_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
