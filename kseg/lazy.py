@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-__all__ = ["call_after_import", "lazy"]
+__all__ = ["import_after", "lazy"]
 
 
 def lazy(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -39,41 +40,48 @@ def lazy(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any]
     return get, lambda: sorted({*vars(sys.modules[package]), *modules})
 
 
-def call_after_import(module: str, function: Callable[[], object]) -> None:
-    """Call a function as soon as a module is imported: now, or when somebody imports it.
+def import_after(trigger: str, modules: Sequence[str]) -> None:
+    """Import modules as soon as another one is imported: now, or when somebody imports it.
 
-    It is for what a heavy library must be told before its own functions work, at no cost to those who never load it.
+    It is for registering classes with a heavy library, at no cost to those who never load it.
 
     Args:
-        module: A top-level module.
-        function: Called once, without arguments.
+        trigger: A top-level module.
+        modules: What to import after it.
     """
-    if module in sys.modules:
-        function()
+    if trigger in sys.modules:
+        _import_all(modules)
     else:
-        sys.meta_path.insert(0, _AfterImport(module, function))
+        sys.meta_path.insert(0, _AfterImport(trigger, modules))
+
+
+def _import_all(modules: Sequence[str]) -> None:
+    for module in modules:
+        # Where a part of the module is what imports the trigger, it is half imported, and its import goes on below.
+        with suppress(ImportError):
+            import_module(module)
 
 
 class _AfterImport(MetaPathFinder):
-    """Finds a module as the other finders do, and has a function called when it has been executed."""
+    """Finds the trigger as the other finders do, with a loader that imports the modules in the end."""
 
-    def __init__(self, module: str, function: Callable[[], object]) -> None:
-        self.module = module
-        self.function = function
+    def __init__(self, trigger: str, modules: Sequence[str]) -> None:
+        self.trigger = trigger
+        self.modules = modules
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        """The spec of the module, with a loader that calls the function; None for all other modules."""
+        """The spec of the trigger; None for all other modules, which leaves them to the other finders."""
         del path, target
-        if fullname != self.module:
+        if fullname != self.trigger:
             return None
         sys.meta_path.remove(self)
         spec = find_spec(fullname)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
-            def execute_and_call(module: ModuleType) -> None:
+            def execute_and_import(module: ModuleType) -> None:
                 execute(module)
-                self.function()
+                _import_all(self.modules)
 
-            spec.loader.exec_module = execute_and_call  # type: ignore[method-assign]
+            spec.loader.exec_module = execute_and_import  # type: ignore[method-assign]
         return spec

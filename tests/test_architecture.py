@@ -17,22 +17,23 @@ PACKAGE = Path(kseg.__file__).parent
 
 FOUNDATION = {
     "errors", "lazy", "sizes", "fields", "files", "registry", "processor", "parallel", "environment",
-    "tensorflow_runtime", "images", "labels", "drawing", "figures", "card", "run_folder",
+    "tensorflow_runtime", "images", "labels", "drawing", "figures", "card", "run_folder", "html", "truth",
 }  # fmt: skip
 DATA_NOUNS = {
     "data.spec", "data.sample", "data.objects", "data.run_lengths", "data.dataset", "data.truth", "data.label_map",
 }  # fmt: skip
 DATA = DATA_NOUNS | {
-    "data", "data.formats", "data.splits", "data.find", "data.inspection", "data.inspection.similar", "data.pipeline",
+    "data.formats", "data.splits", "data.find", "data.inspection", "data.inspection.similar", "data.pipeline",
     "data.pipeline.transforms",
 }  # fmt: skip
+"""All of `kseg.data` but its one call for a training of one's own."""
 MODELS = {"models", "models.specs", "models.tables"}
 """Pure Python: what networks there are, and what one is made of."""
 NOUNS_OF_CONFIG = {"augment", "data.spec", "models.specs", "models.tables", "losses.expression"}
 """What the configuration describes, parsed without TensorFlow."""
-EVERYTHING = FOUNDATION | DATA | MODELS | NOUNS_OF_CONFIG | {
+EVERYTHING = FOUNDATION | DATA | {"data", "data.folder_batches"} | MODELS | NOUNS_OF_CONFIG | {
     "config", "losses", "metrics", "models.inspect", "training", "training.acceleration", "inference",
-    "inference.runtimes", "evaluation", "export", "benchmark", "demo", "api",
+    "inference.runtimes", "evaluation", "exporters", "latency", "demo", "api", "callbacks",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -51,10 +52,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drawing": {"labels"},
     "figures": {"files"},
     "card": {"errors", "labels"},
+    "html": set(),
+    "truth": {"errors"},
     "run_folder": {"errors", "files"},
     "augment": {"errors", "registry"},
     "config": {"errors", "fields", "files", "labels", "registry", "sizes"} | NOUNS_OF_CONFIG,
-    "data": FOUNDATION,
+    "data": FOUNDATION | {"data.folder_batches", "data.spec"},
+    "data.folder_batches": FOUNDATION | DATA | {"augment"},
     "data.spec": {"errors", "fields", "labels"},
     "data.run_lengths": {"sizes"},
     "data.objects": {"data.run_lengths", "sizes"},
@@ -85,10 +89,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "training.acceleration": FOUNDATION,
     "evaluation": FOUNDATION | DATA | {"config", "metrics", "inference"},
-    "export": FOUNDATION | DATA | MODELS | {"config", "inference", "evaluation"},
-    "benchmark": FOUNDATION | {"inference", "evaluation"},
+    "exporters": FOUNDATION | DATA | MODELS | {"config", "inference", "evaluation"},
+    "latency": FOUNDATION | {"inference", "evaluation"},
     "demo": EVERYTHING | {"cli"},
     "api": EVERYTHING,
+    "callbacks": {"lazy", "training"},
     "cli": EVERYTHING,
 }  # fmt: skip
 

@@ -8,14 +8,15 @@ import sys
 
 import pytest
 
-from kseg.config import Config
+from kseg.card import ModelCard, append_card
+from kseg.labels import LabelMap
 from kseg.processor import is_x86
-from kseg.training import fit
+from tests.data.folders import make_pairs
 
 PROGRAM = """
 import os, sys
 from importlib.abc import MetaPathFinder
-from kseg.quiet import load_tensorflow
+from kseg.tensorflow_runtime import load_tensorflow
 
 class Watch(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
@@ -57,18 +58,32 @@ def test_unasked_tensorflow_chooses_by_itself():
     assert load("without")[:2] == ["None", "None"]
 
 
-def test_a_training_asks_for_onednn(monkeypatch):
-    asked = []
+TRAINING = """
+import os, sys
+from importlib.abc import MetaPathFinder
+from kseg.cli.main import run
 
-    class LoadedError(Exception):
-        pass
+class Watch(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "tensorflow":
+            print(os.environ.get("TF_ENABLE_ONEDNN_OPTS"), flush=True)
+            os._exit(0)
 
-    def load(**settings):
-        asked.append(settings)
-        raise LoadedError
+sys.meta_path.insert(0, Watch())
+run(sys.argv[1:])
+"""
+"""Prints what TensorFlow finds in the environment when a command first imports it, and ends."""
 
-    monkeypatch.setattr("kseg.training.run.prepare", lambda *_, **__: None)
-    monkeypatch.setattr("kseg.training.run.load_tensorflow", load)
-    with pytest.raises(LoadedError):
-        fit(Config.model_construct())
-    assert asked == [{"onednn": True}]
+
+@x86
+def test_a_training_asks_for_onednn_and_a_prediction_does_not(tmp_path):
+    data = make_pairs(tmp_path / "data", list("abcdefghij"), values=(0, 1))
+    append_card(tmp_path / "m.keras", ModelCard("m", "unet/plain", 8, 8, LabelMap(("background", "x"))))
+    environ = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    for args, expected in (
+        (["fit", "--data", data, "--set", "train.imgsz=16", "--batch", "2"], "1"),
+        (["predict", tmp_path / "m.keras", data / "images", "--out", tmp_path / "out"], "None"),
+    ):
+        command = [sys.executable, "-c", TRAINING, *map(str, args)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ, cwd=tmp_path)
+        assert (done.returncode, done.stdout.split()) == (0, [expected]), done.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ import click
 from kseg.errors import PartialFailure, UsageError
 
 if TYPE_CHECKING:
-    from kseg.benchmark import Results
+    from kseg.latency import Results
 
 __all__ = ["command"]
 
@@ -52,17 +50,16 @@ def command(
     """
     devices = _devices(device)
     counts = _counts(threads)
-    from kseg.benchmark import Settings, check_comparable, find_targets, read_results, run_benchmark, write_results
+    import kseg
     from kseg.files import make_folder
+    from kseg.latency import check_comparable, read_results, write_results
 
     other = read_results(against) if against else None
     if other:
         check_comparable(batch, other, str(against))
-    targets = find_targets(models)
     if json_file:
         make_folder(json_file.absolute().parent)
-    with _progress() as tell:
-        results = run_benchmark(targets, Settings(devices, counts, num_runs, warmup, batch), on_progress=tell)
+    results = kseg.benchmark(*models, devices=devices, threads=counts, num_runs=num_runs, warmup=warmup, batch=batch)
     if json_file:
         write_results(json_file, results)
     _show(results, other)
@@ -95,23 +92,10 @@ def _split(text: str, flag: str) -> list[str]:
     return words
 
 
-def _progress() -> AbstractContextManager[Callable[[int, int], None]]:
-    from contextlib import contextmanager
-
-    from rich.console import Console
-
-    @contextmanager
-    def shown() -> Any:
-        with Console(stderr=True).status("measuring") as status:
-            yield lambda done, total: status.update(f"measuring ({done} of {total} done)")
-
-    return shown()
-
-
 def _show(results: Results, other: Results | None) -> None:
     from rich.console import Console
 
-    from kseg.benchmark import comparison_table, results_table
+    from kseg.latency import comparison_table, results_table
 
     console = Console() if Console().is_terminal else Console(width=140)
     console.print(comparison_table(results, other) if other else results_table(results))

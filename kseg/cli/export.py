@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.errors import ArtifactError, PartialFailure, UsageError
+from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kseg.export import ExportReport
-    from kseg.export.parity import ParityRow
+    from kseg.exporters import ExportReport
 
 __all__ = ["command"]
 
@@ -63,89 +58,31 @@ def command(
       kseg export runs/fit/NAME --format onnx
       kseg export best.keras --data data.yaml --out saved_models/mine
     """
-    from kseg.export.table import choose, left_out
+    import kseg
+    from kseg.exporters.table import left_out
 
-    exporters = choose(None if formats is None else _names(formats), _names(quantize))
-    source, name = _source(model, data)
-    from kseg.evaluation import load_data
-    from kseg.tensorflow_runtime import load_tensorflow
-
-    dataset = load_data(data, source)
-    load_tensorflow()
-    from kseg.export import export_model
-
-    folder = out or Path("saved_models") / name
-    with _progress() as tell:
-        report = export_model(
-            source, dataset, folder, exporters, calibration=calibration_images, split=split, on_progress=tell
-        )
-    _show(report, split)
+    report = kseg.export(
+        model, formats=None if formats is None else _names(formats), quantize=_names(quantize), out=out, data=data,
+        calibration_images=calibration_images, split=split,
+    )  # fmt: skip
+    _show(report)
     for exporter in left_out(_names(quantize)) if formats is None else ():
         click.echo(f"Left out: {exporter.file}, which needs pip install 'kseg[{exporter.extra}]'")
     if report.failures:
+        asked = len(report.failures) + len(report.rows) - 1
         what = "; ".join(f"{file}: {reason}" for file, reason in report.failures.items())
-        raise PartialFailure(f"{len(report.failures)} of {len(exporters)} artifacts failed", found=what)
+        raise PartialFailure(f"{len(report.failures)} of {asked} artifacts failed", found=what)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _source(model: Path, data: Path | None) -> tuple[Path, str]:
-    """The ``.keras`` file, and the name that the export gets. Raises UsageError or ArtifactError."""
-    from kseg.inference import resolve_model
-    from kseg.run_folder import RunFolder
-
-    path = resolve_model(model)
-    if path.suffix != ".keras":
-        raise ArtifactError(
-            "only a Keras model can be exported", where=str(path), expected="a run folder or a .keras file",
-            remedy="export the run that it came from",
-        )  # fmt: skip
-    run = RunFolder.containing(path)
-    if run is None and data is None:
-        raise UsageError(
-            "the model lies in no run, so its images are not known", where=str(model),
-            remedy="add --data with the data that it was trained on, to calibrate and to score",
-        )  # fmt: skip
-    return path, run.path.resolve().name if run else path.stem
-
-
-def _progress() -> AbstractContextManager[Callable[[str, int, int], None]]:
-    from contextlib import contextmanager
-
+def _show(report: ExportReport) -> None:
     from rich.console import Console
 
-    @contextmanager
-    def shown() -> Any:
-        with Console(stderr=True).status("loading the model") as status:
-            yield lambda step, done, total: status.update(f"{step} {done}/{total}" if total > 1 else step)
-
-    return shown()
-
-
-def _show(report: ExportReport, split: str) -> None:
-    from rich.console import Console
+    from kseg.exporters.parity import parity_table
 
     console = Console() if Console().is_terminal else Console(width=120)
-    console.print(_table(report.rows, split), soft_wrap=False)
+    console.print(parity_table(report.rows, report.split), soft_wrap=False)
     console.print(f"Written to {report.out}/ (parity.md, parity.json, card.json)", soft_wrap=True, highlight=False)
-
-
-def _table(rows: Sequence[ParityRow], split: str) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    caption = (
-        f"Dataset-wide scores on the {split} split at original size; pixels changed: other class than Keras gives."
-    )
-    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
-    table.add_column("artifact", no_wrap=True)
-    for heading in ("MB", "fg IoU", "change", "mean IoU", "pixel acc.", "pixels changed"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row.file, f"{row.bytes / 1e6:.2f}", f"{row.iou:.4f}", f"{row.iou - rows[0].iou:+.4f}",
-            f"{row.mean_iou:.4f}", f"{row.pixel_accuracy:.4f}", f"{100 * row.changed:.3f} %",
-        )  # fmt: skip
-    return table

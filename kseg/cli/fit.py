@@ -53,27 +53,24 @@ def command(
 
     Works from a YAML file, from flags alone, or both: defaults < YAML < flags. Every key: kseg config show.
     """
-    from kseg import training
-    from kseg.cli.progress import TerminalReporter
-    from kseg.config import load_config
+    import kseg
 
     if resume is not None:
         _require_alone(config, data, settings, flags)
-        result = training.resume(resume, reporter=TerminalReporter())
+        run = kseg.resume(resume)
     else:
-        given = {f"{section}.{name}": flags[name] for section, names in FLAGS.items() for name in names}
-        given["augment"] = flags["augment"]
-        settled = load_config(config, overrides_from(data, settings, given))
-        result = training.fit(settled, reporter=TerminalReporter())
-    best = result.best
+        dotted = {f"{section}.{name}": flags[name] for section, names in FLAGS.items() for name in names}
+        dotted["augment"] = flags["augment"]
+        run = kseg.fit(config, **overrides_from(data, settings, dotted))
+    best = run.best
     click.echo(
-        f"best epoch {result.best_epoch} of {len(result.rows)}"
-        + (" (stopped early)" if result.stopped_early else "")
+        f"best epoch {run.best_epoch} of {len(run.rows)}"
+        + (" (stopped early)" if run.stopped_early else "")
         + f": val IoU {best['val_iou']:.3f}, Dice {best['val_dice']:.3f}, "
         f"mean IoU {best['val_mean_iou']:.3f}, pixel accuracy {best['val_accuracy']:.3f} (network's size)"
     )
-    click.echo(f"{result.seconds:.0f} s; everything is in {result.folder}")
-    click.echo(f"next: kseg evaluate {result.folder}")
+    click.echo(f"{run.seconds:.0f} s; everything is in {run.folder}")
+    click.echo(f"next: kseg evaluate {run.folder}")
 
 
 def _require_alone(config: Path | None, data: str | None, settings: tuple[str, ...], flags: dict[str, Any]) -> None:

@@ -53,14 +53,14 @@ def command(
       kseg predict runs/fit/NAME photos/ --out masks/ --min-area 50 --min-area car=200
       kseg predict runs/fit/NAME photos/ --out masks/ --zoom 2
     """
-    from kseg.cli.counting import counting
+    from kseg.api.progress import progress_bar
     from kseg.inference import FilesPlan, PredictionPlan, predict_files
 
     plan = PredictionPlan.make(
         model, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom, min_area=min_area
     )
     files = FilesPlan.make(plan.card, sources, out, overlay=overlay, save_prob=save_prob)
-    with counting("predicting") as progress:
+    with progress_bar("predicting") as progress:
         report = predict_files(plan.load(), files, on_progress=progress)
     _show(report, overlay=overlay, prob=(".png" if plan.card.channels == 1 else ".npz") if save_prob else None)
 

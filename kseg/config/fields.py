@@ -58,8 +58,8 @@ def _class_weights(value: Any) -> Any:
         for name, weight in value.items():
             is_number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
             if not isinstance(name, str) or not is_number or not 0 <= weight < math.inf:
-                details = {"key": (name,), "expected": "a number >= 0 for the name of a class", "found": repr(weight)}
-                raise PydanticCustomError("kseg", "not the weight of a class", details)
+                invalid = {"key": (name,), "expected": "a number >= 0 for the name of a class", "found": repr(weight)}
+                raise PydanticCustomError("kseg", "not the weight of a class", invalid)
         return {name: float(weight) for name, weight in value.items()}
     if value is not None and not isinstance(value, str):
         raise PydanticCustomError("kseg", "wrong value", {"expected": expected, "found": repr(value)})
@@ -127,7 +127,7 @@ Loss: TypeAlias = Annotated[
     LossExpression,
     PlainValidator(_parse_loss),
     PlainSerializer(str),
-    WithJsonSchema({"type": "string", "minLength": 1}),
+    WithJsonSchema({"type": "string", "minLength": 1, "default": "cross_entropy"}),
 ]
 
 

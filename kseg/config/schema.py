@@ -23,6 +23,7 @@ from kseg.augment import parse
 from kseg.config.fields import Augmentation, ClassWeights, Handle, ImageSize, Loss, Section
 from kseg.data.spec import DataSpec
 from kseg.fields import Count, Factor, FolderName, NonEmptyText, Seed, Share, StrictBool, Width
+from kseg.losses.expression import parse_loss
 from kseg.models.specs import NetworkSpec
 from kseg.models.tables import PerChannel
 from kseg.sizes import Size
@@ -169,7 +170,7 @@ class TrainConfig(Section):
         description="Validate and save the average of the weights over about the last N epochs; 1 turns averaging off.",
     )
     loss: Loss = Field(
-        "cross_entropy",
+        default_factory=lambda: parse_loss("cross_entropy"),
         description="The loss by name, or a sum of losses with weights and arguments, as 'bce + 0.5 * dice' or "
         "'cross_entropy + focal_tversky(gamma=2)': cross_entropy, bce, focal, dice, generalized_dice, jaccard, "
         "log_jaccard, tversky, focal_tversky, lovasz, boundary. docs/losses.md describes them and their arguments.",

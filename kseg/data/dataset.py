@@ -1,4 +1,4 @@
-"""Dataset: which files are trained on, validated and tested, and the record of it, ``data.json``."""
+"""Dataset: the samples of each split, and their record ``data.json``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from kseg.files import write_json
 from kseg.images import printable
 from kseg.labels import LabelMap
 from kseg.parallel import parallel_map
+from kseg.registry import lookup
 
 __all__ = ["Dataset"]
 
@@ -26,12 +27,12 @@ _FORMAT: Final = 2
 
 @dataclass(frozen=True)
 class Dataset:
-    """Samples in their splits, and what their masks mean.
+    """The samples of each split, and the label map of their masks.
 
     Args:
-        root: The folder that ``data.json`` names files relative to.
+        root: The folder that paths in ``data.json`` are relative to.
         labels: The classes and their on-disk values.
-        splits: The samples of each split; a split may be missing or empty.
+        splits: Split → its samples; a split may be missing or empty.
     """
 
     root: Path
@@ -39,30 +40,35 @@ class Dataset:
     splits: Mapping[SplitName, tuple[Sample, ...]]
 
     def samples(self, split: SplitName | Literal["all"]) -> tuple[Sample, ...]:
-        """The samples of a split, or of all in the order train, val, test.
+        """The samples of a split, or of all splits in the order train, val, test.
 
         Raises:
-            DataError: There are none.
+            UnknownNameError: There is no such split.
+            DataError: It holds none.
         """
-        names = SPLITS if split == "all" else (split,)
-        found = tuple(sample for name in names for sample in self.splits.get(name, ()))
-        if not found:
+        names = lookup({name: (name,) for name in SPLITS} | {"all": SPLITS}, split, kind="split", where="split")
+        samples = tuple(sample for name in names for sample in self.splits.get(name, ()))
+        if not samples:
             sizes = ", ".join(f"{name} {len(self.splits.get(name, ()))}" for name in SPLITS)
             raise DataError(
                 f"the split {split!r} is empty" if split != "all" else "the data set is empty",
                 where=printable(self.root), found=f"images: {sizes}", remedy="set data.split or add images",
             )  # fmt: skip
-        return found
+        return samples
 
     def fingerprint(self) -> str:
-        """SHA-256 over the contents of all files and the split that each is in. Raises DataError if one is gone."""
+        """SHA-256 of the contents of all files and the split of each, independent of names and order.
+
+        Raises:
+            DataError: A file is missing.
+        """
         return _fingerprint(self._records)
 
     def save(self, path: Path) -> None:
-        """Write ``data.json``: root, labels, and per split the files with their SHA-256.
+        """Write ``data.json``: root, labels, and for each split the files with their SHA-256.
 
         Raises:
-            DataError: A file of the data set is gone.
+            DataError: A file of the data set is missing.
             OutputError: ``path`` cannot be written.
         """
         write_json(
@@ -78,10 +84,10 @@ class Dataset:
 
     @classmethod
     def load(cls, path: Path) -> Dataset:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
-            DataError: ``path`` is not such a file, or the files that it names are gone.
+            DataError: ``path`` is not such a file, or files that it names are missing.
         """
         data = _read_json(path)
         try:
@@ -100,7 +106,7 @@ class Dataset:
 
     @cached_property
     def _records(self) -> dict[str, list[dict[str, Any]]]:
-        """Per split a row a sample with the SHA-256 of its files, which are read once in a process."""
+        """Split → a record of each sample, with the SHA-256 of its files; computed once."""
         samples = [sample for name in SPLITS for sample in self.splits.get(name, ())]
         records = iter(parallel_map(self._record, samples))
         return {name: [next(records) for _ in self.splits.get(name, ())] for name in SPLITS}
@@ -119,17 +125,17 @@ class Dataset:
             return {"mask": None, "mask_sha256": None}
         if isinstance(mask, Path):
             return {"mask": os.path.relpath(mask, self.root), "mask_sha256": _sha256(mask)}
-        # The outlines themselves, so that an annotation file that is changed later changes no score of this run.
+        # The objects themselves, so that later changes of the annotation file do not change the scores of this run.
         source = os.path.relpath(mask.source, self.root)
         return {"mask": source, "mask_sha256": mask.digest(), "objects": mask.to_json()}
 
-    def _require_files(self, record: Path) -> None:
+    def _require_files(self, record_path: Path) -> None:
         files = [file for samples in self.splits.values() for sample in samples for file in sample.files]
-        gone = [printable(file) for file in files if not file.is_file()]
-        if gone:
+        missing = [printable(file) for file in files if not file.is_file()]
+        if missing:
             raise DataError(
-                f"{len(gone)} of the {len(files)} files of the data set are gone", where=printable(record),
-                found=f"no {abbreviate(gone)}", remedy="put them back, or name the data with --data",
+                f"{len(missing)} of the {len(files)} files of the data set are missing", where=printable(record_path),
+                found=f"no {abbreviate(missing)}", remedy="put them back, or name the data with --data",
             )  # fmt: skip
 
 
@@ -145,7 +151,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _sample(root: Path, entry: Mapping[str, Any]) -> Sample:
-    # normpath, since a folder beside the root is recorded as ../folder.
+    # normpath: a folder beside the root is recorded as ../folder.
     mask = None if entry["mask"] is None else Path(os.path.normpath(root / entry["mask"]))
     image = Path(os.path.normpath(root / entry["image"]))
     turned = bool(entry.get("turned", False))
@@ -167,5 +173,5 @@ def _sha256(path: Path) -> str:
 
 def _fingerprint(records: Mapping[str, list[dict[str, Any]]]) -> str:
     lines = [f"{split} {entry['image_sha256']} {entry['mask_sha256']}" for split in records for entry in records[split]]
-    # Sorted: the same files in another order, or under other names, are the same data.
+    # Sorted: the same files in another order or under other names have the same fingerprint.
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

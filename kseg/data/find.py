@@ -1,4 +1,4 @@
-"""Find the samples of a data set by its format's reader, split them, and settle what their masks mean."""
+"""Find the samples of a data set with the reader of its format, split them, and determine the label map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kseg.data.label_map import resolve_label_map
 from kseg.data.sample import SPLITS, Sample, SplitName, Splits
 from kseg.data.spec import DataSpec, Folders, Fractions, Lists
 from kseg.data.splits.cut import cut
-from kseg.data.splits.lists import read_lists, require_apart
+from kseg.data.splits.lists import read_lists, require_disjoint
 from kseg.errors import ConfigError, DataError
 from kseg.images import printable
 from kseg.labels import LabelMap
@@ -25,12 +25,12 @@ __all__ = ["Selection", "find_dataset", "find_samples"]
 
 @dataclass(frozen=True)
 class Selection:
-    """Samples in their splits, before it is settled what their masks mean.
+    """Samples in their splits, before the label map is determined.
 
     Args:
-        splits: The samples of each split.
-        values: On-disk mask value → class, where the format tells; else empty.
-        by_class: How to split anew by the classes that are in the masks, where that is asked for.
+        splits: Split → its samples.
+        values: On-disk mask value → class, if the format defines it; else empty.
+        by_class: The fractions for a split stratified by class, which needs the label map; None for other splits.
     """
 
     splits: Splits
@@ -38,25 +38,25 @@ class Selection:
     by_class: Fractions | None = None
 
     def stratified(self, labels: LabelMap) -> Splits:
-        """The final splits, once the classes of the samples are known."""
+        """The final splits, given the label map; reads the masks if the split is stratified."""
         if self.by_class is None:
             return self.splits
         return cut([sample for name in SPLITS for sample in self.splits[name]], self.by_class, labels)
 
     def mask_files(self) -> list[Path]:
-        """The masks that are files of their own."""
+        """The masks that are image files (not objects to be drawn)."""
         return [sample.mask for name in SPLITS for sample in self.splits[name] if isinstance(sample.mask, Path)]
 
 
 def find_dataset(spec: DataSpec) -> Dataset:
     """Find the samples of a data set and split them.
 
-    No picture is decoded, but to infer the classes, and where the split asks for it.
+    Images and masks are only decoded to infer the classes, for a stratified split, and to find copies.
 
     Raises:
         ConfigError: A folder is missing, or the classes contradict one another.
         UnknownNameError: There is no such format.
-        DataError: There are no images; some are unpaired; two share a stem; too few to split.
+        DataError: There are no images, some are unpaired, two share a stem, or there are too few to split.
     """
     selection = find_samples(spec)
     labels = resolve_label_map(spec, selection.values, selection.mask_files())
@@ -64,7 +64,7 @@ def find_dataset(spec: DataSpec) -> Dataset:
 
 
 def find_samples(spec: DataSpec) -> Selection:
-    """The first half of `find_dataset`: no mask is opened. Raises as that does."""
+    """The first half of `find_dataset`, which does not open masks; same exceptions."""
     if not spec.root.is_dir():
         raise ConfigError("no such folder", where="data.root", found=printable(spec.root))
     reader = _Filtered(lookup(READERS, spec.format, kind="format", where="data.format"))
@@ -76,14 +76,14 @@ def find_samples(spec: DataSpec) -> Selection:
         return Selection(read_lists(listing.samples, split, spec.root), listing.values)
     if listing.splits:
         return Selection(_by_column(listing), listing.values)
-    # Where the masks decide, what they mean comes first.
-    first = replace(split, stratify=False, group=None, copies=None) if split.stratify else split
-    return Selection(cut(listing.samples, first), listing.values, split if split.stratify else None)
+    # A stratified split needs the label map first; until then the split is only by name.
+    unstratified = replace(split, stratify=False, group=None, copies=None) if split.stratify else split
+    return Selection(cut(listing.samples, unstratified), listing.values, split if split.stratify else None)
 
 
 @dataclass(frozen=True)
 class _Filtered:
-    """A reader, less the samples that are excluded, and with masks turned as asked."""
+    """A reader without the samples of ``data.exclude``, and with ``data.mask_orientation`` applied."""
 
     reader: Reader
 
@@ -97,7 +97,7 @@ class _Filtered:
 
 
 def _excluded(spec: DataSpec, key: str, prefix: str) -> bool:
-    # A key may itself hold a bracket, which a glob would read as a set.
+    # Compared as text, too: a key may contain brackets, which a glob reads as a set.
     return any(name in (key, prefix + key) or fnmatchcase(prefix + key, name) for name in spec.exclude)
 
 
@@ -110,10 +110,10 @@ def _by_part(reader: Reader, spec: DataSpec, split: Folders | Lists) -> tuple[Sp
         values |= listing.values
         splits[name] = listing.samples
         if isinstance(split, Folders):
-            # The folder leads the key, since splits often number their files alike.
+            # Prefixed by the folder, since splits often use the same file names.
             splits[name] = tuple(replace(sample, key=f"{part}/{sample.key}") for sample in listing.samples)
     if isinstance(split, Lists):
-        require_apart(splits)
+        require_disjoint(splits)
     return splits, values
 
 

@@ -1,4 +1,4 @@
-"""The label map of a data set, from what its description says or from what its masks hold."""
+"""Determine the label map of a data set, from its spec or from the values in its masks."""
 
 from __future__ import annotations
 
@@ -22,102 +22,104 @@ _log = logging.getLogger("kseg")
 
 _TABLE_SIZE: Final = 65536
 _MOST_INFERRED: Final = 64
-"""More mask values than this are no classes but smoothed edges, JPEG noise, or a picture."""
+"""More mask values than this are not classes, but smoothed edges, JPEG noise, or a photograph."""
 
 _FEW: Final = 16
-"""Where nobody says how many classes there are: as many values are taken for one class each."""
+"""Up to this many values are taken for classes, if the number of classes is unknown."""
 _NEARLY_ALL: Final = 0.8
-"""Of the pixels, those in flat areas and the nearest shades of them."""
+"""Fraction of the pixels that flat areas and their shades must cover."""
 _SHADE: Final = 24
-"""Values, or colours in each channel, that differ by no more than this may be shades of one."""
+"""Values (for colours, each channel) that differ by at most this count as shades of the same value."""
 
 Counts = npt.NDArray[np.int64]
 
 
 def resolve_label_map(spec: DataSpec, values: Mapping[int | str, str], masks: Sequence[Path]) -> LabelMap:
-    """The label map that a data set's description says, completed from the masks where it names no classes.
+    """The label map of a data set; the classes are inferred from the masks if the spec names none.
 
     Args:
-        spec: The description.
-        values: On-disk mask value → class, where the data set's format says so; else empty, and the description's own
-            hold.
-        masks: The files to infer the classes from.
+        spec: The data set.
+        values: On-disk mask value → class, if the format defines it; else empty, then ``spec.values`` applies.
+        masks: The mask files from which to infer the classes.
 
     Raises:
         ConfigError: Names, values or colours contradict one another.
-        DataError: The classes cannot be told from the masks.
+        DataError: The classes cannot be inferred from the masks.
     """
     classes, meaning = spec.classes, values or spec.values
     if classes is None and meaning:
         names = [str(name) for name in dict.fromkeys(meaning.values()) if name != IGNORE]
-        # Stable: the background first, if there is one.
+        # A stable sort: the background comes first, the others keep their order.
         classes = tuple(sorted(names, key=lambda name: name != "background"))
     elif classes is None and spec.threshold is not None:
         classes = ("background", "foreground")
     elif classes is None:
         classes, meaning = _infer(masks)
-        _log.info("classes told from the masks: data.values: %s", values_line(meaning))
+        _log.info("classes inferred from the masks: data.values: %s", values_line(meaning))
     return spec.label_map_of(classes, meaning)
 
 
 def _infer(masks: Sequence[Path]) -> tuple[tuple[str, ...], dict[int | str, str]]:
     counts = sum(parallel_map(_count_values, masks), np.zeros(_TABLE_SIZE, np.int64))
-    found = [int(value) for value in np.flatnonzero(counts)]
-    smoothed = len(flat_values(np.array(found), counts[found])) < len(found)
-    if smoothed or not 2 <= len(found) <= _MOST_INFERRED:
+    values = [int(value) for value in np.flatnonzero(counts)]
+    smoothed = len(flat_values(np.array(values), counts[values])) < len(values)
+    if smoothed or not 2 <= len(values) <= _MOST_INFERRED:
         raise DataError(
-            "the classes cannot be told from the masks", expected=f"2 to {_MOST_INFERRED} different values",
-            found=f"{len(found)}: {abbreviate(found)}{', as smoothed edges leave them' if smoothed else ''}",
+            "the classes cannot be inferred from the masks", expected=f"2 to {_MOST_INFERRED} different values",
+            found=f"{len(values)}: {abbreviate(values)}{', as smoothed edges leave them' if smoothed else ''}",
             where="data.classes",
             remedy="name them with data.classes and data.values, e.g. data.values: {0: background, other: object}; "
-            "kseg data check tells more",
+            "kseg data check shows details",
         )  # fmt: skip
-    if len(found) == 2 and found[0] == 0:
-        return ("background", "foreground"), {0: "background", found[1]: "foreground"}
-    named: dict[int | str, str] = {
-        value: IGNORE if value == IGNORE_INDEX and len(found) >= 3 else f"class_{value}" for value in found
+    if len(values) == 2 and values[0] == 0:
+        return ("background", "foreground"), {0: "background", values[1]: "foreground"}
+    class_of: dict[int | str, str] = {
+        value: IGNORE if value == IGNORE_INDEX and len(values) >= 3 else f"class_{value}" for value in values
     }
-    return tuple(name for name in named.values() if name != IGNORE), named
+    return tuple(name for name in class_of.values() if name != IGNORE), class_of
 
 
 def _count_values(path: Path) -> npt.NDArray[np.int64]:
-    """How many pixels have each value: int64 ``[65536]``."""
+    """Number of pixels of each value in a mask: int64 ``[65536]``."""
     return np.bincount(read_mask(path).ravel(), minlength=_TABLE_SIZE)
 
 
-def flat_values(values: Counts, pixels: Counts, *, colored: bool = False, wanted: int | None = None) -> list[int]:
-    """The values that are meant, ascending: all, or where edges are smoothed those of the flat areas.
+def flat_values(values: Counts, pixels: Counts, *, colored: bool = False, num_classes: int | None = None) -> list[int]:
+    """The values that stand for classes, ascending: all, or only those of the flat areas if edges are smoothed.
+
+    The most frequent value is taken first, then the most frequent one that is no shade of those taken, and so on,
+    until nearly all pixels are covered. Where that explains the masks badly, all values are returned.
 
     Args:
-        values: The different values, or packed colours, ascending.
-        pixels: How many pixels have each.
-        colored: They are colours.
-        wanted: How many classes there are, if that is known.
+        values: The distinct values, or packed colours, ascending: int64 ``[V]``.
+        pixels: Number of pixels of each value: int64 ``[V]``.
+        colored: Whether the values are packed colours.
+        num_classes: Number of classes, if known.
     """
-    every = [int(value) for value in values]
-    if len(every) <= (wanted + 1 if wanted else _FEW):
-        return every
+    all_values = [int(value) for value in values]
+    if len(all_values) <= (num_classes + 1 if num_classes else _FEW):
+        return all_values
     share = pixels / max(int(pixels.sum()), 1)
     points = _points(values, colored)
     flat: list[int] = []
-    near = np.zeros(len(values), bool)
+    covered = np.zeros(len(values), bool)
     for i in np.argsort(-share, kind="stable"):
-        if len(flat) == wanted or (wanted is None and share[near].sum() >= _NEARLY_ALL):
+        if len(flat) == num_classes or (num_classes is None and share[covered].sum() >= _NEARLY_ALL):
             break
-        if not near[i]:
+        if not covered[i]:
             flat.append(int(i))
-            near |= np.abs(points - points[i]).max(axis=1) <= _SHADE
-    meant = sorted(every[i] for i in flat)
-    between = colored or _between(every, meant)
-    return meant if 2 <= len(meant) <= _FEW and share[near].sum() >= _NEARLY_ALL and between else every
+            covered |= np.abs(points - points[i]).max(axis=1) <= _SHADE
+    flat_only = sorted(all_values[i] for i in flat)
+    between = colored or _between(all_values, flat_only)
+    return flat_only if 2 <= len(flat_only) <= _FEW and share[covered].sum() >= _NEARLY_ALL and between else all_values
 
 
 def _points(values: Counts, colored: bool) -> Counts:
-    """Values as coordinates ``[V, 1]``, colours as ``[V, 3]``."""
+    """Values as points ``[V, 1]``, packed colours as points ``[V, 3]``."""
     return np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1) if colored else values[:, np.newaxis]
 
 
-def _between(every: Sequence[int], flat: Sequence[int]) -> bool:
-    """Whether all values are shades between those of the flat areas, which lie well apart; JPEG overshoots a little."""
-    apart = flat[-1] - flat[0] > 2 * _SHADE
-    return apart and every[0] >= flat[0] - _SHADE and every[-1] <= flat[-1] + _SHADE
+def _between(values: Sequence[int], flat: Sequence[int]) -> bool:
+    """Whether the flat values are well apart, and all values lie between them, up to JPEG's overshoot."""
+    well_apart = flat[-1] - flat[0] > 2 * _SHADE
+    return well_apart and values[0] >= flat[0] - _SHADE and values[-1] <= flat[-1] + _SHADE

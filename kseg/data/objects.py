@@ -1,4 +1,4 @@
-"""Objects: the labelled outlines and runs of pixels of one picture (COCO, LabelMe, YOLO), drawn when needed."""
+"""Objects: the annotated objects of an image (COCO, LabelMe, YOLO), stored as run lengths and drawn when needed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from kseg.sizes import Size
 __all__ = ["OBJECT_VOID", "Objects", "draw_order"]
 
 OBJECT_VOID: Final = 65535
-"""The mask value of pixels whose truth the annotations leave open (crowds)."""
+"""Mask value of pixels whose ground truth is unknown, such as crowds."""
 
 
 @dataclass(frozen=True)
 class Objects:
-    """The labelled objects of one picture.
+    """The annotated objects of an image.
 
     Args:
-        source: The file that describes them, for messages.
-        size: Height and width of the picture that they are drawn for.
-        runs: For each object its mask value and its pixels as COCO's compressed run lengths, in the order of drawing:
-            what comes later lies above.
+        source: The annotation file, for messages.
+        size: Height and width of the image.
+        runs: Mask value and pixels (COCO's compressed run lengths) of each object, in drawing order: later ones are
+            drawn over earlier ones.
     """
 
     source: Path
@@ -36,7 +36,7 @@ class Objects:
     runs: tuple[tuple[int, str], ...]
 
     def draw(self) -> npt.NDArray[np.uint16]:
-        """The mask: values uint16 ``[H, W]``, 0 where no object is."""
+        """Draw the mask: values uint16 ``[H, W]``, 0 where there is no object."""
         from pycocotools import mask as coco
 
         drawn = np.zeros(self.size, np.uint16)
@@ -45,16 +45,16 @@ class Objects:
         return drawn
 
     def digest(self) -> str:
-        """SHA-256 of what is drawn: size, values, pixels and their order."""
+        """SHA-256 of the size, values, pixels and order of the objects."""
         return hashlib.sha256(repr((self.size, self.runs)).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON types, but for the source; `from_json` is the way back."""
+        """Size and runs as plain JSON types, without the source; `from_json` reads them back."""
         return {"size": list(self.size), "runs": [list(run) for run in self.runs]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], source: Path) -> Objects:
-        """Rebuild from `to_json`. Raises KeyError, TypeError or ValueError on anything else."""
+        """Rebuild from what `to_json` returned. Raises KeyError, TypeError or ValueError on other data."""
         height, width = data["size"]
         size = int(height), int(width)
         runs = tuple((int(value), str(counts)) for value, counts in data["runs"])
@@ -65,17 +65,17 @@ class Objects:
         return cls(source, size, runs)
 
 
-def draw_order(source: Path, size: Size, found: Iterable[tuple[int, Encoded]]) -> Objects:
-    """Objects in the order of drawing: voids, then from the largest to the smallest, so that small ones stay whole.
+def draw_order(source: Path, size: Size, objects: Iterable[tuple[int, Encoded]]) -> Objects:
+    """Sort objects for drawing: void first, then from largest to smallest, so that small ones are not covered.
 
     Args:
-        source: The file that describes them.
-        size: Height and width of the picture.
-        found: Mask value and encoded pixels of each, all of this size.
+        source: The annotation file.
+        size: Height and width of the image.
+        objects: Mask value and pixels of each object, all of this size.
     """
-    sized = [(value, area(encoded), _text(encoded["counts"])) for value, encoded in found]
-    sized.sort(key=lambda one: (one[0] != OBJECT_VOID, -one[1]))  # stable: equally large ones stay in the file's order
-    return Objects(source, size, tuple((value, counts) for value, _, counts in sized))
+    with_area = [(value, area(encoded), _text(encoded["counts"])) for value, encoded in objects]
+    with_area.sort(key=lambda entry: (entry[0] != OBJECT_VOID, -entry[1]))  # stable: in a tie, the file's order
+    return Objects(source, size, tuple((value, counts) for value, _, counts in with_area))
 
 
 def _text(counts: bytes | str) -> str:

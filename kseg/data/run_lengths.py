@@ -1,4 +1,4 @@
-"""Masks as COCO's run lengths, checked before pycocotools reads them: it reads past the end of a damaged text."""
+"""COCO's compressed run lengths (RLE), validated before pycocotools reads them: it reads beyond a damaged text."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from kseg.sizes import Size
 __all__ = ["Encoded", "Unusable", "area", "check_counts", "require_total"]
 
 Encoded: TypeAlias = Mapping[str, Any]
-"""A mask as pycocotools holds it: ``size`` and compressed ``counts``."""
+"""A mask in COCO's RLE, as pycocotools takes it: ``size`` [height, width] and compressed ``counts``."""
 
 _COUNTS: Final = re.compile(r"(?:[P-o]{0,5}[0-O])+", re.ASCII)
-"""Numbers of at most six characters, each character of six bits but the last with the bit for *more*."""
+"""Numbers of at most six characters ``0`` … ``o``; the last character of each is below ``P``."""
 
 
 class Unusable(ValueError):
-    """An object that cannot be drawn; the text says why, so that it can be counted."""
+    """An object cannot be drawn; the text is the reason, by which such objects are counted."""
 
 
 def check_counts(counts: str, size: Size) -> None:
-    """See that a compressed run-length text is whole and covers the picture. Raises Unusable."""
+    """Check that an RLE text is well-formed and that its runs add up to the image. Raises Unusable."""
     if not _COUNTS.fullmatch(counts):
         raise Unusable("a damaged run-length text")
     lengths = _lengths(counts.encode("ascii"))
@@ -36,27 +36,33 @@ def check_counts(counts: str, size: Size) -> None:
 
 
 def _lengths(counts: bytes) -> npt.NDArray[np.int64]:
-    """The runs of a text, which pycocotools offers no way to see: little-endian groups of five bits, as differences."""
+    """The run lengths in an RLE text, int64 ``[N]``; pycocotools has no function for it.
+
+    Each character, minus 48, has five bits of a number, lowest first; bit 5 says that more follow, and bit 4 of the
+    last one is the sign. From the fourth number on, each is the difference from the last but one (rleToString in
+    https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.c).
+    """
     codes = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
-    last = codes < 32
-    ends = np.flatnonzero(last)
+    is_last = codes < 32
+    ends = np.flatnonzero(is_last)
     starts = np.concatenate([[0], ends[:-1] + 1])
-    places = np.arange(len(codes)) - np.repeat(starts, ends - starts + 1)
-    values = np.add.reduceat((codes & 31) << 5 * places, starts)
-    values -= np.where(codes[ends] & 16, np.int64(1) << 5 * (ends - starts + 1), 0)  # two's complement
-    values[1::2] = np.cumsum(values[1::2])  # from the fourth run on, the difference from the last but one
+    positions = np.arange(len(codes)) - np.repeat(starts, ends - starts + 1)
+    values = np.add.reduceat((codes & 31) << 5 * positions, starts)
+    values -= np.where(codes[ends] & 16, np.int64(1) << 5 * (ends - starts + 1), 0)  # the sign: two's complement
+    # Undo the differences: runs 1, 3, 5, … and 2, 4, 6, … are cumulative sums; run 0 stands alone.
+    values[1::2] = np.cumsum(values[1::2])
     values[2::2] = np.cumsum(values[2::2])
     return values
 
 
 def require_total(total: int, size: Size) -> None:
-    """See that runs of so many pixels in all cover the picture. Raises Unusable."""
+    """Check that ``total``, the sum of the runs, is the number of pixels of the image. Raises Unusable."""
     if total != math.prod(size):
         raise Unusable("run lengths that do not add up to the picture")
 
 
 def area(encoded: Encoded) -> int:
-    """How many pixels it covers."""
+    """Number of pixels of a mask in RLE."""
     from pycocotools import mask as coco
 
     return int(coco.area(dict(encoded)))

@@ -1,4 +1,4 @@
-"""Sample: a picture and its mask; and the names of the splits."""
+"""Sample: an image and its mask; and the names of the splits."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ SPLITS: Final[tuple[SplitName, ...]] = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture and its mask.
+    """An image and its mask.
 
     Args:
-        key: The picture's path below the image folder, with ``/`` and without suffix; unique within a dataset.
-        image: The picture's file.
-        mask: The mask's file, or the objects to draw into one, or None where the truth is unknown.
-        turned: The mask was drawn on the picture's pixels as they are stored, and is turned by the picture's EXIF
-            orientation.
+        key: The image's path below the image folder, with ``/`` and without suffix; unique within a data set.
+        image: The image file.
+        mask: The mask file, or the objects from which to draw the mask, or None if there is no ground truth.
+        turned: Whether to apply the image's EXIF orientation to the mask, which was drawn on the pixels as stored.
     """
 
     key: str
@@ -36,14 +35,14 @@ class Sample:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The picture's file, and the mask's where it has one."""
+        """The image file and, if there is one, the mask file."""
         return (self.image, self.mask) if isinstance(self.mask, Path) else (self.image,)
 
 
 Splits: TypeAlias = dict[SplitName, tuple[Sample, ...]]
 
 
-def evenly_spread(samples: Sequence[Sample], most: int) -> list[Sample]:
-    """At most so many of the samples, evenly spread over the list: neighbours are often frames of one film."""
-    places = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
-    return [samples[place] for place in places]
+def evenly_spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """At most ``count`` samples, evenly spaced in the list: neighbours are often frames of the same video."""
+    indices = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
+    return [samples[index] for index in indices]

@@ -1,4 +1,4 @@
-"""The mask of a sample, wherever it stands: a picture of values or colours, or objects to be drawn."""
+"""Read the mask of a sample: an image file of values or colours, or objects to be drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["read_truth", "read_values", "truth_name"]
 
 
 def read_values(sample: Sample, *, colors: bool = False) -> npt.NDArray[Any]:
-    """The mask as it stands on disk ``[H, W]``: values, or packed colours if they are asked for.
+    """The mask as on disk ``[H, W]``: values, or packed colours with ``colors``; upright.
 
     Raises:
         DataError: There is no mask, or it cannot be read.
@@ -35,12 +35,12 @@ def read_truth(sample: Sample, labels: LabelMap, size: tuple[int, int] | None = 
     """The mask as class ids uint8 ``[H, W]``, 255 = ignore.
 
     Args:
-        sample: Whose.
-        labels: What its values mean.
-        size: Height and width to resize to, by the nearest pixel. Defaults to the mask's own.
+        sample: The sample.
+        labels: The label map of its values.
+        size: Height and width to resize to, by nearest neighbour. Defaults to the mask's own.
 
     Raises:
-        DataError: There is no mask, it cannot be read, or it holds a value that ``labels`` does not name.
+        DataError: There is no mask, it cannot be read, or it has a value that ``labels`` does not name.
     """
     values = read_values(sample, colors=labels.is_colored)
     if size is not None:

@@ -17,12 +17,12 @@ from kseg.errors import PartialFailure
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kseg.benchmark import Results
     from kseg.config import Config
     from kseg.data.dataset import Dataset
     from kseg.evaluation import Scores
-    from kseg.export import ExportReport
+    from kseg.exporters import ExportReport
     from kseg.inference import Predictor, PredictReport
+    from kseg.latency import Results
 
 __all__ = ["EXPECTED_IOU", "RECIPE", "judge", "run_tour"]
 
@@ -108,7 +108,7 @@ def _config(faces: Path, folder: Path, seed: int, epochs: int) -> Config:
 
 
 def _fit(console: Console, config: Config) -> Path:
-    from kseg.cli.progress import TerminalReporter
+    from kseg.api.progress import TerminalReporter
     from kseg.training import fit
 
     result = fit(config, reporter=TerminalReporter())
@@ -122,13 +122,13 @@ def _fit(console: Console, config: Config) -> Path:
 def _evaluate(console: Console, run: Path) -> tuple[Predictor, Dataset, Scores]:
     import logging
 
-    from kseg.cli.counting import counting
+    from kseg.api.progress import progress_bar
     from kseg.evaluation import evaluate, load_data
     from kseg.inference import load_predictor
 
     dataset = load_data(None, run)
     predictor = load_predictor(run)
-    with counting("evaluating") as tell:
+    with progress_bar("evaluating") as tell:
         scores = evaluate(predictor, dataset.samples("test"), dataset.labels, on_progress=tell)
     console.print(
         f"   {scores.images} test faces: foreground IoU [bold]{scores.iou:.3f}[/], Dice {scores.dice:.3f} "
@@ -169,7 +169,7 @@ def _draw_panel(path: Path, dataset: Dataset, report: PredictReport) -> None:
 
 
 def _export(run: Path, dataset: Dataset, out: Path) -> ExportReport:
-    from kseg.export import choose, export_model
+    from kseg.exporters import choose, export_model
     from kseg.inference import resolve_model
 
     with _status() as tell:
@@ -180,7 +180,7 @@ def _export(run: Path, dataset: Dataset, out: Path) -> ExportReport:
 
 
 def _benchmark(export: Path, json_file: Path) -> Results:
-    from kseg.benchmark import Settings, find_targets, run_benchmark, write_results
+    from kseg.latency import Settings, find_targets, run_benchmark, write_results
 
     with _status() as tell:
         results = run_benchmark(

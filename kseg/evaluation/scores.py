@@ -1,4 +1,4 @@
-"""`Scores`: what an evaluation found, each number with its averaging.
+"""`Scores`: the outcome of an evaluation, each number with its averaging.
 
 ::
 
@@ -15,8 +15,8 @@ Two tools that average differently disagree by several points on the same masks,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,11 +24,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.evaluation.counts import CLASS_SCORES, Counts, Score
+from kseg.html import rich_html
 from kseg.labels import LabelMap
 from kseg.metrics import class_mean, expected_calibration_error, hidden_share, pixel_accuracy
 from kseg.metrics.boundary import HIDDEN
 
-__all__ = ["Classes", "ImageScore", "Scores"]
+__all__ = ["ClassTable", "Classes", "ImageScore", "Scores"]
 
 Matrix = npt.NDArray[np.int64]
 PerClass = npt.NDArray[np.float64]
@@ -38,11 +39,11 @@ Classes = Literal["foreground", "all"]
 
 @dataclass(frozen=True, eq=False)
 class ImageScore:
-    """One image.
+    """The scores of one image.
 
     Args:
         key: The sample's key.
-        counts: What was counted on it.
+        counts: Its pixel counts.
         foreground: The class ids that count as foreground.
     """
 
@@ -52,16 +53,16 @@ class ImageScore:
 
     @property
     def matrix(self) -> Matrix:
-        """Its confusion matrix, int64 ``[K, K]``, rows = truth."""
+        """The confusion matrix, int64 ``[K, K]``, rows = truth."""
         return self.counts.matrix
 
-    def per_class(self, name: Score) -> PerClass:
+    def class_scores(self, name: Score) -> PerClass:
         """A score of each class: float64 ``[K]``."""
         return CLASS_SCORES[name](self.counts)
 
     def mean(self, name: Score, classes: Classes = "foreground") -> float:
         """The mean of a score over classes; NaN where it is undefined for all of them."""
-        values = self.per_class(name)
+        values = self.class_scores(name)
         return class_mean(values, self.foreground if classes == "foreground" else range(len(values)))
 
     @property
@@ -71,7 +72,7 @@ class ImageScore:
 
     @property
     def dice(self) -> float:
-        """Likewise Dice."""
+        """Mean Dice of the foreground classes in truth or prediction; NaN where there are none."""
         return self.mean("dice")
 
     @property
@@ -91,7 +92,16 @@ class ImageScore:
         }
 
 
-@dataclass(frozen=True, eq=False)
+class ClassTable(dict[str, dict[str, float]]):
+    """Class → score → value; NaN where a score is undefined. ``pandas.DataFrame(table).T`` has a row a class."""
+
+    def _repr_html_(self) -> str:
+        from kseg.evaluation.tables import class_table
+
+        return rich_html(class_table(self))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     """The scores of a set of images. NaN stands for what is undefined, as the IoU of a class that is nowhere.
 
@@ -99,11 +109,14 @@ class Scores:
         labels: The classes.
         per_image: One entry an image, in the order given.
         threshold: The score from which on a pixel counted as foreground; None where the best class won.
+        facts: What was scored on what, as plain JSON types: ``model``, ``data``, ``split``, ``flip``, ``zoom`` and
+            ``min_area``; empty where `evaluate` was given a function.
     """
 
     labels: LabelMap
     per_image: tuple[ImageScore, ...]
     threshold: float | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def images(self) -> int:
@@ -112,7 +125,7 @@ class Scores:
 
     @cached_property
     def counts(self) -> Counts:
-        """What was counted over the dataset."""
+        """The pixel counts, summed over all images."""
         return sum((score.counts for score in self.per_image), Counts.zero(self.labels.num_classes))
 
     @property
@@ -120,14 +133,23 @@ class Scores:
         """The confusion matrix over the dataset: int64 ``[K, K]`` pixels, rows = truth."""
         return self.counts.matrix
 
-    def per_class(self, name: Score) -> PerClass:
+    def class_scores(self, name: Score) -> PerClass:
         """A score of each class over the dataset: float64 ``[K]``."""
         return CLASS_SCORES[name](self.counts)
+
+    @property
+    def per_class(self) -> ClassTable:
+        """All scores of each class over the dataset: ``scores.per_class["cat"]["iou"]``. A table in a notebook."""
+        columns = {name: self.class_scores(name) for name in CLASS_SCORES}
+        return ClassTable(
+            (label, {name: float(column[k]) for name, column in columns.items()})
+            for k, label in enumerate(self.labels.names)
+        )
 
     def mean(self, name: Score, classes: Classes = "foreground") -> float:
         """A score over the dataset, mean of the classes for which it is defined."""
         chosen = self.labels.foreground if classes == "foreground" else range(self.labels.num_classes)
-        return class_mean(self.per_class(name), chosen)
+        return class_mean(self.class_scores(name), chosen)
 
     def image_mean(self, name: Score, classes: Classes = "foreground") -> tuple[float, int]:
         """A score per image, mean over the images for which it is defined, and how many these are."""
@@ -135,7 +157,7 @@ class Scores:
 
     def class_image_mean(self, name: Score) -> list[tuple[float, int]]:
         """Of each class a score per image, mean over the images for which it is defined, and how many these are."""
-        table = np.array([score.per_class(name) for score in self.per_image])
+        table = np.array([score.class_scores(name) for score in self.per_image])
         return [_mean_and_number(column.tolist()) for column in table.T]
 
     @property
@@ -185,12 +207,13 @@ class Scores:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader of the numbers should know first."""
+        """Reasons to distrust the numbers, a line each: classes never predicted, classes that no mask holds, …"""
         return _warnings(self)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types, with null for NaN."""
         return {
+            **self.facts,
             "images": self.images,
             "threshold": self.threshold,
             "over_the_dataset": self._dataset_json(),
@@ -201,6 +224,17 @@ class Scores:
             "warnings": list(self.warnings),
             "rows": [score.to_json() for score in self.per_image],
         }
+
+    def __repr__(self) -> str:
+        numbers = {
+            "iou": self.iou, "dice": self.dice, "mean_iou": self.mean_iou, "pixel_accuracy": self.pixel_accuracy,
+        }  # fmt: skip
+        return f"Scores(images={self.images}, {', '.join(f'{name}={value:.4f}' for name, value in numbers.items())})"
+
+    def _repr_html_(self) -> str:
+        from kseg.evaluation.tables import scores_tables
+
+        return rich_html(*scores_tables(self))
 
     def _dataset_json(self) -> dict[str, Any]:
         return {
@@ -225,7 +259,7 @@ class Scores:
         }
 
     def _classes_json(self) -> list[dict[str, Any]]:
-        dataset = {name: self.per_class(name) for name in CLASS_SCORES}
+        dataset = {name: self.class_scores(name) for name in CLASS_SCORES}
         images = {name: self.class_image_mean(name) for name in CLASS_SCORES}
         return [
             {
@@ -252,21 +286,21 @@ def _warnings(scores: Scores) -> tuple[str, ...]:
     labels, matrix = scores.labels, scores.matrix
     true, predicted = matrix.sum(axis=1), matrix.sum(axis=0)
     foreground = list(labels.foreground)
-    found: list[str] = []
+    warnings: list[str] = []
     if not matrix.sum():
-        found.append(f"all pixels of all {scores.images} masks are to be ignored: there is nothing to score")
+        warnings.append(f"all pixels of all {scores.images} masks are to be ignored: there is nothing to score")
     elif labels.background is not None and not predicted[foreground].sum():
-        found.append(f"the model predicts background only on all {scores.images} images")
+        warnings.append(f"the model predicts background only on all {scores.images} images")
     else:
-        found += _named(
+        warnings += _named(
             labels, lambda k: true[k] > 0 and predicted[k] == 0, "never predicted, though the masks hold it"
         )
-    found += _named(labels, lambda k: true[k] == 0 and matrix.sum() > 0, "in none of the masks: it has no recall")
+    warnings += _named(labels, lambda k: true[k] == 0 and matrix.sum() > 0, "in none of the masks: it has no recall")
     hidden = hidden_share(scores.counts.boundary) > HIDDEN
     if hidden.any():
         names = ", ".join(name for name, lost in zip(labels.names, hidden, strict=True) if lost)
-        found.append(f"no boundary scores of {names}: ignored pixels hide more than {HIDDEN:.0%} of the outline")
-    return tuple(found)
+        warnings.append(f"no boundary scores of {names}: ignored pixels hide more than {HIDDEN:.0%} of the outline")
+    return tuple(warnings)
 
 
 def _named(labels: LabelMap, applies: Callable[[int], bool], what: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -66,7 +66,9 @@ class EvaluationPlan:
         """Load the model and score it; arguments and errors are those of `evaluate`."""
         samples = self.dataset.samples(self.split)
         predictor = self.prediction.load()
-        return evaluate(predictor, samples, self.dataset.labels, boundary=boundary, on_progress=on_progress)
+        scores = evaluate(predictor, samples, self.dataset.labels, boundary=boundary, on_progress=on_progress)
+        data = {"data": str(self.dataset.root), "split": self.split}
+        return replace(scores, facts={"model": str(self.prediction.model), **data, **self.prediction.settings()})
 
 
 def evaluate(
@@ -115,6 +117,7 @@ def _read(sample: Sample, labels: LabelMap) -> tuple[npt.NDArray[np.uint8], Ids]
     image, truth = read_image(sample.image), read_truth(sample, labels)
     if truth.shape != image.shape[:2]:
         raise DataError(
-            "the mask is not of the image's size", where=truth_name(sample), expected=f"{format_size(image.shape[:2])} (height × width)", found=format_size(truth.shape),
+            "the mask is not of the image's size", where=truth_name(sample),
+            expected=f"{format_size(image.shape[:2])} (height × width)", found=format_size(truth.shape),
         )  # fmt: skip
     return image, truth

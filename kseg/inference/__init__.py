@@ -10,6 +10,7 @@ Importing this loads no TensorFlow; a ``.tflite`` or ``.onnx`` file is predicted
 
 from kseg.inference.files import FilesPlan, PredictReport, Written, predict_files
 from kseg.inference.load import RUNTIMES, PredictionPlan, check_threshold, load_predictor, resolve_model
+from kseg.inference.model import Model, Prediction
 from kseg.inference.predictor import Decision, Predictor
 from kseg.inference.prefetch import prefetch
 from kseg.inference.regions import drop_small_regions, parse_min_area
@@ -20,8 +21,10 @@ __all__ = [
     "RUNTIMES",
     "Decision",
     "FilesPlan",
+    "Model",
     "Picture",
     "PredictReport",
+    "Prediction",
     "PredictionPlan",
     "Predictor",
     "Written",

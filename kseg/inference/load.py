@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from kseg.card import ModelCard, read_card
 from kseg.errors import ArtifactError, UsageError
 from kseg.inference.predictor import Predictor, with_mirror
 from kseg.inference.regions import parse_min_area
 from kseg.inference.windows import check_zoom
+from kseg.registry import lookup
 from kseg.run_folder import RunFolder
 from kseg.tensorflow_runtime import DeviceName
 
@@ -60,7 +62,7 @@ class PredictionPlan:
     @classmethod
     def make(
         cls,
-        path: str | Path,
+        path: str | os.PathLike[str],
         *,
         device: DeviceName = "auto",
         threads: int | None = None,
@@ -78,11 +80,13 @@ class PredictionPlan:
 
         Raises:
             ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
-            UsageError: The threshold or the zoom means nothing, an area is none, or kseg's extra ``onnx`` is missing.
+            UnknownNameError: There is no such device.
+            UsageError: The threshold, the zoom or an area is out of range, or kseg's extra ``onnx`` is missing.
         """
         model = resolve_model(path)
         _kind(model)
         card = read_card(model)
+        lookup(dict.fromkeys(get_args(DeviceName), True), device, kind="device", where="--device")
         check_threshold(card, threshold)
         check_zoom(zoom)
         areas = parse_min_area(min_area, card.labels)
@@ -99,16 +103,13 @@ class PredictionPlan:
         run = runtime.load(self.model, self.card, device=self.device, threads=self.threads)
         return Predictor(with_mirror(run) if self.flip else run, self.card, self.min_area, self.zoom, self.threshold)
 
-    def describe(self) -> str:
-        """What is done beyond asking the network once, for people; empty where nothing is."""
-        parts = [", with their mirror images"] if self.flip else []
-        if self.zoom > 1:
-            parts.append(f", also enlarged {self.zoom:g} times")
-        least = ", ".join(f"{pixels} pixels ({self.card.labels.names[k]})" for k, pixels in self.min_area.items())
-        return "".join([*parts, f", without regions under {least}" if least else ""])
+    def settings(self) -> dict[str, Any]:
+        """What is done beyond running the network once, as plain JSON types: ``flip``, ``zoom`` and ``min_area``."""
+        areas = {self.card.labels.names[k]: pixels for k, pixels in self.min_area.items()}
+        return {"flip": self.flip, "zoom": self.zoom, "min_area": areas}
 
 
-def load_predictor(path: str | Path, **options: Any) -> Predictor:
+def load_predictor(path: str | os.PathLike[str], **options: Any) -> Predictor:
     """Load a model for prediction; arguments and errors are those of `PredictionPlan.make`."""
     return PredictionPlan.make(path, **options).load()
 
@@ -131,7 +132,7 @@ def check_threshold(card: ModelCard, threshold: float | None) -> None:
         )  # fmt: skip
 
 
-def resolve_model(path: str | Path) -> Path:
+def resolve_model(path: str | os.PathLike[str]) -> Path:
     """The model that a path means: a run folder stands for its best weights, all else for itself.
 
     Raises:

@@ -14,6 +14,7 @@ from kseg.errors import ArtifactError
 from kseg.images import resize_image, resize_scores
 from kseg.inference.regions import drop_small_regions
 from kseg.inference.windows import zoomed_scores
+from kseg.sizes import Size
 
 __all__ = ["Decision", "Predictor", "Run", "with_mirror"]
 
@@ -26,9 +27,9 @@ Run = Callable[[Pixels], Scores]
 
 
 def with_mirror(run: Run) -> Run:
-    """The network asked twice, about the images and their mirror images; the mean of the two answers.
+    """The mean of the scores of images and of their mirror images, turned back.
 
-    Of a network that saw mirror images in training it is a small ensemble, at twice the time (test-time augmentation).
+    Test-time augmentation: a small ensemble of a network that saw mirror images in training, at twice the time.
     """
 
     def mean(images: Pixels) -> Scores:
@@ -101,7 +102,7 @@ class Predictor:
         Raises:
             ArtifactError: The network returns something else than its card says, or NaN.
         """
-        return resize_scores(self._native(image), _size(image))
+        return resize_scores(self.native_scores(image), _size(image))
 
     def predict(self, image: Pixels) -> Ids:
         """The class of every pixel: uint8 ``[H, W]``. The scores are resized before they are decided on.
@@ -112,10 +113,13 @@ class Predictor:
         Raises:
             ArtifactError: As `scores`.
         """
-        native = self._native(image)
+        return self.native_ids(self.native_scores(image), _size(image))
+
+    def native_ids(self, native: Scores, size: Size) -> Ids:
+        """As `predict`, of what `native_scores` returned for an image of that height and width."""
         if self.card.channels == 1:
-            return self.ids(resize_scores(native, _size(image)))
-        return drop_small_regions(_best_class(native, _size(image))[0], self.min_area)
+            return self.ids(resize_scores(native, size))
+        return drop_small_regions(_best_class(native, size)[0], self.min_area)
 
     def decide(self, image: Pixels) -> Decision:
         """As `predict`, with the confidence, by the same one run of the network and one resizing of its scores.
@@ -126,7 +130,7 @@ class Predictor:
         Raises:
             ArtifactError: As `scores`.
         """
-        native = self._native(image)
+        native = self.native_scores(image)
         if self.card.channels > 1:
             ids, best = _best_class(native, _size(image))
             return Decision(drop_small_regions(ids, self.min_area), ids, best)
@@ -138,16 +142,20 @@ class Predictor:
         """What `predict` makes of the scores of an image: ``[H, W, C]`` → class ids uint8 ``[H, W]``."""
         return drop_small_regions(self.card.class_ids(scores, self.threshold), self.min_area)
 
-    def _native(self, image: Pixels) -> Scores:
-        """The scores before they are resized to the image: ``[h, w, C]`` of the network's own size, or enlarged."""
+    def native_scores(self, image: Pixels) -> Scores:
+        """The scores before they are resized to the image: ``[h, w, C]`` of the network's own size, or enlarged.
+
+        Raises:
+            ArtifactError: As `scores`.
+        """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f"expected an RGB image uint8 [H, W, 3], found {image.dtype} {list(image.shape)}")
         size = (self.card.height, self.card.width)
         if self.zoom > 1:
-            return zoomed_scores(self._ask, image, size, self.zoom)
-        return self._ask(resize_image(image, size))
+            return zoomed_scores(self._run_on, image, size, self.zoom)
+        return self._run_on(resize_image(image, size))
 
-    def _ask(self, image: Pixels) -> Scores:
+    def _run_on(self, image: Pixels) -> Scores:
         """Run the network on an image of its size: uint8 ``[h, w, 3]`` → float32 ``[h, w, C]``."""
         card = self.card
         scores = self.run(np.ascontiguousarray(image[None]))
@@ -162,15 +170,15 @@ class Predictor:
             raise ArtifactError(
                 "the network returns NaN or infinite scores", where=card.name, remedy="its weights are broken"
             )
-        one: Scores = scores[0]
-        return one
+        result: Scores = scores[0]
+        return result
 
 
-def _size(image: npt.NDArray[Any]) -> tuple[int, int]:
+def _size(image: npt.NDArray[Any]) -> Size:
     return int(image.shape[0]), int(image.shape[1])
 
 
-def _best_class(native: Scores, size: tuple[int, int]) -> tuple[Ids, npt.NDArray[np.float32]]:
+def _best_class(native: Scores, size: Size) -> tuple[Ids, npt.NDArray[np.float32]]:
     """The argmax of the resized scores, and their maximum.
 
     A class at a time: 20 classes of a 12-megapixel photo would take a GB.

@@ -9,10 +9,11 @@
     network         the network as it is trained: loss, metrics, optimizer, fine-tuning; acceleration/ its layers
     loop            epochs, with callbacks, checkpoints, the state to resume from
     pictures        what the run folder shows
-    reporter        who is told how far it is
+    reporter, run   how far it is; what came of it
 """
 
 from kseg.training.fit import fit, resume
-from kseg.training.reporter import FitResult, Reporter
+from kseg.training.reporter import Reporter
+from kseg.training.run import Run
 
-__all__ = ["FitResult", "Reporter", "fit", "resume"]
+__all__ = ["Reporter", "Run", "fit", "resume"]

@@ -54,11 +54,11 @@ class WeightAverage(keras.callbacks.Callback):
             self._trained = None
 
     def state_dict(self) -> CallbackState:
-        """What was trained; what stands in the network between two epochs is the average."""
+        """The trained weights, and the number of epochs averaged; the network holds the average between epochs."""
         return {"seen": self._seen, "trained": self._trained or []}
 
     def load_state_dict(self, state: CallbackState) -> None:
-        """Have them again. The network holds the average."""
+        """Restores the state saved by `state_dict`; the network holds the average."""
         self._seen = int(state["seen"])
         self._trained = list(state["trained"])
 

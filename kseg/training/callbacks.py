@@ -20,7 +20,7 @@ from kseg.training.checkpoints import Checkpoints
 from kseg.training.reporter import Reporter
 from kseg.training.state import CallbackState
 
-__all__ = ["Journal", "NanGuard", "Patience", "StopAtStep", "StopRequested", "stop_signals"]
+__all__ = ["EarlyStopping", "Journal", "StopAtStep", "StopOnNan", "StopRequested", "stop_signals"]
 
 Logs = Mapping[str, Any] | None
 
@@ -42,7 +42,7 @@ class StopAtStep(keras.callbacks.Callback):
             raise StopRequested
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """The same during a validation."""
+        """As `on_train_batch_end`, during a validation."""
         self.on_train_batch_end(batch, logs)
 
 
@@ -72,15 +72,17 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-class NanGuard(keras.callbacks.Callback):
-    """Stops at the first step whose loss is not a number, and says which files were in its batch.
+class StopOnNan(keras.callbacks.Callback):
+    """Raises `TrainingError` at the first step whose loss is not a number.
 
     Args:
-        files_of: The names of the files in training batch ``step``, counted from 0 over all epochs.
+        files_of: The names of the files in training batch ``step``, counted from 0 over all epochs, for the message.
         last_good: Says which weights are still good, for the message.
     """
 
-    def __init__(self, files_of: Callable[[int], list[str]], last_good: Callable[[], str]) -> None:
+    def __init__(
+        self, files_of: Callable[[int], list[str]] | None = None, last_good: Callable[[], str] | None = None
+    ) -> None:
         super().__init__()
         self.files_of = files_of
         self.last_good = last_good
@@ -90,24 +92,29 @@ class NanGuard(keras.callbacks.Callback):
         """Look at the running loss: once a step is NaN or infinite, so is the mean."""
         loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
+            files = f"the batch {abbreviate(self.files_of(self.steps), 64)}" if self.files_of else None
+            good = f"; {self.last_good()}" if self.last_good else ""
             raise TrainingError(
                 f"the loss became {loss} at epoch step {batch + 1} (step {self.steps + 1} in all)",
-                where="train.loss", found=f"the batch {abbreviate(self.files_of(self.steps), 64)}",
-                remedy=f"lower train.lr, or look at these files; {self.last_good()}",
+                where="train.loss", found=files,
+                remedy=f"lower train.lr, or look at {'these files' if files else 'the images of this batch'}{good}",
             )  # fmt: skip
         self.steps += 1
 
     def state_dict(self) -> CallbackState:
-        """How many steps there were."""
+        """How many steps are done."""
         return {"steps": self.steps}
 
     def load_state_dict(self, state: CallbackState) -> None:
-        """Count on from there."""
+        """Restores the state saved by `state_dict`."""
         self.steps = int(state["steps"])
 
 
-class Patience(keras.callbacks.EarlyStopping):
-    """Keras' early stopping, which begins anew with each call of ``fit``; this one can go on."""
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras' early stopping, which a resumed training can continue instead of starting to wait anew.
+
+    Arguments are those of ``keras.callbacks.EarlyStopping``.
+    """
 
     _state: CallbackState | None = None
 
@@ -118,11 +125,11 @@ class Patience(keras.callbacks.EarlyStopping):
             self.wait, self.best = int(self._state["wait"]), self._state["best"]
 
     def state_dict(self) -> CallbackState:
-        """The best score and how long ago it was."""
+        """The best score, and the epochs since."""
         return {"wait": self.wait, "best": None if self.best is None else float(self.best)}
 
     def load_state_dict(self, state: CallbackState) -> None:
-        """Have them when the training begins."""
+        """Restores the state saved by `state_dict`, when the training begins."""
         self._state = state
 
 
@@ -169,9 +176,9 @@ class Journal(keras.callbacks.Callback):
         self.reporter.epoch(row, self.params["epochs"], best=self.checkpoints.best_epoch == epoch + 1)
 
     def state_dict(self) -> CallbackState:
-        """The rows so far."""
+        """The rows of the epochs so far."""
         return {"rows": self.rows}
 
     def load_state_dict(self, state: CallbackState) -> None:
-        """Go on below them."""
+        """Restores the state saved by `state_dict`."""
         self.rows = [dict(row) for row in state["rows"]]

@@ -29,7 +29,7 @@ def mode_of(monitor: str) -> str:
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Writes last.keras after each epoch, best.keras after each that is better than all before, and what is to stay.
+    """Writes last.keras after each epoch, best.keras after each best one, and those of ``run.save_every``.
 
     Keras takes a quarter of a second of Python to write even a small network, so it is done beside the next epoch,
     from a copy of the weights; a failed write ends the training at the next epoch's end.
@@ -41,8 +41,8 @@ class Checkpoints(keras.callbacks.Callback):
         card: The model card; the epoch and its scores are added.
         monitor: The log entry that decides.
         every: After every so many epochs the file stays, and a picture is drawn; 0: never.
-        draw: Draws what a network finds; it is called beside the training, too.
-        writer: Does the writing.
+        draw: Draws the predictions of a network; called in the thread of the writer, too.
+        writer: The thread that writes.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class Checkpoints(keras.callbacks.Callback):
         self.last_epoch = int(card.provenance["epoch"])
 
     def state_dict(self) -> CallbackState:
-        """The best score and its epoch."""
+        """The best score, its epoch, and the epochs so far."""
         return {"epochs": self.epochs, "best_value": self.best_value, "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state: CallbackState) -> None:
-        """Know them again, so that no worse network takes the best one's place."""
+        """Restores the state saved by `state_dict`, so that no worse network takes the place of the best."""
         self.best_value, self.best_epoch = float(state["best_value"]), int(state["best_epoch"])
         self.epochs = self.last_epoch = int(state["epochs"])
 

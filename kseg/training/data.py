@@ -24,8 +24,8 @@ from kseg.data.pipeline.transforms.albumentations import load_pipeline
 from kseg.data.sample import SplitName
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError
-from kseg.images import Size
 from kseg.parallel import Progress
+from kseg.sizes import Size
 from kseg.training.balance import draw_weights
 from kseg.training.checks import check_batch
 

@@ -5,6 +5,7 @@ The data are checked before Keras is loaded and before anything is written.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from kseg.config import Config, load_config
@@ -13,12 +14,13 @@ from kseg.tensorflow_runtime import load_tensorflow
 from kseg.training.balance import loss_weights
 from kseg.training.checks import check_settings, warn_of_scaling
 from kseg.training.data import prepare_data
-from kseg.training.reporter import FitResult, Reporter
+from kseg.training.reporter import Reporter
+from kseg.training.run import Run
 
 __all__ = ["fit", "resume"]
 
 
-def fit(config: Config, *, reporter: Reporter | None = None) -> FitResult:
+def fit(config: Config, *, reporter: Reporter | None = None) -> Run:
     """Train a network as the configuration says, into a new run folder.
 
     Args:
@@ -38,7 +40,7 @@ def fit(config: Config, *, reporter: Reporter | None = None) -> FitResult:
     return _report_end(config, None, reporter or Reporter())
 
 
-def resume(path: str | Path, *, reporter: Reporter | None = None) -> FitResult:
+def resume(path: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Run:
     """Go on with a training that was interrupted, after its last finished epoch, as if nothing had happened.
 
     The weights, the optimiser, the schedule, the order of the images, the best score and the patience are those of that
@@ -63,14 +65,14 @@ def resume(path: str | Path, *, reporter: Reporter | None = None) -> FitResult:
     return _report_end(config, folder, reporter or Reporter())
 
 
-def _report_end(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> FitResult:
+def _report_end(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> Run:
     try:
         return _train(config, interrupted, reporter)
     finally:
         reporter.finished()
 
 
-def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> FitResult:
+def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> Run:
     model, train, run = config.model, config.train, config.run
     check_settings(model, train, run, begins=interrupted is None)
     data = prepare_data(config.data, train, config.augment, on_progress=reporter.reading)
@@ -92,7 +94,7 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) ->
         spec, model, train, data.dataset.labels, steps=data.steps, class_weights=class_weights, precision=precision
     )
     folder = interrupted or RunFolder.create(run.project, run.name or data.dataset.root.resolve().name)
-    with folder.claimed(), stop_signals() as stop_requested:
+    with folder.locked(), stop_signals() as stop_requested:
         if interrupted is None:
             state = None
             record.begin(folder, config, data, device, precision)
@@ -108,4 +110,4 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) ->
         seconds = loop.run_epochs(network, train, data, callbacks, epochs_done=state.epoch if state else 0)
         callbacks.draw_outcome()
     rows = tuple(callbacks.journal.rows)
-    return FitResult(folder.path, rows, callbacks.checkpoints.best_epoch, seconds, len(rows) < train.epochs)
+    return Run(folder.path, rows, callbacks.checkpoints.best_epoch, seconds, len(rows) < train.epochs)

@@ -18,8 +18,9 @@ from kseg.errors import Interrupted, TrainingError
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.supervision import plain_network
 from kseg.run_folder import RunFolder
+from kseg.sizes import format_size
 from kseg.training.average import average_callbacks
-from kseg.training.callbacks import Journal, NanGuard, Patience, StopAtStep, StopRequested
+from kseg.training.callbacks import EarlyStopping, Journal, StopAtStep, StopOnNan, StopRequested
 from kseg.training.checkpoints import Checkpoints, mode_of
 from kseg.training.data import TrainingData
 from kseg.training.finetune import thaw_callbacks
@@ -71,7 +72,7 @@ class Callbacks:
         board = [keras.callbacks.TensorBoard(folder.tensorboard, write_graph=False)] if run.tensorboard else []
         callbacks = [
             *thaw_callbacks(train),
-            NanGuard(data.files_of, self.checkpoints.last_good),
+            StopOnNan(data.files_of, self.checkpoints.last_good),
             StopAtStep(stop_requested),
             *average_callbacks(train),
             self.checkpoints,
@@ -105,7 +106,7 @@ class Callbacks:
 def _early_stopping(train: TrainConfig) -> list[keras.callbacks.Callback]:
     if not train.patience:
         return []
-    return [Patience(monitor=train.monitor, mode=mode_of(train.monitor), patience=train.patience)]
+    return [EarlyStopping(monitor=train.monitor, mode=mode_of(train.monitor), patience=train.patience)]
 
 
 def run_epochs(
@@ -147,9 +148,8 @@ def _memory_errors(train: TrainConfig) -> Iterator[None]:
         # JAX has one RuntimeError for all that goes wrong on the device; its text tells which.
         if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
             raise
-        height, width = train.imgsz
         raise TrainingError(
             "the memory does not hold a training step", where="train.batch",
-            found=f"batch {train.batch} at {height}×{width}",
+            found=f"batch {train.batch} at {format_size(train.imgsz)}",
             remedy="use a smaller --batch, --imgsz or model.widths",
         ) from error  # fmt: skip

@@ -22,6 +22,7 @@ from kseg.files import remove_leftovers, write_json, write_text
 from kseg.models import NetworkSpec
 from kseg.models.supervision import plain_network
 from kseg.run_folder import RunFolder
+from kseg.sizes import format_size
 from kseg.tensorflow_runtime import uses_onednn
 from kseg.training.balance import describe_weights
 from kseg.training.data import TrainingData
@@ -117,12 +118,12 @@ def facts(
     state: TrainingState | None,
 ) -> dict[str, str]:
     """What a person wants to see before the first epoch, in the order in which it is shown."""
-    dataset, (height, width) = data.dataset, spec.size
+    dataset = data.dataset
     counts = ", ".join(f"{split} {len(samples)}" for split, samples in dataset.splits.items())
     shown = {
         "data": f"{dataset.root} ({counts})",
         "classes": ", ".join(dataset.labels.names),
-        "network": f"{spec.arch}, encoder {spec.encoder}, {height}×{width}, batch {data.batch}",
+        "network": f"{spec.arch}, encoder {spec.encoder}, {format_size(spec.size)}, batch {data.batch}",
         "device": f"{device.name}, {precision}",
     }
     if class_weights is not None:

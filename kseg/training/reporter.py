@@ -1,18 +1,17 @@
-"""What a training tells while it runs and when it ends; who listens decides how to show it."""
+"""`Reporter`: receives the progress of a training, and decides how to show it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from kseg.run_folder import EpochRow
 
-__all__ = ["FitResult", "Reporter"]
+__all__ = ["Reporter"]
 
 
 class Reporter:
-    """Hears nothing; override what you want to show."""
+    """Reporter that does nothing; base class."""
 
     def reading(self, done: int, total: int) -> None:
         """``done`` of ``total`` files are checked or decoded."""
@@ -27,28 +26,4 @@ class Reporter:
         """An epoch is done and written; ``best`` if it is the best so far."""
 
     def finished(self) -> None:
-        """No more will be told."""
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a training came to.
-
-    Args:
-        folder: The run folder.
-        rows: One row an epoch, as in results.csv.
-        best_epoch: The epoch, from 1, whose weights are in best.keras.
-        seconds: Wall time of the training loop, validations and checkpoints included.
-        stopped_early: Early stopping ended it.
-    """
-
-    folder: Path
-    rows: Sequence[EpochRow]
-    best_epoch: int
-    seconds: float
-    stopped_early: bool
-
-    @property
-    def best(self) -> EpochRow:
-        """The best epoch's row."""
-        return self.rows[self.best_epoch - 1]
+        """The training has ended, or failed; nothing more will be reported."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kseg.data.dataset import Dataset
-from kseg.export import choose, export_model
+from kseg.exporters import choose, export_model
 from tests.cli.conftest import Call
 from tests.tiny_run import make_run
 

@@ -85,7 +85,7 @@ def test_only_a_keras_model_can_be_exported(call: Call, tmp_path: Path) -> None:
 def test_without_onnx_the_others_are_written_and_the_remedy_is_told(
     trained: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kseg.export import table
+    from kseg.exporters import table
 
     monkeypatch.setattr(table, "find_spec", lambda name: None if name == "tf2onnx" else object())
     code, out, err = call("export", trained, "--quantize", "none", "--out", "o")
@@ -103,7 +103,7 @@ def test_failing_format_exits_1_and_keeps_the_others(
 ) -> None:
     from dataclasses import replace
 
-    from kseg.export import table
+    from kseg.exporters import table
 
     def fail(*_: object) -> None:
         raise RuntimeError("the converter fell over")

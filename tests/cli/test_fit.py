@@ -87,7 +87,7 @@ def change_nothing(root: Path) -> None:
         (write_prose, (), 1, ["p06.jpg", "not an image"]),
         (widen_to_16_bit, (), 1, ["p07.png", "16"]),
         (make_transparent, (), 1, ["p08.png", "transparen"]),
-        (keep_one, (), 1, ["there is one image in all"]),
+        (keep_one, (), 1, ["there is only one image"]),
         (blank_all_masks, (), 1, ["thing", "train"]),
         (change_nothing, ("--set", "data.split={train: 0.9, val: 0.0, test: 0.1}"), 1, ["val"]),
         (change_nothing, ("--batch", "99"), 2, ["train.batch", "larger than the training data", "found 99"]),

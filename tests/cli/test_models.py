@@ -102,7 +102,7 @@ def test_measured_sizes_and_times_are_those_of_real_files(call: Call) -> None:
 
 def test_a_failed_export_is_a_line_and_exit_1(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     from kseg.errors import ArtifactError
-    from kseg.export import table
+    from kseg.exporters import table
 
     def fail(*_: object) -> None:
         raise ArtifactError("the converter fell over")

@@ -69,7 +69,7 @@ def test_files_that_are_gone(dataset: Dataset, tmp_path: Path) -> None:
     dataset.save(tmp_path / "data.json")
     (tmp_path / "data" / "masks" / "a.png").unlink()
     with pytest.raises(
-        DataError, match=r"data\.json: 1 of the 8 files of the data set are gone; found no .*a\.png"
+        DataError, match=r"data\.json: 1 of the 8 files of the data set are missing; found no .*a\.png"
     ) as e:
         Dataset.load(tmp_path / "data.json")
     assert e.value.exit_code == 1

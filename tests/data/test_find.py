@@ -157,7 +157,7 @@ def test_nothing_paired_names_the_suffix_that_would(tmp_path: Path) -> None:
 def test_doubled_stems(tmp_path: Path, kind: str) -> None:
     make_pairs(tmp_path, ["a", "b"])
     shutil.copy(tmp_path / kind / "a.png", tmp_path / kind / "a.jpg")
-    with pytest.raises(DataError, match=rf"data\.{kind}: 1 stems are there twice.*a\.jpg and a\.png"):
+    with pytest.raises(DataError, match=rf"data\.{kind}: 1 stems occur twice.*a\.jpg and a\.png"):
         find_dataset(DataSpec(root=tmp_path, classes=BINARY))
 
 
@@ -205,7 +205,7 @@ def test_every_share_gets_a_sample(tmp_path: Path, total: int, fractions: Fracti
 
 def test_one_image_in_all(tmp_path: Path) -> None:
     make_pairs(tmp_path, ["only"])
-    with pytest.raises(DataError, match=r"only\.png: there is one image in all; expected at least two"):
+    with pytest.raises(DataError, match=r"only\.png: there is only one image; expected at least two"):
         find_dataset(DataSpec(root=tmp_path, classes=BINARY))
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from kseg.data.sample import Sample
-from kseg.errors import DataError, UsageError
-from kseg.evaluation import CLASS_SCORES, Counts, ImageScore, Scores, count, evaluate
+from kseg.errors import DataError
+from kseg.evaluation import CLASS_SCORES, Counts, ImageScore, Scores, check_labels, count, evaluate
 from kseg.images import read_image, read_mask, write_png
 from kseg.inference import Decision, Predictor
 from kseg.labels import LabelMap
@@ -48,8 +49,8 @@ def test_dataset_scores_sum_the_pixels_first(samples):
     assert 0.3 < scores.iou < 0.95  # neither trivial
     assert scores.iou == pytest.approx(sk.jaccard_score(truth, guess))
     assert scores.dice == pytest.approx(sk.f1_score(truth, guess))
-    assert scores.per_class("precision") == pytest.approx(sk.precision_score(truth, guess, average=None))
-    assert scores.per_class("recall") == pytest.approx(sk.recall_score(truth, guess, average=None))
+    assert scores.class_scores("precision") == pytest.approx(sk.precision_score(truth, guess, average=None))
+    assert scores.class_scores("recall") == pytest.approx(sk.recall_score(truth, guess, average=None))
     assert scores.mean_iou == pytest.approx(sk.jaccard_score(truth, guess, average="macro"))
     assert scores.pixel_accuracy == pytest.approx(sk.accuracy_score(truth, guess))
     assert scores.threshold == 0.5
@@ -84,7 +85,7 @@ def test_boundary_scores_sum_the_pixels_first_or_last(samples):
     scores = evaluate(PREDICTOR, samples, RED.labels)
     parts = [boundary_counts(t.reshape(20, 30), g.reshape(20, 30), 2) for t, g in zip(*flat(samples), strict=True)]
     both, either = (sum(getattr(part, name) for part in parts) for name in ("band_both", "band_either"))
-    assert scores.per_class("boundary_iou") == pytest.approx(both / either)
+    assert scores.class_scores("boundary_iou") == pytest.approx(both / either)
     assert scores.image_mean("boundary_f1") == (pytest.approx(np.nanmean([boundary_f1(p)[1] for p in parts])), 5)
     assert scores.image_mean("boundary_iou") == (pytest.approx(np.nanmean([boundary_iou(p)[1] for p in parts])), 5)
     assert 0.1 < scores.mean("boundary_iou") < scores.iou
@@ -100,7 +101,7 @@ def test_calibration_is_of_the_probabilities_whatever_the_threshold(samples):
     expected = sum(abs(hit[part].sum() - confidence[part].sum(dtype=float)) for part in parts) / truth.size
     assert 0.05 < expected < 0.3
     for threshold in (None, 0.1, 0.9):
-        scores = evaluate(sure, samples, RED.labels, threshold=threshold)
+        scores = evaluate(replace(sure, threshold=threshold), samples, RED.labels)
         assert scores.calibration_error == pytest.approx(expected, abs=1e-6)
 
 
@@ -148,11 +149,9 @@ def test_ignored_pixels_count_nowhere(tmp_path):
 
 def test_the_threshold_is_used_and_reported(samples):
     half = Predictor(lambda images: 0.5 * blurred_red(images), RED)
-    assert evaluate(half, samples, RED.labels).per_class("recall")[1] > 0
-    scores = evaluate(half, samples, RED.labels, threshold=0.6)
-    assert (scores.per_class("recall")[1], scores.threshold) == (0.0, 0.6)
-    with pytest.raises(UsageError, match="not a threshold"):
-        evaluate(half, samples, RED.labels, threshold=1.2)
+    assert evaluate(half, samples, RED.labels).class_scores("recall")[1] > 0
+    scores = evaluate(replace(half, threshold=0.6), samples, RED.labels)
+    assert (scores.class_scores("recall")[1], scores.threshold) == (0.0, 0.6)
 
 
 def test_background_only_is_warned_of(samples):
@@ -176,7 +175,7 @@ def scores_of(*pairs):
 
 def test_several_classes_are_averaged_as_promised():
     scores = scores_of(([0, 0, 1, 1], [0, 1, 1, 1]), ([2, 2, 2, 0], [2, 2, 0, 0]), ([0, 0, 0, 0], [0, 0, 0, 0]))
-    assert scores.per_class("iou") == pytest.approx([6 / 8, 2 / 3, 2 / 3])
+    assert scores.class_scores("iou") == pytest.approx([6 / 8, 2 / 3, 2 / 3])
     assert scores.iou == pytest.approx(2 / 3)
     assert scores.mean_iou == pytest.approx((6 / 8 + 2 / 3 + 2 / 3) / 3)
     assert [row.iou for row in scores.per_image[:2]] == pytest.approx([2 / 3, 2 / 3])
@@ -230,11 +229,11 @@ def test_progress_is_told(samples):
     assert seen == [(i, 6) for i in range(1, 7)]
 
 
-def test_other_classes_than_the_models_are_a_data_error(samples):
+def test_other_classes_than_the_models_are_a_data_error():
     with pytest.raises(
         DataError, match="other classes than the model; expected background, red; found background, glasses"
     ):
-        evaluate(PREDICTOR, samples, LabelMap(("background", "glasses")))
+        check_labels(LabelMap(("background", "glasses")), RED.labels)
 
 
 def test_nothing_to_evaluate_is_a_data_error():

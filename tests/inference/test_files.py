@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from kseg.errors import OutputError, UsageError
+from kseg.errors import OutputError
 from kseg.images import read_image, read_mask, write_png
-from kseg.inference import Predictor, predict_files
+from kseg.inference import FilesPlan, Predictor, PredictReport, predict_files
 from tests.inference.artifacts import COLORS, RED, picture
 
 
@@ -29,6 +30,11 @@ def colors(images):
 PREDICTOR = Predictor(reds, RED)
 
 
+def predict(predictor, sources, out, *, on_progress=None, **options) -> PredictReport:
+    plan = FilesPlan.make(predictor.card, [str(source) for source in sources], out, **options)
+    return predict_files(predictor, plan, on_progress=on_progress)
+
+
 @pytest.fixture
 def photos(tmp_path):
     folder = tmp_path / "photos"
@@ -39,7 +45,7 @@ def photos(tmp_path):
 
 
 def test_masks_hold_the_disk_values_at_the_images_size(photos, tmp_path):
-    report = predict_files(PREDICTOR, [str(photos)], tmp_path / "out")
+    report = predict(PREDICTOR, [photos], tmp_path / "out")
     for name, size in (("a.png", (20, 30)), ("sub/b.png", (32, 48))):
         with Image.open(tmp_path / "out" / name) as written:
             assert written.mode == "L"
@@ -56,7 +62,7 @@ def test_masks_hold_the_disk_values_at_the_images_size(photos, tmp_path):
 
 def test_overlay_and_scores_are_written_beside(photos, tmp_path):
     out = tmp_path / "out"
-    predict_files(PREDICTOR, [str(photos / "a.png")], out, overlay=True, save_prob=True)
+    predict(PREDICTOR, [photos / "a.png"], out, overlay=True, save_prob=True)
     prob, mask = read_mask(out / "a_prob.png"), read_mask(out / "a.png")
     np.testing.assert_array_equal(prob >= 127.5, mask == 200)
     assert prob.max() == 255
@@ -67,7 +73,7 @@ def test_overlay_and_scores_are_written_beside(photos, tmp_path):
 
 
 def test_scores_of_several_classes_are_npz(photos, tmp_path):
-    predict_files(Predictor(colors, COLORS), [str(photos / "a.png")], tmp_path / "out", save_prob=True)
+    predict(Predictor(colors, COLORS), [photos / "a.png"], tmp_path / "out", save_prob=True)
     with np.load(tmp_path / "out" / "a_prob.npz") as file:
         scores = file["scores"]
     assert (scores.shape, scores.dtype) == ((20, 30, 3), np.float16)
@@ -78,7 +84,7 @@ def test_the_mask_of_a_turned_photo_is_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 8
     Image.fromarray(picture((20, 30))[0]).save(tmp_path / "turned.png", exif=exif)
-    predict_files(PREDICTOR, [str(tmp_path / "turned.png")], tmp_path / "out")
+    predict(PREDICTOR, [tmp_path / "turned.png"], tmp_path / "out")
     mask = read_mask(tmp_path / "out" / "turned.png")
     expected = np.rot90(picture((20, 30))[1])
     assert mask.shape == (30, 20)
@@ -87,17 +93,15 @@ def test_the_mask_of_a_turned_photo_is_upright(tmp_path):
 
 def test_the_threshold_decides(photos, tmp_path):
     half = Predictor(lambda images: 0.5 * reds(images), RED)
-    assert predict_files(half, [str(photos)], tmp_path / "a").background_only == 0
-    assert predict_files(half, [str(photos)], tmp_path / "b", threshold=0.6).background_only == 2
-    with pytest.raises(UsageError, match="not a threshold"):
-        predict_files(half, [str(photos)], tmp_path / "c", threshold=7)
+    assert predict(half, [photos], tmp_path / "a").background_only == 0
+    assert predict(replace(half, threshold=0.6), [photos], tmp_path / "b").background_only == 2
 
 
 def test_bad_files_are_collected_and_the_others_go_on(photos, tmp_path):
     (photos / "aa.jpg").write_text("not an image")
     (photos / "z.png").write_bytes((photos / "a.png").read_bytes()[:60])
     seen = []
-    report = predict_files(PREDICTOR, [str(photos)], tmp_path / "out", on_progress=lambda *n: seen.append(n))
+    report = predict(PREDICTOR, [photos], tmp_path / "out", on_progress=lambda *n: seen.append(n))
     assert [path.name for path in report.failed] == ["aa.jpg", "z.png"]
     assert "aa.jpg: not an image" in report.failed[photos / "aa.jpg"]
     assert len(report.written) == 2
@@ -107,8 +111,8 @@ def test_bad_files_are_collected_and_the_others_go_on(photos, tmp_path):
 
 def test_a_second_prediction_replaces_the_first_and_reads_none_of_it(photos):
     out = photos / "masks"
-    first = predict_files(PREDICTOR, [str(photos)], out, overlay=True)
-    second = predict_files(PREDICTOR, [str(photos)], out, overlay=True)
+    first = predict(PREDICTOR, [photos], out, overlay=True)
+    second = predict(PREDICTOR, [photos], out, overlay=True)
     assert [e.image for e in first.written] == [e.image for e in second.written]
     assert len(list(out.rglob("*.*"))) == 5
 
@@ -120,7 +124,7 @@ def test_files_that_kseg_did_not_write_are_never_replaced(photos, tmp_path):
     with pytest.raises(
         OutputError, match=r"masks: 1 files that kseg predict did not write would be lost; found .*a\.png"
     ):
-        predict_files(PREDICTOR, [str(photos)], truth)
+        predict(PREDICTOR, [photos], truth)
     assert (read_mask(truth / "a.png") == 7).all()
     assert sorted(p.name for p in truth.iterdir()) == ["a.png"]
 
@@ -128,19 +132,19 @@ def test_files_that_kseg_did_not_write_are_never_replaced(photos, tmp_path):
 def test_a_strange_manifest_is_no_licence_to_overwrite(photos, tmp_path):
     (tmp_path / "predictions.json").write_text("[1, 2]")
     with pytest.raises(OutputError, match=r"predictions\.json: not a list of predictions that kseg wrote"):
-        predict_files(PREDICTOR, [str(photos)], tmp_path)
+        predict(PREDICTOR, [photos], tmp_path)
 
 
 def test_the_manifest_says_which_mask_is_whose(photos, tmp_path):
-    predict_files(PREDICTOR, [str(photos / "a.png")], tmp_path / "out")
-    predict_files(PREDICTOR, [str(photos / "sub" / "b.png")], tmp_path / "out")
+    predict(PREDICTOR, [photos / "a.png"], tmp_path / "out")
+    predict(PREDICTOR, [photos / "sub" / "b.png"], tmp_path / "out")
     files = json.loads((tmp_path / "out" / "predictions.json").read_text())["files"]
     assert files == {"a.png": str(photos / "a.png"), "b.png": str(photos / "sub" / "b.png")}
 
 
 def test_pictures_of_one_name_are_both_there_and_reported(photos, tmp_path):
     cv2.imwrite(str(photos / "a.bmp"), np.zeros((8, 8, 3), np.uint8))
-    report = predict_files(PREDICTOR, [str(photos)], tmp_path / "out")
+    report = predict(PREDICTOR, [photos], tmp_path / "out")
     assert {entry.image.name: entry.mask.name for entry in report.renamed} == {
         "a.png": "a.png.png",
         "a.bmp": "a.bmp.png",
@@ -152,7 +156,7 @@ def test_pictures_of_one_name_are_both_there_and_reported(photos, tmp_path):
 def test_an_output_that_is_a_file_is_an_output_error(photos, tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(OutputError, match="out: the output folder cannot be written"):
-        predict_files(PREDICTOR, [str(photos)], tmp_path / "out")
+        predict(PREDICTOR, [photos], tmp_path / "out")
 
 
 def test_a_name_that_is_not_utf8_is_predicted(photos, tmp_path):
@@ -160,5 +164,5 @@ def test_a_name_that_is_not_utf8_is_predicted(photos, tmp_path):
     write_png(photos / "sub" / "x.png", picture()[0])
     os.rename(photos / "sub" / "x.png", odd)
     for _ in range(2):
-        report = predict_files(PREDICTOR, [odd], tmp_path / "out")
+        report = predict(PREDICTOR, [odd], tmp_path / "out")
         assert report.written[0].mask.exists()

@@ -15,7 +15,8 @@ import pytest
 
 from kseg.card import CARD_NAME, append_card, read_card
 from kseg.errors import ArtifactError, UsageError
-from kseg.inference import find_run, load_predictor, resolve_model
+from kseg.inference import PredictionPlan, load_predictor, resolve_model
+from kseg.run_folder import RunFolder
 from tests.inference.artifacts import COLORS, FORMS, RED, SIZE, picture, write_onnx
 
 
@@ -78,10 +79,11 @@ def make_run(folder, models):
 def test_a_run_folder_stands_for_its_best_weights(tmp_path, models, monkeypatch):
     run = make_run(tmp_path / "runs" / "fit" / "one", models)
     assert resolve_model(run) == run / "weights" / "best.keras"
-    assert find_run(run) == find_run(run / "weights" / "best.keras") == run
-    assert find_run(models / "red.keras") is None
+    folder = RunFolder(run)
+    assert RunFolder.containing(run) == RunFolder.containing(run / "weights" / "best.keras") == folder
+    assert RunFolder.containing(models / "red.keras") is None
     monkeypatch.chdir(run / "weights")
-    assert find_run("best.keras") == run
+    assert RunFolder.containing("best.keras") == folder
 
 
 def test_a_run_without_best_weights_names_the_last_ones(tmp_path, models):
@@ -249,6 +251,17 @@ def test_a_bad_model_is_one_clear_line(tmp_path, models, make, message, capfd):
 def test_no_gpu_is_a_usage_error(models, form):
     with pytest.raises(UsageError, match="no GPU is visible to TensorFlow"):
         load_predictor(models / form, device="gpu")
+
+
+def test_what_is_asked_of_a_model_is_checked_before_it_is_loaded(models):
+    with pytest.raises(UsageError, match="--threshold: not a threshold"):
+        PredictionPlan.make(models / "red.keras", threshold=7)
+    with pytest.raises(UsageError, match="--zoom"):
+        PredictionPlan.make(models / "red.keras", zoom=0.5)
+    with pytest.raises(UsageError, match="--min-area"):
+        PredictionPlan.make(models / "red.keras", min_area=["glasses=3"])
+    with pytest.raises(ArtifactError, match="no such model"):
+        PredictionPlan.make(models / "nothing.keras")
 
 
 def test_litert_runs_on_the_cpu_only(models):

@@ -64,7 +64,7 @@ def test_scores_are_resized_bilinearly_with_aligned_pixel_centres():
 def test_scores_are_resized_before_the_threshold():
     native = np.zeros((*SIZE, 1), np.float32)
     native[:, 12:] = 1.0  # an edge in the middle, at column 12 of 24
-    ids = Predictor(fixed(native), RED).predict(np.zeros((16, 240, 3), np.uint8), threshold=0.8)
+    ids = Predictor(fixed(native), RED, threshold=0.8).predict(np.zeros((16, 240, 3), np.uint8))
     edge = int(ids[0].argmax())
     # Thresholded first, the edge would lie at column 120; resized first, 0.8 is met 0.3 pixels of the network later.
     assert edge == 123
@@ -94,9 +94,9 @@ def test_ids_of_the_scores_are_the_prediction(size):
 def test_a_decision_is_the_prediction_and_the_probability_of_the_likeliest_class(size, threshold):
     image = np.random.default_rng(2).integers(0, 256, (*size, 3), np.uint8)
     card = dataclasses.replace(RED, threshold=0.7)
-    binary, several = Predictor(redness, card), Predictor(rgb, COLORS)
-    decision, red = binary.decide(image, threshold), binary.scores(image)[..., 0]
-    np.testing.assert_array_equal(decision.ids, binary.predict(image, threshold))
+    binary, several = Predictor(redness, card, threshold=threshold), Predictor(rgb, COLORS)
+    decision, red = binary.decide(image), binary.scores(image)[..., 0]
+    np.testing.assert_array_equal(decision.ids, binary.predict(image))
     np.testing.assert_array_equal(decision.likeliest, red >= 0.5)
     np.testing.assert_allclose(decision.confidence, np.where(red >= 0.5, red, 1 - red), atol=1e-7)
     decision = several.decide(image)
@@ -121,8 +121,8 @@ def test_the_threshold_is_the_cards_unless_given():
     predictor = Predictor(fixed(np.full((*SIZE, 1), 0.25)), card)
     image = np.zeros((4, 4, 3), np.uint8)
     assert predictor.predict(image).all()
-    assert not predictor.predict(image, threshold=0.3).any()
-    assert predictor.predict(image, threshold=0.0).all()
+    assert not dataclasses.replace(predictor, threshold=0.3).predict(image).any()
+    assert dataclasses.replace(predictor, threshold=0.0).predict(image).all()
 
 
 def test_a_turned_photo_is_predicted_as_it_is_seen(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kseg.errors import OutputError, UsageError
-from kseg.inference import find_sources
+from kseg.inference import find_pictures
 from kseg.inference.sources import name_targets
 
 
@@ -22,7 +22,7 @@ def photos(tmp_path, monkeypatch) -> Path:
 
 
 def names(*sources, **options):
-    return [str(source.name) for source in find_sources(sources, **options)]
+    return [str(picture.name) for picture in find_pictures(sources, **options)]
 
 
 def test_a_folder_is_searched_at_any_depth_in_order(photos):
@@ -66,11 +66,11 @@ def test_what_an_earlier_prediction_wrote_is_left_out_unless_named(photos):
 def test_a_source_that_matches_nothing_is_an_error(photos, source, message):
     (photos.parent / "empty").mkdir()
     with pytest.raises(UsageError, match=message):
-        find_sources([str(photos), source])
+        find_pictures([str(photos), source])
 
 
 def stems(out, *sources, overlay=False, prob=None):
-    targets = name_targets(find_sources(sources), out, overlay=overlay, prob=prob)
+    targets = name_targets(find_pictures(sources), out, overlay=overlay, prob=prob)
     files = [path for target in targets for path in target.files()]
     assert len({str(path).casefold() for path in files}) == len(files)
     return [target.stem for target in targets]

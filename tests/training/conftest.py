@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from kseg.config import Config, load_config
-from kseg.training import EpochRow, FitResult, Reporter, fit
+from kseg.run_folder import EpochRow
+from kseg.training import Reporter, Run, fit
+from kseg.training.data import TrainingData, prepare_data
 
 
 def draw_discs(folder: Path, count: int, size: int = 32) -> Path:
@@ -43,6 +45,10 @@ def config_for(data: Path, project: Path, **settings: Any) -> Config:
     return load_config(None, {**defaults, **{key.replace("__", "."): value for key, value in settings.items()}})
 
 
+def prepare(config: Config) -> TrainingData:
+    return prepare_data(config.data, config.train, config.augment)
+
+
 class Listener(Reporter):
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -67,7 +73,7 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[FitResult, Listener]:
+def trained(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Listener]:
     """Four epochs; 19 images to train on, 2 to validate, 3 to test or so, as the hash has it."""
     listener = Listener()
     config = config_for(discs, tmp_path_factory.mktemp("project"), train__epochs=8, run__name="first")

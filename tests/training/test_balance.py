@@ -7,23 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from kseg.training.prepare import network_spec, prepare
 from PIL import Image
 
 from kseg.card import read_card
+from kseg.config import Config
 from kseg.data.dataset import Dataset
 from kseg.data.pipeline.arrays import load_arrays
 from kseg.errors import ConfigError, UnknownNameError
-from kseg.export import EXPORTERS, export_model
+from kseg.exporters import EXPORTERS, export_model
 from kseg.inference import load_predictor
-from kseg.models import load_model
-from kseg.training import FitResult, Reporter, fit
+from kseg.models import NetworkSpec, load_model
+from kseg.training import Reporter, Run, fit
+from kseg.training.balance import loss_weights
+from kseg.training.checks import warn_of_scaling
 from kseg.training.network import compile_network
 
-from .conftest import config_for
+from .conftest import config_for, prepare
 
 
 class Facts(Reporter):
@@ -31,7 +32,7 @@ class Facts(Reporter):
         self.facts = dict(facts)
 
 
-Balanced = tuple[FitResult, Facts]
+Balanced = tuple[Run, Facts]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def balanced(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Balanced:
     return fit(config, reporter=facts), facts
 
 
-def training_pixels(result: FitResult) -> tuple[np.ndarray, np.ndarray]:
+def training_pixels(result: Run) -> tuple[np.ndarray, np.ndarray]:
     """All pixels of the training pictures ``[P, 3]``, and their truth ``[P]``, by Pillow alone."""
     samples = Dataset.load(result.folder / "data.json").samples("train")
     images = [np.asarray(Image.open(sample.image).convert("RGB"), np.float64).reshape(-1, 3) for sample in samples]
@@ -66,8 +67,8 @@ def test_the_card_says_what_the_network_does_to_pixels(balanced: Balanced) -> No
     pixels, _ = training_pixels(result)
     model, card = load_model(result.folder / "weights" / "best.keras")
     assert card.normalization == "dataset"
-    np.testing.assert_allclose(card.provenance["pixel_mean"], pixels.mean(0), rtol=1e-6)
-    np.testing.assert_allclose(card.provenance["pixel_std"], pixels.std(0), rtol=1e-6)
+    np.testing.assert_allclose(card.network["pixel_mean"], pixels.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(card.network["pixel_std"], pixels.std(0), rtol=1e-6)
     scaled = np.asarray(model.get_layer("normalize")(pixels[None, None].astype(np.float32)))
     np.testing.assert_allclose(scaled.reshape(-1, 3).mean(0), 0, atol=1e-3)
     np.testing.assert_allclose(scaled.reshape(-1, 3).std(0), 1, rtol=1e-3)
@@ -83,7 +84,7 @@ def test_the_exported_artifact_takes_raw_pixels(balanced: Balanced, tmp_path: Pa
     expected = np.asarray(network(image[None].astype(np.float32)))[0]
     for artifact in ("saved_model", "model_float32.tflite"):
         path = tmp_path / "out" / artifact
-        assert read_card(path).provenance["pixel_mean"] == card.provenance["pixel_mean"]
+        assert read_card(path).network == card.network
         np.testing.assert_allclose(load_predictor(path).scores(image), expected, atol=1e-4)
 
 
@@ -92,12 +93,16 @@ def test_a_heavier_class_is_found_in_more_places(discs: Path, tmp_path: Path) ->
 
     def score(weights: Any) -> float:
         config = config_for(discs, tmp_path, train__class_weights=weights)
-        prepared = prepare(config, Reporter())
-        keras.utils.set_random_seed(3)
-        model = compile_network(config, prepared, "float32")
-        samples = prepared.dataset.samples("train")[:4]
-        data = load_arrays(samples, prepared.dataset.labels, (32, 32))
-        images, masks = data.images.astype(np.float32), data.masks
+        data = prepare(config)
+        labels = data.dataset.labels
+        spec = config.model.network_spec(config.train.imgsz, data.channels)
+        class_weights = loss_weights(config.train.class_weights, labels, data.report)
+        model = compile_network(
+            spec, config.model, config.train, labels, steps=data.steps, class_weights=class_weights,
+            precision="float32",
+        )  # fmt: skip
+        arrays = load_arrays(data.dataset.samples("train")[:4], labels, (32, 32))
+        images, masks = arrays.images.astype(np.float32), arrays.masks
         for _ in range(10):
             model.train_on_batch(images, masks)
         return float(np.asarray(model(images)).mean())
@@ -106,7 +111,9 @@ def test_a_heavier_class_is_found_in_more_places(discs: Path, tmp_path: Path) ->
 
 
 def prepared_weights(discs: Path, tmp_path: Path, wanted: Any) -> tuple[float, ...] | None:
-    return prepare(config_for(discs, tmp_path, train__class_weights=wanted), Reporter()).class_weights
+    config = config_for(discs, tmp_path, train__class_weights=wanted)
+    data = prepare(config)
+    return loss_weights(config.train.class_weights, data.dataset.labels, data.report)
 
 
 def test_weights_by_name(discs: Path, tmp_path: Path) -> None:
@@ -123,10 +130,16 @@ def test_a_misspelt_class_and_no_weight_at_all(discs: Path, tmp_path: Path) -> N
 
 
 def test_each_sample_is_drawn_once_unless_asked(discs: Path, tmp_path: Path) -> None:
-    assert prepare(config_for(discs, tmp_path), Reporter()).sample_weights is None
-    weights = prepare(config_for(discs, tmp_path, train__sampler="balanced"), Reporter()).sample_weights
+    assert prepare(config_for(discs, tmp_path)).sample_weights is None
+    weights = prepare(config_for(discs, tmp_path, train__sampler="balanced")).sample_weights
     assert weights is not None
     np.testing.assert_allclose(weights, np.ones(19))  # each has both classes
+
+
+def warn(config: Config) -> NetworkSpec:
+    spec = config.model.network_spec(config.train.imgsz, channels=1)
+    warn_of_scaling(config.model, spec)
+    return spec
 
 
 def test_a_scaling_that_the_weights_do_not_know_is_a_warning(
@@ -136,8 +149,7 @@ def test_a_scaling_that_the_weights_do_not_know_is_a_warning(
     with caplog.at_level(logging.WARNING, logger="kseg"):
         for name, warnings in (("symmetric", 0), ("unit", 1), ("dataset", 1)):
             caplog.clear()
-            prepared = prepare(config_for(discs, tmp_path, model__normalization=name, **settings), Reporter())
-            assert prepared.spec.scaling == name
+            assert warn(config_for(discs, tmp_path, model__normalization=name, **settings)).scaling == name
             told = [one.message for one in caplog.records if "model.normalization" in one.message]
             assert len(told) == warnings
             assert all(f"were trained with symmetric pixels, and get {name} ones" in one for one in told)
@@ -149,10 +161,10 @@ def test_what_a_file_was_trained_with_is_not_known(
     (tmp_path / "w.h5").touch()
     settings = {"model__widths": None, "model__encoder": "mobilenetv2", "model__weights": str(tmp_path / "w.h5")}
     with caplog.at_level(logging.WARNING, logger="kseg"):
-        prepare(config_for(discs, tmp_path, model__normalization="unit", **settings), Reporter())
+        warn(config_for(discs, tmp_path, model__normalization="unit", **settings))
     assert "the weights of mobilenetv2 are usually trained with symmetric pixels, and get unit ones" in caplog.text
 
 
 def test_a_wrong_size_is_told_before_the_data_are_read_whatever_the_scaling(discs: Path, tmp_path: Path) -> None:
     config = config_for(discs, tmp_path, model__normalization="dataset")
-    assert network_spec(config, channels=1).scaling == "dataset"
+    assert config.model.network_spec(config.train.imgsz, channels=1).scaling == "dataset"

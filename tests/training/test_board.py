@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from kseg.training.prepare import prepare
 
 from kseg.errors import ConfigError, Interrupted
 from kseg.training import Reporter, fit
@@ -75,4 +74,4 @@ def test_tensorboard_that_is_not_installed(discs: Path, tmp_path: Path, monkeypa
         match=r"run\.tensorboard: tensorboard is not installed; expected false without it; found true; "
         r"pip install 'kseg\[tensorboard\]'",
     ):
-        prepare(config_for(discs, tmp_path, run__tensorboard=True), Deaf())
+        fit(config_for(discs, tmp_path, run__tensorboard=True), reporter=Deaf())

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from kseg.training.hardware import Device, choose_device, choose_precision
 from PIL import Image
 from tensorflow.python.util import _pywrap_util_port
 
@@ -29,12 +28,13 @@ from kseg.data.dataset import Dataset
 from kseg.errors import ConfigError, DataError, Interrupted, OutputError, TrainingError, UsageError
 from kseg.files import write_text
 from kseg.models import load_model
-from kseg.training import FitResult, fit
+from kseg.training import Run, fit
+from kseg.training.device import Device, choose_device, choose_precision
 from tests.limits import files_up_to
 
 from .conftest import Listener, config_for, draw_discs
 
-Trained = tuple[FitResult, Listener]
+Trained = tuple[Run, Listener]
 
 
 class TestRunFolder:
@@ -68,7 +68,7 @@ class TestRunFolder:
         env = json.loads((trained[0].folder / "env.json").read_text())
         assert env["precision"] == "float32"
         assert env["packages"]["keras"] == keras.__version__
-        assert "cores" in env["cpu"]
+        assert env["cores"] >= 1
         assert env["onednn"] is _pywrap_util_port.IsMklEnabled()
 
     def test_results_are_the_rows(self, trained: Trained) -> None:
@@ -150,8 +150,8 @@ def test_patience_ends_a_training_that_gains_nothing(discs: Path, tmp_path: Path
     assert len(result.rows) < 10
 
 
-@pytest.mark.parametrize("head", ["softmax", "sigmoid"])
-def test_several_classes_with_ignored_pixels(tmp_path: Path, head: str) -> None:
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_several_classes_with_ignored_pixels(tmp_path: Path, activation: str) -> None:
     data = draw_discs(tmp_path / "data", 12)
     for path in (data / "masks").iterdir():
         mask = np.asarray(Image.open(path)) // 255
@@ -161,10 +161,15 @@ def test_several_classes_with_ignored_pixels(tmp_path: Path, head: str) -> None:
     values = {0: "ground", 1: "upper", 2: "lower", 9: "ignore"}
     classes = ["ground", "upper", "lower"]
     settings: dict[str, Any] = {"data__classes": classes, "data__values": values, "train__loss": "cross_entropy + dice"}
-    settings |= {"train__monitor": "val_mean_iou", "model__head": head, "train__epochs": 16, "model__norm": "batch"}
+    settings |= {
+        "train__monitor": "val_mean_iou",
+        "model__activation": head,
+        "train__epochs": 16,
+        "model__norm": "batch",
+    }
     result = fit(config_for(data, tmp_path, **settings))
     card = read_card(result.folder / "weights" / "best.keras")
-    assert (card.activation, card.channels) == (head, 3)
+    assert (card.activation, card.channels) == (activation, 3)
     assert result.best["val_mean_iou"] > 0.4
 
 
@@ -202,7 +207,7 @@ class TestMistakes:
     def test_no_gpu(self, discs: Path, tmp_path: Path) -> None:
         if choose_device("auto").kind == "gpu":
             pytest.skip("there is a GPU")
-        with pytest.raises(UsageError, match=r"train\.device: no GPU is visible to tensorflow"):
+        with pytest.raises(UsageError, match=r"train\.device: no GPU is visible to TensorFlow"):
             fit(config_for(discs, tmp_path, train__device="gpu"))
 
     def test_an_empty_validation(self, discs: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ import kseg
 from kseg.card import read_card
 from kseg.errors import ArtifactError, DataError, Interrupted, OutputError, UsageError
 from kseg.models import load_model
-from kseg.training import FitResult, fit, resume
+from kseg.training import Run, fit, resume
 from kseg.training.state import StateKeeper, TrainingState, read_state, save_state
 from kseg.training.writer import Writer
 from tests.limits import files_up_to
@@ -76,7 +76,7 @@ def copy(cut: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(cut, tmp_path / "copy"))
 
 
-def assert_same_run(one: FitResult, other: FitResult) -> None:
+def assert_same_run(one: Run, other: Run) -> None:
     for row, expected in zip(scores(one.rows), scores(other.rows), strict=True):
         assert row == pytest.approx(expected, rel=1e-3, abs=1e-4)
     assert (one.best_epoch, one.stopped_early) == (other.best_epoch, other.stopped_early)
@@ -337,12 +337,12 @@ def test_what_is_written_is_read(
     state = read_state(path)
     assert (state.epoch, state.data) == (3, "abc")
     for found, expected in [
-        (state.network, network), (state.optimizer, optimizer), (state.memories["One"]["mean"], inner),
+        (state.network, network), (state.optimizer, optimizer), (state.callback_states["One"]["mean"], inner),
     ]:  # fmt: skip
         assert len(found) == len(expected)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
-    assert repr(state.memories["One"]["rows"]) == repr(rows)
+    assert repr(state.callback_states["One"]["rows"]) == repr(rows)
 
 
 @given(st.data())

@@ -15,7 +15,7 @@ from kseg.data.dataset import Dataset
 from kseg.data.pipeline.arrays import load_arrays
 from kseg.errors import Interrupted, OutputError
 from kseg.models import load_model
-from kseg.training import FitResult, Reporter, fit
+from kseg.training import Reporter, Run, fit
 from kseg.training.pictures import MAX_ROWS, ValidationPanel
 from tests.training.conftest import Listener, config_for
 
@@ -23,11 +23,11 @@ AVERAGED = {"train__average": 2, "train__patience": 0, "train__epochs": 5}
 
 
 @pytest.fixture(scope="module")
-def kept(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> FitResult:
+def kept(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return fit(config_for(discs, tmp_path_factory.mktemp("project"), run__save_every=2, **AVERAGED))
 
 
-def test_every_second_epoch_stays(kept: FitResult) -> None:
+def test_every_second_epoch_stays(kept: Run) -> None:
     found = {path.name for path in kept.folder.rglob("*") if path.suffix in {".keras", ".jpg"}}
     assert found == {
         "best.keras", "last.keras", "epoch_0002.keras", "epoch_0004.keras",
@@ -36,7 +36,7 @@ def test_every_second_epoch_stays(kept: FitResult) -> None:
 
 
 @pytest.mark.parametrize("epoch", [2, 4])
-def test_it_is_the_averaged_network_that_was_scored(kept: FitResult, epoch: int) -> None:
+def test_it_is_the_averaged_network_that_was_scored(kept: Run, epoch: int) -> None:
     model, card = load_model(kept.folder / "weights" / f"epoch_{epoch:04}.keras")
     row = kept.rows[epoch - 1]
     assert card.provenance["epoch"] == epoch
@@ -48,7 +48,7 @@ def test_it_is_the_averaged_network_that_was_scored(kept: FitResult, epoch: int)
     assert row["val_loss"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_picture_shows_what_the_file_finds(kept: FitResult, tmp_path: Path) -> None:
+def test_the_picture_shows_what_the_file_finds(kept: Run, tmp_path: Path) -> None:
     dataset = Dataset.load(kept.folder / "data.json")
     panel = ValidationPanel.of(dataset.samples("val"), dataset.labels, (32, 32))
     assert len(panel.shown.images) == min(MAX_ROWS, len(dataset.samples("val")))

@@ -9,12 +9,12 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-from kseg.training.prepare import prepare
 
 from kseg.errors import ArtifactError, ConfigError, UnknownNameError
 from kseg.models import load_model
 from kseg.models.weights import source
-from kseg.training import FitResult, Reporter, fit
+from kseg.training import Reporter, Run, fit
+from kseg.training.checks import warn_of_scaling
 from tests.training.conftest import Listener, config_for
 
 
@@ -41,17 +41,17 @@ def test_weights_that_cannot_be_had_are_told_before_the_data_are_read(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(source, "find_spec", lambda _: None)
     with pytest.raises(error, match=message):
-        prepare(config_for(discs, tmp_path, model__widths=None, **settings), Deaf())
+        fit(config_for(discs, tmp_path, model__widths=None, **settings), reporter=Deaf())
 
 
 def test_what_is_no_model_of_kseg_is_told_before_the_data_are_read(discs: Path, tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_text("no model")
     with pytest.raises(ArtifactError, match=r"m\.keras: the model file is corrupt or not kseg's"):
-        prepare(config_for(discs, tmp_path, model__start=str(tmp_path / "m.keras")), Deaf())
+        fit(config_for(discs, tmp_path, model__start=str(tmp_path / "m.keras")), reporter=Deaf())
 
 
 def test_a_training_starts_where_another_ended(
-    discs: Path, tmp_path: Path, trained: tuple[FitResult, Listener], caplog: pytest.LogCaptureFixture
+    discs: Path, tmp_path: Path, trained: tuple[Run, Listener], caplog: pytest.LogCaptureFixture
 ) -> None:
     """With steps of no size, the network stays the one that it started from."""
     earlier = trained[0].folder
@@ -67,11 +67,11 @@ def test_a_training_starts_where_another_ended(
 
 
 def test_another_scaling_than_the_start_knows_is_a_warning(
-    discs: Path, tmp_path: Path, trained: tuple[FitResult, Listener], caplog: pytest.LogCaptureFixture
+    discs: Path, tmp_path: Path, trained: tuple[Run, Listener], caplog: pytest.LogCaptureFixture
 ) -> None:
     config = config_for(discs, tmp_path, model__start=str(trained[0].folder), model__normalization="unit")
     with caplog.at_level(logging.WARNING, logger="kseg"):
-        prepare(config, Reporter())
+        warn_of_scaling(config.model, config.model.network_spec(config.train.imgsz, channels=1))
     assert "were trained with symmetric pixels, and get unit ones; symmetric would give them" in caplog.text
 
 

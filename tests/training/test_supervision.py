@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from kseg.training.prepare import prepare
 from PIL import Image
 
 from kseg.data.dataset import Dataset
@@ -18,7 +17,7 @@ from kseg.data.pipeline.arrays import load_arrays
 from kseg.errors import ConfigError, Interrupted
 from kseg.losses.loss import SegmentationLoss
 from kseg.models import load_model
-from kseg.training import FitResult, Reporter, fit
+from kseg.training import Reporter, Run, fit
 from tests.training.conftest import Listener, config_for, draw_discs
 
 SETTINGS: dict[str, Any] = {
@@ -27,7 +26,7 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def validation(result: FitResult) -> tuple[np.ndarray, np.ndarray]:
+def validation(result: Run) -> tuple[np.ndarray, np.ndarray]:
     dataset = Dataset.load(result.folder / "data.json")
     data = load_arrays(dataset.samples("val"), dataset.labels, (32, 32))
     return data.images.astype(np.float32), data.masks
@@ -145,4 +144,4 @@ def test_a_decoder_without_levels_is_told_before_the_data_are_read(
     settings: dict[str, Any], message: str, discs: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        prepare(config_for(discs, tmp_path, **{**SETTINGS, **settings}), Deaf())
+        fit(config_for(discs, tmp_path, **{**SETTINGS, **settings}), reporter=Deaf())

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kseg.cli.data.target import load_target, target_options
+from kseg.cli.data.target import overrides_of, target_options
 from kseg.errors import PartialFailure
 
 __all__ = ["command"]
@@ -34,14 +34,15 @@ def command(
       kseg data masks coco --out coco_masks --classes background,person
       kseg fit coco_masks/data.yaml
     """
-    from kseg.cli.counting import counting
+    from kseg.api.progress import progress_bar
+    from kseg.api.settings import load_target
     from kseg.data.find import find_dataset
     from kseg.data.formats.index_masks import write_masks
     from kseg.images import printable
 
-    config = load_target(target, classes, settings)
+    config = load_target(target, overrides_of(classes, settings))
     dataset = find_dataset(config.data)
-    with counting("writing masks") as progress:
+    with progress_bar("writing masks") as progress:
         report = write_masks(dataset, out, split=split, workers=workers, on_progress=progress)
     done, total = len(report.written) + len(report.kept), len(dataset.samples(split))
     click.echo(f"{len(report.written)} masks written, {len(report.kept)} were up to date: {printable(out / 'masks')}")

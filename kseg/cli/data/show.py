@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from kseg.cli.data.target import load_target, target_options
+from kseg.cli.data.target import overrides_of, target_options
 
 __all__ = ["command"]
 
@@ -37,6 +37,7 @@ def command(
       kseg data show photos.yaml --out sheet.png
       kseg data show photos.yaml --out varied.png --count 4 --augmented 5 --set augment=heavy
     """
+    from kseg.api.settings import load_target
     from kseg.data.find import find_dataset
     from kseg.data.inspection.sheet import augmented_sheet, contact_sheet, pick
     from kseg.errors import UsageError
@@ -46,7 +47,7 @@ def command(
 
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError("not a picture's name", where="--out", expected="FILE.png or FILE.jpg", found=str(out))
-    config = load_target(target, classes, settings)
+    config = load_target(target, overrides_of(classes, settings))
     dataset = find_dataset(config.data)
     if shows is not None:
         lookup(dict.fromkeys(dataset.labels.names, True), shows, kind="class", where="--shows")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.data.target import load_target, target_options
+from kseg.cli.data.target import overrides_of, target_options
 
 if TYPE_CHECKING:
     from kseg.data.dataset import Dataset
@@ -54,7 +54,8 @@ def command(
       kseg data split photos --out photos/splits --stratify
       kseg data split drive.yaml --out splits --group '^(seq[0-9]+)' --fractions 0.7,0.15,0.15
     """
-    from kseg.cli.counting import counting
+    from kseg.api.progress import progress_bar
+    from kseg.api.settings import load_target
     from kseg.data.dataset import Dataset
     from kseg.data.find import find_dataset
     from kseg.data.inspection.inspect import check_dataset
@@ -68,14 +69,14 @@ def command(
     }  # fmt: skip
     if not overwrite:
         require_no_lists(out)
-    spec = load_target(target, classes, settings).data
+    spec = load_target(target, overrides_of(classes, settings)).data
     settled = _fractions(spec, {key: value for key, value in options.items() if value is not None})
     # All samples, in whatever splits the format has.
     whole = replace(spec, split=Fractions(1.0, 0.0, 0.0)) if isinstance(spec.split, Fractions) else spec
     everything = find_dataset(whole)
     splits = cut(everything.samples("all"), settled, everything.labels)
     dataset = Dataset(everything.root, everything.labels, splits)
-    with counting("reading") as progress:
+    with progress_bar("reading") as progress:
         report = check_dataset(dataset, spec, on_progress=progress)
     files = write_lists(out, dict(dataset.splits), dataset.root, masks=spec.format == "lists", overwrite=overwrite)
     _show(dataset, report)
@@ -98,7 +99,7 @@ def _shares(text: str | None) -> dict[str, float]:
 
 def _fractions(spec: DataSpec, options: Mapping[str, Any]) -> Fractions:
     """How to split: as the options say, else as the configuration does."""
-    from kseg.config import Given, load_config
+    from kseg.config import FlagValue, load_config
     from kseg.data.spec import Folders, Fractions
     from kseg.errors import UsageError
 
@@ -111,7 +112,7 @@ def _fractions(spec: DataSpec, options: Mapping[str, Any]) -> Fractions:
     base = asdict(spec.split) if isinstance(spec.split, Fractions) else {}
     settings = {**base, **options, "by": "fractions"}
     # Through the configuration, which knows what each setting may be.
-    checked = load_config(None, {"data.root": str(spec.root), "data.split": Given(settings, "kseg data split")})
+    checked = load_config(None, {"data.root": str(spec.root), "data.split": FlagValue(settings, "kseg data split")})
     split = checked.data.split
     assert isinstance(split, Fractions)
     return split

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.data.target import load_target, target_options
+from kseg.cli.data.target import overrides_of, target_options
 
 if TYPE_CHECKING:
     from kseg.data.inspection.statistics import Statistics
@@ -30,14 +30,15 @@ def command(
       kseg data stats photos.yaml --out stats.png
       kseg data stats photos.yaml --json - | jq .class_weights
     """
-    from kseg.cli.counting import counting
+    from kseg.api.progress import progress_bar
+    from kseg.api.settings import load_target
     from kseg.data.find import find_dataset
     from kseg.data.inspection.inspect import check_dataset
     from kseg.data.inspection.statistics import summarize
 
-    config = load_target(target, classes, settings)
+    config = load_target(target, overrides_of(classes, settings))
     dataset = find_dataset(config.data)
-    with counting("reading") as progress:
+    with progress_bar("reading") as progress:
         report = check_dataset(dataset, config.data, on_progress=progress)
     statistics = summarize(dataset, report)
     if json_file == "-":

@@ -1,4 +1,4 @@
-"""What the readers share: which classes are drawn with which mask value, the pictures' sizes, what has no partner."""
+"""What the readers share: the choice of classes and mask values, image sizes, and the report of unpaired files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kseg.parallel import parallel_map
 from kseg.registry import nearest
 from kseg.sizes import Size
 
-__all__ = ["BACKGROUND", "Choice", "choose", "picture_sizes", "report_lonely"]
+__all__ = ["BACKGROUND", "Choice", "choose", "picture_sizes", "report_unpaired"]
 
 _log = logging.getLogger("kseg")
 
@@ -26,11 +26,11 @@ _MANY = 24
 
 @dataclass(frozen=True)
 class Choice:
-    """What is drawn.
+    """The objects to draw, and the meaning of the mask values.
 
     Args:
-        values: Mask value → class name or ``ignore``, complete: nothing (0), every drawn class, voids.
-        drawn: The mask values that are drawn; the objects of others are not.
+        values: Mask value → class name or ``ignore``, for all values: 0 (no object), those drawn, and void.
+        drawn: The mask values of the objects to draw; other objects are left out.
     """
 
     values: Mapping[int | str, str]
@@ -38,25 +38,25 @@ class Choice:
 
 
 def choose(named: Mapping[int, str], spec: DataSpec, path: Path, *, voids: bool = False) -> Choice:
-    """The classes that the user asks for, out of those that a format names.
+    """Select the classes that the user asks for among those of the annotation file.
 
     Args:
-        named: Mask value, from 1 on, → class name as the format has it.
-        spec: ``classes`` select by name, ``values`` by mask value; neither takes all.
+        named: Mask value (from 1) → class name in the annotation file.
+        spec: ``classes`` selects by name, ``values`` by mask value; all classes if both are None.
         path: The file that names the classes, for messages.
-        voids: Whether there may be pixels of unknown truth.
+        voids: Whether there may be pixels of unknown ground truth.
 
     Raises:
-        ConfigError: The user names a class that there is not.
+        ConfigError: The user names a class that is not in the file.
     """
     void: dict[int | str, str] = {OBJECT_VOID: IGNORE} if voids else {}
     if spec.values:
         return _by_values(named, spec, path, void)
     names = spec.classes if spec.classes is not None else (BACKGROUND, *named.values())
     _require_known(names, named, path)
-    nothing = BACKGROUND if BACKGROUND in names else IGNORE
+    value_zero = BACKGROUND if BACKGROUND in names else IGNORE
     chosen: dict[int | str, str] = {value: name for value, name in named.items() if name in names}
-    return Choice({0: nothing, **chosen, **void}, frozenset(int(value) for value in chosen))
+    return Choice({0: value_zero, **chosen, **void}, frozenset(int(value) for value in chosen))
 
 
 def _by_values(named: Mapping[int, str], spec: DataSpec, path: Path, void: Mapping[int | str, str]) -> Choice:
@@ -74,10 +74,10 @@ def _by_values(named: Mapping[int, str], spec: DataSpec, path: Path, void: Mappi
 
 
 def _require_known(names: Sequence[str], named: Mapping[int, str], path: Path) -> None:
-    known = set(named.values()) | {BACKGROUND}
+    valid = set(named.values()) | {BACKGROUND}
     for name in names:
-        if name not in known:
-            near = nearest(name, known)
+        if name not in valid:
+            near = nearest(name, valid)
             raise ConfigError(
                 f"unknown class {name!r}", where="data.classes",
                 expected=f"of {printable(path)}: {abbreviate(sorted(set(named.values())), _MANY)}",
@@ -86,11 +86,11 @@ def _require_known(names: Sequence[str], named: Mapping[int, str], path: Path) -
 
 
 def picture_sizes(files: Sequence[Path], *, stored: Container[Path] = ()) -> dict[Path, Size | None]:
-    """Height and width of each picture from its header; None where it cannot be read, which whoever reads it tells.
+    """Height and width of each image from its header; None where it cannot be read, which is reported on reading it.
 
     Args:
-        files: The pictures.
-        stored: Those whose size as they are stored is enough, before any EXIF orientation.
+        files: The images.
+        stored: Those of which the size as stored is sufficient, before any EXIF orientation; it is faster to get.
     """
 
     def size(path: Path) -> Size | None:
@@ -102,21 +102,29 @@ def picture_sizes(files: Sequence[Path], *, stored: Container[Path] = ()) -> dic
     return dict(zip(files, parallel_map(size, files), strict=True))
 
 
-def report_lonely(
-    told: Sequence[str], *, where: str, expected: str, unpaired: Unpaired, left: int,
-    remedy: Callable[[], str] | None = None,
+def report_unpaired(
+    problems: Sequence[str], *, where: str, expected: str, unpaired: Unpaired, remaining: int,
+    remedy: Callable[[], str | None] | None = None,
 ) -> None:  # fmt: skip
-    """Pictures and annotations without one another: an error, or left out with a warning where some are ``left``.
+    """Report images and annotations without a counterpart: as an error or, with ``unpaired: skip``, as a warning.
+
+    Args:
+        problems: The problems, each as a phrase with counts; nothing is reported if empty.
+        where: The file or folder.
+        expected: What was expected.
+        unpaired: The setting ``data.unpaired``.
+        remaining: The number of samples without such a problem.
+        remedy: Returns the remedy for the error. Defaults to a general one.
 
     Raises:
-        DataError: ``unpaired`` says so, or nothing is left.
+        DataError: ``unpaired`` is ``error``, or nothing remains.
     """
-    if not told:
+    if not problems:
         return
-    if unpaired == "skip" and left:
-        _log.warning("%s: %s; left out", where, "; ".join(told))
+    if unpaired == "skip" and remaining:
+        _log.warning("%s: %s; left out", where, "; ".join(problems))
         return
     raise DataError(
-        "; ".join(told), where=where, expected=expected,
+        "; ".join(problems), where=where, expected=expected,
         remedy=(remedy() if remedy else None) or "add or remove files, or set data.unpaired: skip",
     )  # fmt: skip

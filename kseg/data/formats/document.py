@@ -1,4 +1,4 @@
-"""Read annotation files of unknown origin: what is broken ends in one line that names the place, in no traceback."""
+"""Read and validate annotation files: anything malformed is a DataError that names the place in the file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from kseg.errors import DataError
 from kseg.images import printable
 
 __all__ = [
-    "LeftOut",
+    "SkippedObjects",
     "array",
     "fail",
+    "integer",
     "item",
     "mapping",
     "read_json",
@@ -23,20 +24,19 @@ __all__ = [
     "read_text",
     "shown",
     "text",
-    "whole",
 ]
 
 _log = logging.getLogger("kseg")
 
 
 def read_text(path: Path) -> str:
-    """A text file; bytes that are not UTF-8 become what file names with such bytes become. Raises DataError."""
+    """The text of a file; bytes that are not UTF-8 become surrogate escapes, as in file names. Raises DataError."""
     return _read(path, "utf-8-sig")
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file, which end where an editor ends them. Raises DataError."""
-    # Not str.splitlines, which also splits at characters that file names may hold.
+    """The lines of a text file, split at ``\\n``, ``\\r\\n`` and ``\\r`` only. Raises DataError."""
+    # str.splitlines also splits at other characters, which file names may contain.
     return re.split(r"\r\n|\n|\r", read_text(path))
 
 
@@ -58,50 +58,50 @@ def read_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         place = f"{error.msg} at line {error.lineno}, column {error.colno}" if content.strip() else "an empty file"
         raise DataError("malformed JSON", where=printable(path), found=place) from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in thousands of brackets
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits, or thousands of nested brackets
         raise DataError("malformed JSON", where=printable(path), found=str(error)) from error
 
 
 def fail(path: Path, place: str, *, expected: str, found: str) -> NoReturn:
-    """``file: annotations[12].segmentation: not what it should be; expected …; found …``."""
+    """Raise a DataError for a place in a file, such as ``annotations[12].segmentation``."""
     where = f"{printable(path)}: {printable(place)}" if place else printable(path)
-    raise DataError("not as the format has it", where=where, expected=expected, found=found)
+    raise DataError("not valid in this format", where=where, expected=expected, found=found)
 
 
 _MISSING = object()
 
 
-def shown(found: object) -> str:
-    """A value of a file for a message, in short."""
-    if found is _MISSING:
+def shown(value: object) -> str:
+    """A value from a file, shortened for a message."""
+    if value is _MISSING:
         return "nothing"
-    if isinstance(found, (list, dict)):
-        return f"a list of {len(found)}" if isinstance(found, list) else f"a mapping of {len(found)} keys"
-    short = printable(repr(found))
+    if isinstance(value, (list, dict)):
+        return f"a list of {len(value)}" if isinstance(value, list) else f"a mapping of {len(value)} keys"
+    short = printable(repr(value))
     return short if len(short) <= 60 else f"{short[:57]}…"
 
 
 def mapping(value: object, path: Path, place: str = "") -> Mapping[str, Any]:
-    """``value`` where it is a JSON object. Raises DataError."""
+    """Return ``value`` if it is a JSON object, else raise DataError."""
     if not isinstance(value, dict):
         fail(path, place, expected="a mapping {…}", found=shown(value))
     return value
 
 
 def array(value: object, path: Path, place: str = "") -> list[Any]:
-    """``value`` where it is a JSON array. Raises DataError."""
+    """Return ``value`` if it is a JSON array, else raise DataError."""
     if not isinstance(value, list):
         fail(path, place, expected="a list […]", found=shown(value))
     return value
 
 
 def item(data: Mapping[str, Any], key: str) -> Any:
-    """``data[key]``, or what the checks here report as nothing."""
+    """``data[key]``, or a marker for a missing key, which the checks here refuse and report as "nothing"."""
     return data.get(key, _MISSING)
 
 
-def whole(value: object, path: Path, place: str) -> int:
-    """``value`` where it is a whole number; exporters by way of tables write 1.0. Raises DataError."""
+def integer(value: object, path: Path, place: str) -> int:
+    """Return ``value`` as int if it is a whole number (also 1.0, which some exporters write), else raise DataError."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool):
@@ -110,26 +110,31 @@ def whole(value: object, path: Path, place: str) -> int:
 
 
 def text(value: object, path: Path, place: str) -> str:
-    """``value`` where it is text that is not empty. Raises DataError."""
+    """Return ``value`` if it is text that is not empty, else raise DataError."""
     if not isinstance(value, str) or not value:
         fail(path, place, expected="text", found=shown(value))
     return value
 
 
-class LeftOut:
-    """Counts the objects that cannot be drawn, and why, for one warning."""
+class SkippedObjects:
+    """Counts objects that cannot be drawn, by reason, and reports them in one warning."""
 
     def __init__(self) -> None:
         self._reasons: dict[str, list[Any]] = {}
         self._places: set[str] = set()
 
     def add(self, reason: str, place: str) -> None:
-        """One object, and where it stands."""
+        """Count one object.
+
+        Args:
+            reason: Why it cannot be drawn.
+            place: Where it is in the file.
+        """
         self._places.add(place)
         self._reasons.setdefault(reason, [0, place])[0] += 1
 
-    def add_all(self, other: LeftOut) -> None:
-        """What another one counted."""
+    def add_all(self, other: SkippedObjects) -> None:
+        """Add the counts of another instance."""
         self._places |= other._places
         for reason, (count, place) in other._reasons.items():
             self._reasons.setdefault(reason, [0, place])[0] += count
@@ -137,26 +142,26 @@ class LeftOut:
     def __len__(self) -> int:
         return len(self._places)
 
-    def tell(self, path: Path, drawn: int, total: int) -> None:
-        """One warning.
+    def report(self, path: Path, drawn: int, total: int) -> None:
+        """Log one warning about all objects counted, if any.
 
         Args:
-            path: The file or folder.
-            drawn: How many objects can be drawn, at least in part.
-            total: How many there are.
+            path: The annotation file or folder.
+            drawn: Number of objects that are drawn, at least in part.
+            total: Number of objects.
 
         Raises:
             DataError: No object can be drawn.
         """
         if not self._reasons:
             return
-        reasons = sorted(self._reasons.items(), key=lambda one: -one[1][0])
-        told = "; ".join(f"{count} × {reason} (first {place})" for reason, (count, place) in reasons[:6])
+        reasons = sorted(self._reasons.items(), key=lambda entry: -entry[1][0])
+        summary = "; ".join(f"{count} × {reason} (first {place})" for reason, (count, place) in reasons[:6])
         if not drawn:
             raise DataError(
-                f"none of the {total} objects can be drawn", where=printable(path), found=told,
+                f"none of the {total} objects can be drawn", where=printable(path), found=summary,
                 remedy="look at these places in the file",
             )  # fmt: skip
         _log.warning(
-            "%s: %d of %d objects are left out, in whole or in part: %s", printable(path), len(self), total, told
+            "%s: %d of %d objects are left out, in whole or in part: %s", printable(path), len(self), total, summary
         )

@@ -1,4 +1,4 @@
-"""Find the files that annotations and lists name: by paths of another machine, or with another suffix than here."""
+"""Find files that annotations and lists name, although the paths are of another machine or the suffix differs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["Finder", "sample_keys"]
 
 
 class Finder:
-    """Finds files below some folders by the longest tail of a path that is there.
+    """Finds files below some folders by the longest trailing part of a path that exists there.
 
-    ``/SegNet/CamVid/train/1.png`` is ``train/1.png`` below the root, or ``train/1.jpg`` where that is the only picture
-    of this stem.
+    ``/SegNet/CamVid/train/1.png`` is found as ``train/1.png`` below the root, or as ``train/1.jpg`` if that is the only
+    image with this stem.
 
     Args:
         bases: The folders, in the order in which they are searched.
-        absolute: Whether absolute paths that lead elsewhere are taken as they are. Not for paths of annotation files,
-            which come from others.
+        absolute: Whether absolute paths outside the folders are followed. False for annotation files, whose paths come
+            from elsewhere.
     """
 
     def __init__(self, *bases: Path, absolute: bool = False) -> None:
@@ -31,47 +31,52 @@ class Finder:
         self._folders: dict[str, tuple[set[str], dict[str, list[str]]]] = {}
 
     def find(self, name: str, *, where: str) -> Path | None:
-        """The file that a path means, or None.
+        """The file that a path refers to, or None.
+
+        Args:
+            name: The path, with ``/`` or ``\\``.
+            where: The place that names it, for messages.
 
         Raises:
-            DataError: The path leads out of the data set by ``..``.
+            DataError: The path begins with ``..``, which leads out of the data set.
         """
-        tidy = posixpath.normpath(name.strip().replace("\\", "/"))
-        if tidy.split("/")[0] == "..":
+        normalized = posixpath.normpath(name.strip().replace("\\", "/"))
+        if normalized.split("/")[0] == "..":
             raise DataError(
                 "the path leads out of the data set", where=where, expected="a path below the data set's folder",
                 found=printable(name),
             )  # fmt: skip
-        if self._absolute and tidy.startswith("/"):
-            exact = self._in(posixpath.dirname(tidy), posixpath.basename(tidy))
-            if exact is not None:
-                return exact
-        parts = [part for part in tidy.split("/") if part and not part.endswith(":")]
+        if self._absolute and normalized.startswith("/"):
+            file = self._in(posixpath.dirname(normalized), posixpath.basename(normalized))
+            if file is not None:
+                return file
+        parts = [part for part in normalized.split("/") if part and not part.endswith(":")]
         for start in range(len(parts)):
             for base in self._bases:
-                found = self._in(os.path.join(base, *parts[start:-1]), parts[-1])
-                if found is not None:
-                    return found
+                file = self._in(os.path.join(base, *parts[start:-1]), parts[-1])
+                if file is not None:
+                    return file
         return None
 
     def _in(self, folder: str, name: str) -> Path | None:
+        """The file of this name in a folder, else the only image with its stem."""
         names, stems = self._names(folder)
         if name in names:
             return Path(folder, name)
         stem, suffix = posixpath.splitext(name)
-        # Without a suffix the whole name may be the stem; 0001.x is not 0001.jpg.
-        same = stems.get(stem if suffix.lower() in IMAGE_SUFFIXES else name, ())
-        return Path(folder, same[0]) if len(same) == 1 else None
+        # A name without an image suffix is itself the stem: 0001.x is found as 0001.x.jpg, not as 0001.jpg.
+        candidates = stems.get(stem if suffix.lower() in IMAGE_SUFFIXES else name, ())
+        return Path(folder, candidates[0]) if len(candidates) == 1 else None
 
     def _names(self, folder: str) -> tuple[set[str], dict[str, list[str]]]:
-        """The files of a folder, and its pictures by their stems; read once."""
+        """The names of the files in a folder, and of its images by stem; each folder is read once."""
         if folder not in self._folders:
             names: set[str] = set()
             stems: dict[str, list[str]] = {}
             try:
                 with os.scandir(folder) as entries:
                     names = {entry.name for entry in entries if not entry.is_dir()}
-            except (OSError, ValueError):  # no such folder, or a name that no folder can have
+            except (OSError, ValueError):  # no such folder, or an invalid name
                 pass
             for name in names:
                 stem, suffix = os.path.splitext(name)
@@ -82,9 +87,9 @@ class Finder:
 
 
 def sample_keys(files: Iterable[Path], *bases: Path) -> dict[Path, str]:
-    """The key of each picture: its path below the first of the folders that holds it, with ``/`` and without suffix.
+    """The key of each image: its path below the first of ``bases`` that contains it, with ``/`` and without suffix.
 
-    Pictures elsewhere are named by what they do not share of their paths.
+    The keys of images outside all of them are relative to their common parent folder.
     """
     files = list(files)
     keys: dict[Path, str] = {}

@@ -1,4 +1,4 @@
-"""Write every sample's truth as an index PNG, with a manifest that `kseg.data.formats.manifest` reads back.
+"""Write every sample's mask as a PNG of class ids, with a manifest that `kseg.data.formats.manifest` reads.
 
 ::
 
@@ -6,8 +6,8 @@
     FOLDER/manifest.csv     image, mask, split
     FOLDER/data.yaml        the ``data`` section that reads it
 
-Each mask carries a digest of what it was made from, so that the same command run again writes only what is missing,
-damaged or out of date, wherever it was stopped.
+Each PNG contains a digest of its sources, so that a repeated or resumed run writes only masks that are missing, damaged
+or out of date.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _NOTE: Final = "kseg-made-from"
 
 @dataclass(frozen=True)
 class MasksReport:
-    """What became of each sample, by keys.
+    """The outcome of `write_masks`, by sample keys.
 
     Args:
-        written: Masks that are new.
-        kept: Masks that were there, whole and up to date.
-        failed: Why there is no mask.
-        config: The YAML file that reads them.
+        written: Samples whose mask was written.
+        kept: Samples whose mask existed and was up to date.
+        failed: Sample → the reason why its mask could not be written.
+        config: The YAML file with the section ``data`` for the masks.
     """
 
     written: tuple[str, ...]
@@ -68,53 +68,55 @@ def write_masks(
     """Write the masks, the manifest and the configuration.
 
     Args:
-        dataset: Whose.
-        folder: Where to; it may hold what an earlier call wrote.
-        split: Which samples.
-        workers: Threads. Defaults to one a core.
-        on_progress: Told after each sample.
+        dataset: The data set.
+        folder: The folder to write to; may contain the output of an earlier call.
+        split: The split to write.
+        workers: Number of threads. Defaults to one per core.
+        on_progress: Called after each sample.
 
     Raises:
         DataError: There are no samples.
-        UsageError: The masks would take the place of the data set's own files.
+        UsageError: A file of the data set would be overwritten.
         OutputError: The folder cannot be written.
     """
     samples = dataset.samples(split)
     folder = Path(os.path.abspath(folder))
-    home = make_folder(folder / "masks")
-    files = {sample: safe_child(home, f"{sample.key}.png") for sample in samples}
-    _require_apart(dataset, folder, files)
+    masks_folder = make_folder(folder / "masks")
+    files = {sample: safe_child(masks_folder, f"{sample.key}.png") for sample in samples}
+    _require_no_overwrite(dataset, folder, files)
     labels = json.dumps(dataset.labels.to_json())
     outcomes = parallel_map(
         lambda sample: _write(sample, files[sample], dataset.labels, labels), samples, workers=workers,
         on_progress=on_progress,
     )  # fmt: skip
     by_sample = dict(zip(samples, outcomes, strict=True))
-    made = {sample: files[sample] for sample, outcome in by_sample.items() if outcome in ("written", "kept")}
-    _write_manifest(dataset, made, folder)
+    mask_of = {sample: files[sample] for sample, outcome in by_sample.items() if outcome in ("written", "kept")}
+    _write_manifest(dataset, mask_of, folder)
     _write_config(dataset.labels, folder)
     return MasksReport(
         tuple(sample.key for sample, outcome in by_sample.items() if outcome == "written"),
         tuple(sample.key for sample, outcome in by_sample.items() if outcome == "kept"),
-        {sample.key: outcome for sample, outcome in by_sample.items() if sample not in made},
+        {sample.key: outcome for sample, outcome in by_sample.items() if sample not in mask_of},
         folder / "data.yaml",
     )
 
 
-def _require_apart(dataset: Dataset, folder: Path, files: Mapping[Sample, Path]) -> None:
+def _require_no_overwrite(dataset: Dataset, folder: Path, files: Mapping[Sample, Path]) -> None:
     written = {os.path.realpath(file) for file in files.values()} | {os.path.realpath(folder / "manifest.csv")}
-    own = [file for sample in dataset.samples("all") for file in sample.files]
+    images_and_masks = [file for sample in dataset.samples("all") for file in sample.files]
     sources = [sample.mask.source for sample in files if isinstance(sample.mask, Objects)]
-    lost = [printable(file) for file in dict.fromkeys([*own, *sources]) if os.path.realpath(file) in written]
-    if lost:
+    overwritten = [
+        printable(file) for file in dict.fromkeys([*images_and_masks, *sources]) if os.path.realpath(file) in written
+    ]
+    if overwritten:
         raise UsageError(
-            "the masks would take the place of the data set's own files", where="--out", found=abbreviate(lost),
-            expected="a folder of its own",
+            "the masks would overwrite files of the data set", where="--out", found=abbreviate(overwritten),
+            expected="a folder without the data set's files",
         )  # fmt: skip
 
 
 def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
-    """``written``, ``kept``, or why not."""
+    """Write a mask unless it is up to date. Returns ``written``, ``kept``, or the reason of the failure."""
     try:
         made_from = _digest(sample, meaning)
         if png_note(path, _NOTE) == made_from:
@@ -135,7 +137,7 @@ def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
 
 
 def _digest(sample: Sample, meaning: str) -> str:
-    """Of all that a mask depends on: the truth, the labels, and how it is turned."""
+    """SHA-256 of everything that a mask depends on: ground truth, labels, image size and orientation."""
     turn = image_header(sample.image).orientation if sample.turned else 0
     if sample.mask is None:
         raise DataError("the sample has no mask", where=printable(sample.image))
@@ -150,14 +152,14 @@ def _digest(sample: Sample, meaning: str) -> str:
     return hashlib.sha256(f"{truth} {turn} {image_size(sample.image)} {meaning}".encode()).hexdigest()
 
 
-def _write_manifest(dataset: Dataset, made: Mapping[Sample, Path], folder: Path) -> None:
+def _write_manifest(dataset: Dataset, mask_of: Mapping[Sample, Path], folder: Path) -> None:
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["image", "mask", "split"])
     for split in SPLITS:
         for sample in dataset.splits.get(split, ()):
-            if sample in made:
-                table.writerow([_relative(sample.image, folder), _relative(made[sample], folder), split])
+            if sample in mask_of:
+                table.writerow([_relative(sample.image, folder), _relative(mask_of[sample], folder), split])
     # File names may hold bytes that are not UTF-8.
     write_bytes(folder / "manifest.csv", text.getvalue().encode("utf-8", "surrogateescape"))
 

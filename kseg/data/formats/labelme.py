@@ -5,8 +5,8 @@
     {"shapes": [{"label": "cat", "shape_type": "polygon", "points": [[x, y], …]}],
      "imagePath": "cat.jpg", "imageHeight": 480, "imageWidth": 640}
 
-Mask values are 1, 2, … in the order of the classes; small shapes lie over large ones. The label ``__ignore__`` leaves
-the truth open, and ``_background_`` cuts holes, as in LabelMe's own conversion.
+Mask values are 1, 2, … in the order of the classes; small shapes are drawn over large ones. The label ``__ignore__``
+marks pixels to ignore, and ``_background_`` cuts holes, as in LabelMe's own conversion.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data.formats.common import BACKGROUND, Choice, choose, picture_sizes, report_lonely
-from kseg.data.formats.document import LeftOut, array, item, mapping, read_json, text, whole
-from kseg.data.formats.listing import Found, list_files
+from kseg.data.formats.common import BACKGROUND, Choice, choose, picture_sizes, report_unpaired
+from kseg.data.formats.document import SkippedObjects, array, integer, item, mapping, read_json, text
+from kseg.data.formats.listing import ImageFiles, list_files
 from kseg.data.formats.outlines import draw_mask, draw_polygons
 from kseg.data.formats.reader import SPLIT, Listing, in_split
 from kseg.data.objects import OBJECT_VOID, Objects, draw_order
@@ -47,55 +47,57 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass
-class _Described:
-    """A JSON file: the size that it says, and its shapes as (place, label, entry)."""
+class _LabelFile:
+    """A JSON file: the image size that it states, and its shapes as (place, label, entry)."""
 
     path: Path
     size: Size | None
     shapes: list[tuple[str, str, Mapping[str, Any]]]
-    left_out: LeftOut = field(default_factory=LeftOut)
+    skipped: SkippedObjects = field(default_factory=SkippedObjects)
 
 
 def read(spec: DataSpec, part: str | None) -> Listing:
-    """The pictures that have a JSON file, with their shapes.
+    """Read the images that have a JSON file, with their shapes.
 
     Raises:
         ConfigError: There is no such folder.
         DataError: A file is malformed; pictures or files have no counterpart; sizes differ; no shape can be drawn.
     """
-    found = list_files(spec.root, in_split(spec.images, part), key="data.images")
-    folder = _folder(spec, part, found)
-    described = _pair(found, folder, spec)
-    choice, value_of = _choose(described.values(), spec, part, folder)
-    sizes = picture_sizes(list(described), stored={file for file, one in described.items() if one.size is not None})
-    samples, wrong = [], []
-    left_out, drawn, total = LeftOut(), 0, 0
-    for file, document in described.items():
+    images = list_files(spec.root, in_split(spec.images, part), key="data.images")
+    folder = _folder(spec, part, images)
+    label_files = _pair(images, folder, spec)
+    choice, value_of = _choose(label_files.values(), spec, part, folder)
+    sizes = picture_sizes(
+        list(label_files), stored={file for file, label_file in label_files.items() if label_file.size is not None}
+    )
+    samples, wrong_size = [], []
+    skipped, drawn, total = SkippedObjects(), 0, 0
+    for file, label_file in label_files.items():
         size = sizes[file]
-        # Turned sides are an EXIF orientation, which data.mask_orientation settles.
-        if size is None:  # whoever reads the picture says why
-            samples.append(Sample(found.key(file), file, None))
-        elif document.size and document.size not in (size, size[::-1]):
-            wrong.append(
-                f"{printable(document.path.name)} is for {format_size(document.size)}, the image is {format_size(size)}"
-            )
+        # Swapped sides come from an EXIF orientation, which data.mask_orientation handles.
+        if size is None:  # reported when the image is read
+            samples.append(Sample(images.key(file), file, None))
+        elif label_file.size and label_file.size not in (size, size[::-1]):
+            stated = f"{printable(label_file.path.name)} is for {format_size(label_file.size)}"
+            wrong_size.append(f"{stated}, the image is {format_size(size)}")
         else:
-            objects = _draw(document, document.size or size, value_of)
-            left_out.add_all(document.left_out)
-            drawn, total = drawn + len(objects.runs), total + len(document.shapes)
-            samples.append(Sample(found.key(file), file, objects))
-    report_lonely(
-        [f"{len(wrong)} of {len(described)} images do not have the size that their shapes are for: {abbreviate(wrong)}"]
-        if wrong else [],
-        where=printable(folder), expected="the images that were labelled", unpaired=spec.unpaired, left=len(samples),
+            objects = _draw(label_file, label_file.size or size, value_of)
+            skipped.add_all(label_file.skipped)
+            drawn, total = drawn + len(objects.runs), total + len(label_file.shapes)
+            samples.append(Sample(images.key(file), file, objects))
+    report_unpaired(
+        [f"{len(wrong_size)} of {len(label_files)} images do not have the size that their shapes are for: "
+         f"{abbreviate(wrong_size)}"] if wrong_size else [],
+        where=printable(folder), expected="the images that were labelled", unpaired=spec.unpaired,
+        remaining=len(samples),
     )  # fmt: skip
-    left_out.tell(folder, drawn, total)
+    skipped.report(folder, drawn, total)
     return Listing(tuple(samples), choice.values)
 
 
-def _folder(spec: DataSpec, part: str | None, found: Found) -> Path:
+def _folder(spec: DataSpec, part: str | None, images: ImageFiles) -> Path:
     if spec.annotations is None:
-        return found.folder
+        return images.folder
     folder = spec.root / in_split(spec.annotations, part)
     if not folder.is_dir():
         raise ConfigError("no such folder", where="data.annotations", found=printable(folder))
@@ -110,114 +112,115 @@ def _json_files(folder: Path) -> list[Path]:
     return sorted(Path(parent, name) for parent, _, names in walked for name in names if name.endswith(".json"))
 
 
-def _pair(found: Found, folder: Path, spec: DataSpec) -> dict[Path, _Described]:
-    """What is said of each picture: by the file of the same stem, or by one that names it."""
+def _pair(images: ImageFiles, folder: Path, spec: DataSpec) -> dict[Path, _LabelFile]:
+    """Image → its JSON file: the one of the same stem, or one whose ``imagePath`` names it."""
     files = _json_files(folder)
     if not files:
         raise DataError("no JSON files", where=printable(folder), expected="a LabelMe file for each image")
-    documents = parallel_map(_parse, files)
-    by_stem = found.by_stem(False)
-    by_name: dict[Path, Path] = {file: file for file in found.files}
-    described: dict[Path, _Described] = {}
-    orphans, doubled = [], []
-    for (document, named), path in zip(documents, files, strict=True):
+    parsed = parallel_map(_parse, files)
+    by_stem = images.by_stem(False)
+    by_name: dict[Path, Path] = {file: file for file in images.files}
+    label_files: dict[Path, _LabelFile] = {}
+    orphans, duplicates = [], []
+    for (label_file, image_path), path in zip(parsed, files, strict=True):
         stem = path.relative_to(folder).with_suffix("").as_posix()
-        picture = by_stem.get(stem) or by_name.get(Path(os.path.normpath(path.parent / named)))
-        if picture is None:
+        image = by_stem.get(stem) or by_name.get(Path(os.path.normpath(path.parent / image_path)))
+        if image is None:
             orphans.append(printable(path.name))
-        elif picture in described:
-            doubled.append(f"{printable(described[picture].path.name)} and {printable(path.name)}")
+        elif image in label_files:
+            duplicates.append(f"{printable(label_files[image].path.name)} and {printable(path.name)}")
         else:
-            described[picture] = document
-    if doubled:
+            label_files[image] = label_file
+    if duplicates:
         raise DataError(
-            f"{len(doubled)} images are described twice", where=printable(folder), found=abbreviate(doubled),
-            expected="one file an image",
+            f"{len(duplicates)} images are described twice", where=printable(folder), found=abbreviate(duplicates),
+            expected="one file per image",
         )  # fmt: skip
-    _report_unpaired(found, folder, described, orphans, spec)
-    return {file: described[file] for file in found.files if file in described}
+    _report_unpaired(images, folder, label_files, orphans, spec)
+    return {file: label_files[file] for file in images.files if file in label_files}
 
 
 def _report_unpaired(
-    found: Found, folder: Path, described: Mapping[Path, _Described], orphans: Sequence[str], spec: DataSpec
+    images: ImageFiles, folder: Path, label_files: Mapping[Path, _LabelFile], orphans: Sequence[str], spec: DataSpec
 ) -> None:
-    lonely = [printable(file.name) for file in found.files if file not in described]
-    told = []
-    if lonely:
-        told.append(f"{len(lonely)} of {len(found.files)} images have no JSON file ({abbreviate(lonely)})")
+    bare = [printable(file.name) for file in images.files if file not in label_files]
+    problems = []
+    if bare:
+        problems.append(f"{len(bare)} of {len(images.files)} images have no JSON file ({abbreviate(bare)})")
     if orphans:
-        told.append(f"{len(orphans)} JSON files have no image ({abbreviate(orphans)})")
-    report_lonely(
-        told, where=printable(folder), expected="a LabelMe file of the same stem for each image",
-        unpaired=spec.unpaired, left=len(described),
+        problems.append(f"{len(orphans)} JSON files have no image ({abbreviate(orphans)})")
+    report_unpaired(
+        problems, where=printable(folder), expected="a LabelMe file of the same stem for each image",
+        unpaired=spec.unpaired, remaining=len(label_files),
     )  # fmt: skip
 
 
-def _parse(path: Path) -> tuple[_Described, str]:
+def _parse(path: Path) -> tuple[_LabelFile, str]:
+    """A JSON file, and the path of the image that it names."""
     data = mapping(read_json(path), path)
     shapes = []
     for i, entry in enumerate(array(item(data, "shapes"), path, "shapes")):
         entry = mapping(entry, path, f"shapes[{i}]")
         label = printable(text(item(entry, "label"), path, f"shapes[{i}].label"))
         shapes.append((f"{printable(path.name)} shapes[{i}]", label, entry))
-    named = data.get("imagePath")
+    image_path = data.get("imagePath")
     size = None
     if data.get("imageHeight") is not None and data.get("imageWidth") is not None:
-        size = whole(data["imageHeight"], path, "imageHeight"), whole(data["imageWidth"], path, "imageWidth")
-    # Where one file stands for many megabytes of imageData, only what is drawn is kept.
-    return _Described(path, size, shapes), named.replace("\\", "/") if isinstance(named, str) else path.stem
+        size = integer(data["imageHeight"], path, "imageHeight"), integer(data["imageWidth"], path, "imageWidth")
+    # ``data`` also has imageData, often megabytes, which are not kept.
+    return _LabelFile(path, size, shapes), image_path.replace("\\", "/") if isinstance(image_path, str) else path.stem
 
 
 # --- the classes ------------------------------------------------------------------------------------------------------
 
 
 def _choose(
-    documents: Collection[_Described], spec: DataSpec, part: str | None, folder: Path
+    label_files: Collection[_LabelFile], spec: DataSpec, part: str | None, folder: Path
 ) -> tuple[Choice, dict[str, int]]:
-    """What is drawn, and the mask value of each label."""
-    labels = {label for document in documents for _, label, _ in document.shapes}
+    """The objects to draw, and label → mask value."""
+    labels = {label for label_file in label_files for _, label, _ in label_file.shapes}
     if spec.classes is None and not spec.values and part is not None:
         labels |= _labels_of_all(spec)
     classes = sorted(labels - {_IGNORE, _HOLE, BACKGROUND}) if spec.classes is None else spec.classes
     special = {_HOLE: 0, BACKGROUND: 0, _IGNORE: OBJECT_VOID}
     if spec.values:
-        own: dict[str, int] = {}
+        value_of_name: dict[str, int] = {}
         for value, name in spec.values.items():
             if isinstance(value, int):
-                own.setdefault(name, value)
-        choice = choose({value: name for name, value in own.items() if value}, spec, folder, voids=True)
-        return choice, special | own
-    named = dict(enumerate((name for name in classes if name != BACKGROUND), 1))
-    if labels and not labels & ({*named.values(), *special}):
+                value_of_name.setdefault(name, value)
+        choice = choose({value: name for name, value in value_of_name.items() if value}, spec, folder, voids=True)
+        return choice, special | value_of_name
+    names = dict(enumerate((name for name in classes if name != BACKGROUND), 1))
+    if labels and not labels & ({*names.values(), *special}):
         raise DataError(
-            "no shape has the label of a class", where=printable(folder), expected=abbreviate(named.values(), 24),
+            "no shape has the label of a class", where=printable(folder), expected=abbreviate(names.values(), 24),
             found=abbreviate(sorted(labels), 24), remedy="set data.classes",
         )  # fmt: skip
-    return choose(named, spec, folder, voids=_IGNORE in labels), special | {name: i for i, name in named.items()}
+    return choose(names, spec, folder, voids=_IGNORE in labels), special | {name: i for i, name in names.items()}
 
 
 def _labels_of_all(spec: DataSpec) -> set[str]:
-    """The labels of every split, so that a mask value means the same in all."""
+    """The labels of all splits, so that a mask value means the same class in each of them."""
     relative = spec.annotations if spec.annotations is not None else spec.images
     folders = sorted(spec.root.glob(relative.replace(SPLIT, "*"))) if SPLIT in relative else [spec.root / relative]
-    documents = parallel_map(_parse, [file for folder in folders for file in _json_files(folder)])
-    return {label for document, _ in documents for _, label, _ in document.shapes}
+    parsed = parallel_map(_parse, [file for folder in folders for file in _json_files(folder)])
+    return {label for label_file, _ in parsed for _, label, _ in label_file.shapes}
 
 
 # --- the shapes -------------------------------------------------------------------------------------------------------
 
 
-def _draw(document: _Described, size: Size, value_of: Mapping[str, int]) -> Objects:
+def _draw(label_file: _LabelFile, size: Size, value_of: Mapping[str, int]) -> Objects:
     drawn: list[tuple[int, Encoded]] = []
-    for place, label, entry in document.shapes:
+    for place, label, entry in label_file.shapes:
         if label not in value_of:
-            document.left_out.add("a label that is no class", f"{place}, {label!r}")
+            label_file.skipped.add("a label that is no class", f"{place}, {label!r}")
             continue
         try:
             drawn.append((value_of[label], _shape(entry, size)))
         except Unusable as reason:
-            document.left_out.add(str(reason), place)
-    return draw_order(document.path, size, drawn)
+            label_file.skipped.add(str(reason), place)
+    return draw_order(label_file.path, size, drawn)
 
 
 def _shape(entry: Mapping[str, Any], size: Size) -> Encoded:
@@ -258,18 +261,21 @@ def _rectangle(corners: Sequence[float]) -> list[float]:
 
 
 def _circle(points: Sequence[float]) -> list[float]:
-    """A polygon that is nowhere farther than a tenth of a pixel from the circle around the first point."""
-    x, y, on_x, on_y = points
-    radius = math.hypot(on_x - x, on_y - y)
+    """A regular polygon in place of a circle, given by its centre and a point on it: ``[x0, y0, x1, y1, …]``.
+
+    A chord of angle 2π/n is at most r(1 - cos(π/n)) ≈ r(π/n)²/2 from the circle: n = π√(5r) keeps that below 0.1 pixel.
+    """
+    x, y, rim_x, rim_y = points
+    radius = math.hypot(rim_x - x, rim_y - y)
     count = min(8 + math.ceil(math.pi * math.sqrt(5 * min(radius, 1e6))), 10_000)
     angles = np.arange(count) * (2 * math.pi / count)
-    rim = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1)
-    flat: list[float] = rim.ravel().tolist()
+    points_on_rim = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1)
+    flat: list[float] = points_on_rim.ravel().tolist()
     return flat
 
 
 def _corner(points: Sequence[Sequence[object]]) -> tuple[int, int]:
-    """Row and column of a mask's box."""
+    """Row and column of the top left corner of a mask's bounding box."""
     numbers = _numbers([number for point in points[:2] for number in point])
     if len(numbers) != 4 or max(map(abs, numbers)) > 1e9:
         raise Unusable("a mask without a box")
@@ -277,7 +283,7 @@ def _corner(points: Sequence[Sequence[object]]) -> tuple[int, int]:
 
 
 def _decode(data: object, size: Size) -> npt.NDArray[np.uint8]:
-    """The mask that a shape carries: a PNG in base64, no larger than the picture."""
+    """The mask of a shape, a PNG in base64: uint8 ``[h, w]``. Its size is read from the header before it is decoded."""
     if not isinstance(data, str):
         raise Unusable("a mask without pixels")
     try:

@@ -1,6 +1,6 @@
-"""Guess how a folder's data set is laid out, from names, file headers and nothing else.
+"""Guess the layout of a data set from the names and headers of its files.
 
-In this order: COCO JSON, YOLO, VOC, LabelMe, a manifest, then pictures and masks in folders of their own or in one.
+Tried in this order: COCO JSON, YOLO, VOC, LabelMe, a manifest, images and masks in separate folders, or in one folder.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ __all__ = ["guess_layout"]
 
 _DEEPEST: Final = 4
 _HEAD: Final = 1 << 20
-"""As much of a JSON file as is looked at, at its beginning and at its end."""
+"""Bytes of a JSON file that are searched, at its beginning and at its end."""
 _TRUTH: Final = re.compile(r"mask|annot|label|gt|truth|seg|trimap|target", re.IGNORECASE)
 _SPLIT: Final = re.compile(r"(?<![a-z])(training|train|validation|valid|val|testing|test)", re.IGNORECASE)
-"""A split's name within a path: ``train2017``, ``testannot``; not the ``val`` of ``interval``."""
+"""A split's name within a path: in ``train2017`` and ``testannot``, but not in ``interval``."""
 _KINDS: Final = {"tr": "train", "va": "val", "te": "test"}
 _MASK_MODES: Final = frozenset({"P", "1", "L", "I", "I;16", "I;16B"})
 
 Settings = dict[str, Any]
-"""Arguments of `DataSpec`."""
+"""Keyword arguments of `DataSpec`."""
 Tree = dict[str, list[str]]
-"""Folders below the root, as ``a/b``, and the names of the files in each."""
+"""Folder below the root, as ``a/b`` ("" is the root) → the names of its files."""
 
 
 def guess_layout(root: Path) -> DataSpec:
-    """The description that reads a folder: its format, images, masks, annotations and split are guessed.
+    """Guess format, images, masks, annotations and split of the data set in a folder.
 
     Raises:
-        DataError: There is no such folder, or nothing in it looks like pictures with masks.
+        DataError: There is no such folder, or no known layout in it.
     """
     if not root.is_dir():
         raise DataError("no such folder", where=printable(root), expected="a folder with images and masks")
@@ -59,6 +59,7 @@ def guess_layout(root: Path) -> DataSpec:
 
 
 def _tree(root: Path) -> Tree:
+    """The folders and files below the root, to a depth of `_DEEPEST`, without hidden ones."""
     tree: Tree = {}
     for parent, folders, names in os.walk(root):
         relative = os.path.relpath(parent, root)
@@ -77,7 +78,7 @@ def _stems(names: Iterable[str]) -> set[str]:
 
 
 def _pictures(tree: Tree) -> dict[str, set[str]]:
-    """The folders that hold pictures, and the stems of these."""
+    """Folder → the stems of the images in it, for the folders that contain images."""
     return {folder: stems for folder, names in tree.items() if (stems := _stems(names))}
 
 
@@ -85,36 +86,36 @@ def _pictures(tree: Tree) -> dict[str, set[str]]:
 
 
 def _split_of(path: str) -> tuple[str, str, str] | None:
-    """The split that a path names: its kind, the text that names it, and the path with ``{split}`` there."""
-    found = list(_SPLIT.finditer(path))
-    if not found:
+    """The split that a path names (train, val, test), its name there, and the path with ``{split}`` in its place."""
+    matches = list(_SPLIT.finditer(path))
+    if not matches:
         return None
-    match = found[-1]
+    match = matches[-1]
     return _KINDS[match[1][:2].lower()], match[1], f"{path[: match.start()]}{{split}}{path[match.end() :]}"
 
 
 def _templates(pairs: Sequence[Sequence[str]]) -> tuple[list[str], dict[str, str]] | None:
-    """Parallel paths of several splits as templates, and the name of each kind of split; None if they have no order.
+    """Paths of several splits as templates, and split → its name in them; None if the paths do not correspond.
 
     ``[("train", "trainannot"), ("val", "valannot")]`` → ``["{split}", "{split}annot"], {train: train, val: val}``
     """
     columns: list[str] | None = None
-    kinds: dict[str, str] = {}
+    name_of: dict[str, str] = {}
     for paths in pairs:
-        named = [_split_of(path) for path in paths]
-        if not all(named):
+        splits = [_split_of(path) for path in paths]
+        if not all(splits):
             return None
-        texts = {one[1] for one in named if one}
-        templates = [one[2] for one in named if one]
+        texts = {split[1] for split in splits if split}
+        templates = [split[2] for split in splits if split]
         if len(texts) > 1 or (columns is not None and columns != templates):
             return None
         columns = templates
-        kinds[named[0][0] if named[0] else ""] = texts.pop()
-    return (columns, kinds) if columns and "train" in kinds else None
+        name_of[splits[0][0] if splits[0] else ""] = texts.pop()
+    return (columns, name_of) if columns and "train" in name_of else None
 
 
-def _by_folders(kinds: Mapping[str, str]) -> Folders:
-    return Folders(*(kinds.get(name, "") for name in SPLITS))
+def _by_folders(name_of: Mapping[str, str]) -> Folders:
+    return Folders(*(name_of.get(name, "") for name in SPLITS))
 
 
 # --- published formats ------------------------------------------------------------------------------------------------
@@ -125,29 +126,30 @@ def _coco(root: Path, tree: Tree) -> Settings | None:
     files = [file for file in files if _holds(root / file, ("images", "annotations", "categories"))]
     if not files:
         return None
-    homes = [_coco_images(file, tree) for file in files]
-    pairs = [(home, file) for home, file in zip(homes, files, strict=True) if home is not None]
-    found = _templates(pairs)
-    if found and len(pairs) > 1:
-        (images, annotations), kinds = found
-        return {"format": "coco", "images": images, "annotations": annotations, "split": _by_folders(kinds)}
+    image_folders = [_coco_images(file, tree) for file in files]
+    pairs = [(folder, file) for folder, file in zip(image_folders, files, strict=True) if folder is not None]
+    parallel = _templates(pairs)
+    if parallel and len(pairs) > 1:
+        (images, annotations), name_of = parallel
+        return {"format": "coco", "images": images, "annotations": annotations, "split": _by_folders(name_of)}
     image_folder = pairs[0][0] if pairs else _largest(tree)
     return {"format": "coco", "images": image_folder, "annotations": files[0]}
 
 
 def _coco_images(file: str, tree: Tree) -> str | None:
-    """The folder of the pictures that an annotation file is about: the one whose name stands in the file's."""
+    """The image folder of an annotation file: the one whose name is part of the file's name; None if none is."""
     named = [f for f in _pictures(tree) if f and Path(f).name.lower() in Path(file).stem.lower()]
     return max(named, key=lambda folder: len(Path(folder).name), default=None)
 
 
 def _largest(tree: Tree) -> str:
+    """The folder with the most images."""
     pictures = _pictures(tree)
     return max(pictures, key=lambda folder: len(pictures[folder])) or "." if pictures else "images"
 
 
 def _holds(path: Path, keys: Iterable[str]) -> bool:
-    """Whether a JSON file seems to have these keys; large files are not parsed for that."""
+    """Whether a JSON file seems to have these keys, by a text search at its beginning and end; it is not parsed."""
     try:
         with path.open("rb") as file:
             text = file.read(_HEAD)
@@ -166,15 +168,15 @@ def _yolo(root: Path, tree: Tree) -> Settings | None:
     pairs = [pair for pair in pairs if pair[0] in _pictures(tree) and _polygons(root / pair[1], tree[pair[1]])]
     if not pairs:
         return None
-    found = _templates(pairs)
-    if found:
-        (images, annotations), kinds = found
-        return {"format": "yolo", "images": images, "annotations": annotations, "split": _by_folders(kinds)}
+    parallel = _templates(pairs)
+    if parallel:
+        (images, annotations), name_of = parallel
+        return {"format": "yolo", "images": images, "annotations": annotations, "split": _by_folders(name_of)}
     return {"format": "yolo", "images": pairs[0][0], "annotations": pairs[0][1]}
 
 
 def _polygons(folder: Path, names: Iterable[str]) -> bool:
-    """Whether the first text file that is not empty has lines as YOLO's: a class, then numbers of 0 to 1."""
+    """Whether the first non-empty text file looks like YOLO's: lines of a class index and numbers in 0..1."""
     for name in names:
         try:
             line = (folder / name).read_text("utf-8").strip().splitlines()[0].split() if _ends(name, ".txt") else []
@@ -188,20 +190,20 @@ def _polygons(folder: Path, names: Iterable[str]) -> bool:
 def _voc(root: Path, tree: Tree) -> Settings | None:
     for folder in tree:
         parent = folder.rpartition("/")[0]
-        at = f"{parent}/" if parent else ""
-        if folder.split("/")[-1] == "SegmentationClass" and f"{at}JPEGImages" in tree:
-            lists = f"{at}ImageSets/Segmentation"
-            split = {name: f"{lists}/{name}.txt" for name in SPLITS}
-            there = {name: path if (root / path).is_file() else "" for name, path in split.items()}
-            settings = {"format": "voc", "images": f"{at}JPEGImages", "masks": folder}
-            return {**settings, "split": Lists(*there.values())} if there["train"] else settings
+        prefix = f"{parent}/" if parent else ""
+        if folder.split("/")[-1] == "SegmentationClass" and f"{prefix}JPEGImages" in tree:
+            folder_of_lists = f"{prefix}ImageSets/Segmentation"
+            lists_of = {name: f"{folder_of_lists}/{name}.txt" for name in SPLITS}
+            existing = {name: path if (root / path).is_file() else "" for name, path in lists_of.items()}
+            settings = {"format": "voc", "images": f"{prefix}JPEGImages", "masks": folder}
+            return {**settings, "split": Lists(*existing.values())} if existing["train"] else settings
     return None
 
 
 def _labelme(root: Path, tree: Tree) -> Settings | None:
     for folder, names in tree.items():
-        described = [n for n in names if _ends(n, ".json") and os.path.splitext(n)[0] in _stems(names)]
-        if described and _holds(root / folder / described[0], ("shapes",)):
+        json_files = [n for n in names if _ends(n, ".json") and os.path.splitext(n)[0] in _stems(names)]
+        if json_files and _holds(root / folder / json_files[0], ("shapes",)):
             return {"format": "labelme", "images": folder or "."}
     return None
 
@@ -231,12 +233,13 @@ def _folders(root: Path, tree: Tree) -> Settings | None:
     pictures = _pictures(tree)
     pairs: list[tuple[str, str, str]] = []
     for masks in sorted(pictures, key=lambda folder: _score(root, folder, tree), reverse=True):
-        taken = {folder for pair in pairs for folder in pair[:2]}
-        if masks in taken:
+        assigned = {folder for pair in pairs for folder in pair[:2]}
+        if masks in assigned:
             continue
         best = max(
-            ((one, *_match(pictures[one], pictures[masks])) for one in pictures if one not in {masks, *taken}),
-            key=lambda found: (found[1], _kinship(found[0], masks)), default=None,
+            ((images, *_match(pictures[images], pictures[masks]))
+             for images in pictures if images not in {masks, *assigned}),
+            key=lambda candidate: (candidate[1], _common_prefix(candidate[0], masks)), default=None,
         )  # fmt: skip
         if best and best[1] >= 0.5:
             pairs.append((best[0], masks, best[2]))
@@ -247,42 +250,42 @@ def _folders(root: Path, tree: Tree) -> Settings | None:
 
 def _paired(root: Path, pairs: Sequence[tuple[str, str, str]]) -> Settings:
     suffix = {"mask_suffix": pairs[0][2]} if pairs[0][2] else {}
-    found = _templates([pair[:2] for pair in pairs])
-    if found and len({pair[2] for pair in pairs}) == 1:
-        (images, masks), kinds = found
-        return {"images": images, "masks": masks, **suffix, "split": _by_folders(kinds)}
+    parallel = _templates([pair[:2] for pair in pairs])
+    if parallel and len({pair[2] for pair in pairs}) == 1:
+        (images, masks), name_of = parallel
+        return {"images": images, "masks": masks, **suffix, "split": _by_folders(name_of)}
     images, masks, _ = pairs[0]
     lists = {name: f"{name}.txt" for name in SPLITS}
-    there = {name: path if (root / path).is_file() else "" for name, path in lists.items()}
+    existing = {name: path if (root / path).is_file() else "" for name, path in lists.items()}
     settings = {"images": images or ".", "masks": masks or ".", **suffix}
-    return {**settings, "split": Lists(*there.values())} if there["train"] else settings
+    return {**settings, "split": Lists(*existing.values())} if existing["train"] else settings
 
 
 def _match(images: set[str], masks: set[str]) -> tuple[float, str]:
-    """The share of the pictures that have a mask, and what the masks' stems have after the pictures'."""
-    shared = len(images & masks) / max(len(images), len(masks))
-    if shared:
-        return shared, ""
+    """The fraction of the images that have a mask, and the suffix of the masks' stems after the images'."""
+    common = len(images & masks) / max(len(images), len(masks))
+    if common:
+        return common, ""
     first = min(images)
-    longer = min((m for m in masks if m.startswith(first)), key=len, default=first)
-    suffix = longer[len(first) :]
+    mask_stem = min((m for m in masks if m.startswith(first)), key=len, default=first)
+    suffix = mask_stem[len(first) :]
     if not suffix:
         return 0.0, ""
     return sum(stem + suffix in masks for stem in images) / max(len(images), len(masks)), suffix
 
 
-def _kinship(one: str, other: str) -> int:
-    """How much of their paths two folders share."""
-    pairs = zip(one, other, strict=False)
+def _common_prefix(first: str, second: str) -> int:
+    """Length of the common prefix of two paths."""
+    pairs = zip(first, second, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _score(root: Path, folder: str, tree: Tree) -> float:
-    """How much a folder looks like one of masks: by its name, and by how its files are stored."""
-    shown = [name for name in tree[folder] if _is_picture(name)][:5]
-    stored = sum(_stored_as_mask(root / folder / name) for name in shown) / len(shown)
-    lossless = sum(not name.lower().endswith((".jpg", ".jpeg")) for name in shown) / len(shown)
-    return 2.0 * bool(_TRUTH.search(Path(folder).name)) + bool(_TRUTH.search(folder)) + stored + 0.5 * lossless
+    """How much a folder looks like one of masks, by its name and by how its files are stored; higher is more."""
+    sample_names = [name for name in tree[folder] if _is_picture(name)][:5]
+    mask_like = sum(_stored_as_mask(root / folder / name) for name in sample_names) / len(sample_names)
+    lossless = sum(not name.lower().endswith((".jpg", ".jpeg")) for name in sample_names) / len(sample_names)
+    return 2.0 * bool(_TRUTH.search(Path(folder).name)) + bool(_TRUTH.search(folder)) + mask_like + 0.5 * lossless
 
 
 def _stored_as_mask(path: Path) -> bool:
@@ -293,12 +296,12 @@ def _stored_as_mask(path: Path) -> bool:
 
 
 def _one_folder(root: Path, tree: Tree) -> Settings | None:
-    """Pictures and masks side by side: ``cat.jpg`` and ``cat_mask.png``."""
+    """Images and masks in the same folder: ``cat.jpg`` and ``cat_mask.png``."""
     del root
     for folder, stems in _pictures(tree).items():
-        ends = [longer[len(stem) :] for stem, longer in zip(sorted(stems), sorted(stems)[1:], strict=False)
+        suffixes = [longer[len(stem) :] for stem, longer in zip(sorted(stems), sorted(stems)[1:], strict=False)
                 if longer.startswith(stem)]  # fmt: skip
-        suffix = max(set(ends), key=ends.count, default="")
+        suffix = max(set(suffixes), key=suffixes.count, default="")
         pictures = {stem for stem in stems if not (suffix and stem.endswith(suffix))}
         if _TRUTH.search(suffix) and 2 * sum(stem + suffix in stems for stem in pictures) >= len(pictures):
             return {"images": folder or ".", "masks": folder or ".", "mask_suffix": suffix}

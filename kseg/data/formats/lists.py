@@ -1,4 +1,4 @@
-"""``lists``: a text file a split, each line a picture, or a picture and its mask, as CamVid and VOC are published.
+"""``lists``: a text file per split, each line an image, or an image and its mask, as in CamVid and VOC.
 
 ::
 
@@ -6,8 +6,8 @@
     images/my cat.jpg,masks/my cat.png
     Abyssinian_101 1 1 1
 
-Blanks, tabs, commas and semicolons separate; blank lines and lines that begin with ``#`` do not count. Where a line
-names no mask, the picture's is found as in folders.
+Separators are blanks, tabs, commas and semicolons; blank lines and lines that begin with ``#`` are ignored. If no line
+names a mask, masks are found as in the format ``folders``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from kseg.data.formats import folders
-from kseg.data.formats.common import report_lonely
+from kseg.data.formats.common import report_unpaired
 from kseg.data.formats.document import read_lines
 from kseg.data.formats.finder import Finder
 from kseg.data.formats.pairs import Row, pair_rows
@@ -32,16 +32,16 @@ from kseg.images import IMAGE_SUFFIXES, printable
 __all__ = ["read"]
 
 _SUFFIX: Final = "(?:" + "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES)) + ")"
-# File names may hold blanks and commas, so that only a suffix tells where a path ends.
+# File names may contain blanks and commas, so a path ends at an image suffix.
 _PAIR: Final = re.compile(rf"(.+?{_SUFFIX})[\s,;]+(\S.*?{_SUFFIX})(?:[\s,;].*)?", re.IGNORECASE)
 
 
 def read(spec: DataSpec, part: str | None) -> Listing:
-    """The samples of one list.
+    """Read the samples of one list.
 
     Args:
-        spec: ``annotations`` is the list where there are no parts.
-        part: The list's path, relative to the root.
+        spec: ``annotations`` is the path of the list if ``part`` is None.
+        part: The path of the list, relative to the root.
 
     Raises:
         ConfigError: There is no such list.
@@ -60,7 +60,7 @@ def read(spec: DataSpec, part: str | None) -> Listing:
     lines = {number: line.strip() for number, line in enumerate(read_lines(path), 1)}
     entries = {number: line for number, line in lines.items() if line and not line.startswith("#")}
     if not entries:
-        raise DataError("the list is empty", where=printable(path), expected="one image a line")
+        raise DataError("the list is empty", where=printable(path), expected="one image per line")
     rows = [_row(number, line) for number, line in entries.items()]
     if any(row.mask for row in rows):
         return Listing(tuple(pair_rows(rows, path, spec)))
@@ -73,44 +73,44 @@ def _row(number: int, line: str) -> Row:
 
 
 def _named(rows: Sequence[Row], path: Path, spec: DataSpec) -> tuple[Sample, ...]:
-    """The samples of the folders that the rows name."""
+    """The samples of ``spec``'s folders that the rows name, in the order of the rows."""
     samples = folders.read(spec, None).samples
     by_image = {sample.image: sample for sample in samples}
     by_name = _names(samples)
     finder = Finder(spec.root, spec.root / spec.images, path.parent, absolute=True)
-    found: dict[Sample, Row] = {}
-    missing, doubled = [], []
+    row_of: dict[Sample, Row] = {}
+    missing, duplicates = [], []
     for row in rows:
         sample = _sample(row, by_name, by_image, finder, printable(path))
         if sample is None:
             missing.append(f"{printable(row.image)} (row {row.number})")
-        elif sample in found:
-            doubled.append(f"{printable(row.image)} (rows {found[sample].number} and {row.number})")
+        elif sample in row_of:
+            duplicates.append(f"{printable(row.image)} (rows {row_of[sample].number} and {row.number})")
         else:
-            found[sample] = row
-    if doubled:
-        raise DataError(f"{len(doubled)} images stand twice", where=printable(path), found=abbreviate(doubled))
-    report_lonely(
+            row_of[sample] = row
+    if duplicates:
+        raise DataError(f"{len(duplicates)} images occur twice", where=printable(path), found=abbreviate(duplicates))
+    report_unpaired(
         [f"{len(missing)} of {len(rows)} rows name no image: {abbreviate(missing)}"] if missing else [],
         where=printable(path), expected=f"names like {printable(next(iter(samples)).key)}", unpaired=spec.unpaired,
-        left=len(found),
+        remaining=len(row_of),
     )  # fmt: skip
-    return tuple(found)
+    return tuple(row_of)
 
 
 def _names(samples: Sequence[Sample]) -> Mapping[str, Sample]:
-    """Samples by their keys, and by their stems where these are unique."""
+    """Samples by key, and by stem where that is unique."""
     stems: dict[str, list[Sample]] = {}
     for sample in samples:
         stems.setdefault(sample.image.stem, []).append(sample)
-    unique = {stem: found[0] for stem, found in stems.items() if len(found) == 1}
+    unique = {stem: same_stem[0] for stem, same_stem in stems.items() if len(same_stem) == 1}
     return unique | {sample.key: sample for sample in samples}
 
 
 def _sample(
     row: Row, by_name: Mapping[str, Sample], by_image: Mapping[Path, Sample], finder: Finder, where: str
 ) -> Sample | None:
-    """What a line means: all of it, since a file name may hold blanks, else its first word."""
+    """The sample that a line names, by all of its text (a file name may contain blanks), else by its first word."""
     for name in dict.fromkeys((row.image, re.split(r"[\s,;]", row.image, maxsplit=1)[0])):
         stem = re.sub(rf"{_SUFFIX}$", "", name, flags=re.IGNORECASE)
         file = finder.find(name, where=f"{where} row {row.number}") if name else None

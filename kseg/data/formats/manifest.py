@@ -1,11 +1,11 @@
-"""``manifest``: a table with the columns image, mask and, if it likes, split; comma, semicolon or tab separated.
+"""``manifest``: a table with the columns image, mask and optionally split; separated by commas, semicolons or tabs.
 
 ::
 
     image,mask,split
     photos/cat.jpg,truth/cat.png,train
 
-Paths are relative to the root or to the table's folder, or absolute. Further columns do not count.
+Paths are relative to the root or to the table's folder, or absolute. Further columns are ignored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _COLUMNS: Final = ("image", "mask", "split")
 
 
 def read(spec: DataSpec, part: str | None) -> Listing:
-    """The rows of a manifest, with their splits.
+    """Read the rows of a manifest, with their splits.
 
     Raises:
         ConfigError: There is no such table.
@@ -53,17 +53,17 @@ def read(spec: DataSpec, part: str | None) -> Listing:
 
 def _path(spec: DataSpec, part: str | None) -> Path:
     names = _USUAL if spec.annotations is None else (in_split(spec.annotations, part),)
-    there = [spec.root / name for name in names if (spec.root / name).is_file()]
-    if not there:
+    existing = [spec.root / name for name in names if (spec.root / name).is_file()]
+    if not existing:
         raise ConfigError(
             "no such manifest", where="data.annotations", expected="a CSV or TSV file with columns image, mask, split",
             found=f"no {abbreviate(printable(spec.root / name) for name in names)}",
         )  # fmt: skip
-    return there[0]
+    return existing[0]
 
 
 def _table(path: Path) -> list[tuple[Row, str | None]]:
-    """Each row with its split, None where there is no such column."""
+    """The rows, each with its split; None if there is no such column."""
     lines = list(_lines(path))
     if not lines:
         raise DataError("the manifest is empty", where=printable(path), expected="a header: image,mask,split")
@@ -72,32 +72,36 @@ def _table(path: Path) -> list[tuple[Row, str | None]]:
         if header.count(column) > 1 or (column != "split" and column not in header):
             raise DataError(
                 f"{'no' if column not in header else 'more than one'} column {column!r}", where=printable(path),
-                expected="a header with image, mask and, if wanted, split", found=abbreviate(map(printable, header), 10),
+                expected="a header with image, mask and optionally split", found=abbreviate(map(printable, header), 10),
             )  # fmt: skip
-    at = {column: header.index(column) for column in _COLUMNS if column in header}
+    index = {column: header.index(column) for column in _COLUMNS if column in header}
     rows = [(number, [cell.strip() for cell in cells]) for number, cells in lines[1:]]
     if not rows:
-        raise DataError("the manifest has no rows", where=printable(path), expected="one image a row")
-    short = [f"row {number}" for number, cells in rows if len(cells) <= max(at.values())]
+        raise DataError("the manifest has no rows", where=printable(path), expected="one image per row")
+    short = [f"row {number}" for number, cells in rows if len(cells) <= max(index.values())]
     if short:
         raise DataError(
             f"{len(short)} of {len(rows)} rows have too few columns", where=printable(path), found=abbreviate(short),
             expected=f"{len(header)} columns",
         )  # fmt: skip
-    bare = [f"row {number}" for number, cells in rows if not cells[at["image"]]]
-    if bare:
-        raise DataError(f"{len(bare)} of {len(rows)} rows name no image", where=printable(path), found=abbreviate(bare))
+    without_image = [f"row {number}" for number, cells in rows if not cells[index["image"]]]
+    if without_image:
+        raise DataError(
+            f"{len(without_image)} of {len(rows)} rows name no image",
+            where=printable(path),
+            found=abbreviate(without_image),
+        )
     return [
-        (Row(number, cells[at["image"]], cells[at["mask"]]), cells[at["split"]] if "split" in at else None)
+        (Row(number, cells[index["image"]], cells[index["mask"]]), cells[index["split"]] if "split" in index else None)
         for number, cells in rows
     ]  # fmt: skip
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, with the numbers of their lines."""
+    """Line number and cells of each row that is not blank."""
     content = read_text(path)
     header = content.lstrip().partition("\n")[0]
-    # The header's own words hold none of these, so the one that is there most separates.
+    # The column names contain none of these characters, so the most frequent one is the separator.
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
     rows = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -109,12 +113,12 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _splits(table: Sequence[tuple[Row, str | None]], path: Path) -> dict[int, SplitName]:
-    """The split of each row's number."""
-    named = {row.number: _SPLITS.get((split or "").lower()) for row, split in table}
-    unknown = [f"{printable(split or '')!r} (row {row.number})" for row, split in table if not named[row.number]]
+    """Row number → split."""
+    split_of = {row.number: _SPLITS.get((split or "").lower()) for row, split in table}
+    unknown = [f"{printable(split or '')!r} (row {row.number})" for row, split in table if not split_of[row.number]]
     if unknown:
         raise DataError(
-            f"{len(unknown)} of {len(table)} rows are in no split that is known", where=printable(path),
+            f"{len(unknown)} of {len(table)} rows are not in a known split", where=printable(path),
             expected="train, val or test", found=abbreviate(unknown),
         )  # fmt: skip
-    return {number: name for number, name in named.items() if name is not None}
+    return {number: name for number, name in split_of.items() if name is not None}

@@ -1,7 +1,7 @@
-"""Outlines and run lengths as other people's files give them → pixels, checked before pycocotools sees them.
+"""Polygons and run lengths of annotation files → COCO run lengths (RLE), validated before they reach pycocotools.
 
-pycocotools reads past the end of a damaged run-length text, takes four numbers for a box, leaves pixels unset where the
-runs are too short, and asks for gigabytes to walk along an edge at 1e9. None of it may reach it.
+pycocotools reads beyond the end of a damaged RLE text, takes a list of four numbers for a box, leaves pixels unset if
+the runs are too short, and allocates gigabytes for an edge that is 1e9 pixels long.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ _FARTHEST: Final = 1e12
 _LARGEST: Final = 2.0**1023
 _MARGIN: Final = 16.0
 _MOST_STEPS: Final = 20_000_000
-"""How far pycocotools may walk, in fifths of a pixel: 4 million pixels of outline, and some 400 MB."""
+"""Longest outline, in fifths of a pixel, at which pycocotools samples it: 4 million pixels, some 400 MB."""
 
 Points = npt.NDArray[np.float64]
 
 
 def draw_polygons(parts: Sequence[object], size: Size) -> tuple[Encoded | None, list[str]]:
-    """The pixels inside polygons, and what is wrong with those that had to be left out.
+    """Draw the union of polygons.
 
     Args:
-        parts: Each ``[x0, y0, x1, y1, …]`` in pixels. Parts outside the picture are cut off.
-        size: Height and width of the picture.
+        parts: The polygons, each ``[x0, y0, x1, y1, …]`` in pixels. What is outside the image is cut off.
+        size: Height and width of the image.
 
     Returns:
-        The pixels, as pycocotools draws them, or None where no part is usable; and a reason for each part that is not.
+        The pixels as pycocotools draws them, or None if no polygon can be drawn; and for each polygon that cannot, the
+        reason.
     """
     from pycocotools import mask as coco
 
@@ -48,13 +49,17 @@ def draw_polygons(parts: Sequence[object], size: Size) -> tuple[Encoded | None, 
     usable = [numbers for numbers in usable if len(numbers) >= 6]  # pycocotools takes four numbers for a box
     if not usable:
         return None, reasons or ["no pixel inside the picture"]
-    drawn = coco.frPyObjects(usable, *size)
-    encoded: Encoded = drawn[0] if len(drawn) == 1 else coco.merge(drawn)
+    encoded_parts = coco.frPyObjects(usable, *size)
+    encoded: Encoded = encoded_parts[0] if len(encoded_parts) == 1 else coco.merge(encoded_parts)
     return (encoded, reasons) if area(encoded) else (None, reasons or ["no pixel inside the picture"])
 
 
 def _usable(part: object, size: Size) -> list[float]:
-    """One polygon, as pycocotools can draw it. Plain lists: most polygons are too short for NumPy to be faster."""
+    """Validate a polygon and clip it if it reaches far outside. Plain lists: most polygons are too short for NumPy.
+
+    Raises:
+        Unusable: It cannot be drawn.
+    """
     if not isinstance(part, list) or not set(map(type, part)) <= {int, float}:
         raise Unusable("a coordinate that is no number")
     if len(part) % 2:
@@ -72,7 +77,7 @@ def _usable(part: object, size: Size) -> list[float]:
     height, width = size
     if low < -_MARGIN - min(size) or max(part[::2]) > 2 * width + _MARGIN or max(part[1::2]) > 2 * height + _MARGIN:
         numbers = _clip(np.array(part, np.float64).reshape(-1, 2), size).ravel().tolist()
-    if 5 * (3 * max(size) + 2 * _MARGIN) * len(numbers) > 2 * _MOST_STEPS:  # otherwise no outline can be that long
+    if 5 * (3 * max(size) + 2 * _MARGIN) * len(numbers) > 2 * _MOST_STEPS:  # a cheap upper bound of the length first
         points = np.array(numbers, np.float64).reshape(-1, 2)
         if 5 * np.abs(np.diff(points, axis=0, append=points[:1])).max(axis=1).sum() > _MOST_STEPS:
             raise Unusable("an outline of millions of pixels")
@@ -80,7 +85,7 @@ def _usable(part: object, size: Size) -> list[float]:
 
 
 def _clip(points: Points, size: Size) -> Points:
-    """Cut off what lies farther outside than the picture is large; what is nearer, pycocotools cuts off by itself."""
+    """Clip a polygon ``[N, 2]`` to a window three times the image's size; pycocotools itself clips it to the image."""
     height, width = size
     limits = ((0, -width - _MARGIN, 2 * width + _MARGIN), (1, -height - _MARGIN, 2 * height + _MARGIN))
     for axis, low, high in limits:
@@ -90,36 +95,40 @@ def _clip(points: Points, size: Size) -> Points:
 
 
 def _half_plane(points: Points, axis: int, limit: float, sign: float) -> Points:
-    """Sutherland and Hodgman's cut of a polygon along one line."""
-    kept: list[Points] = []
+    """Clip a polygon ``[N, 2]`` to the half-plane ``sign * (coordinate - limit) >= 0``.
+
+    One step of Sutherland & Hodgman 1974 (Reentrant Polygon Clipping): walk along the edges, keep the vertices inside,
+    and add the point where an edge crosses the line.
+    """
+    clipped: list[Points] = []
     inside = sign * (points[:, axis] - limit) >= 0
     for i, point in enumerate(points):
-        before = points[i - 1]
+        previous = points[i - 1]
         if inside[i] != inside[i - 1]:
-            share = (limit - before[axis]) / (point[axis] - before[axis])
-            cut = before + share * (point - before)
-            cut[axis] = limit
-            kept.append(cut)
+            fraction = (limit - previous[axis]) / (point[axis] - previous[axis])
+            crossing = previous + fraction * (point - previous)
+            crossing[axis] = limit
+            clipped.append(crossing)
         if inside[i]:
-            kept.append(point)
-    return np.array(kept, np.float64).reshape(-1, 2)
+            clipped.append(point)
+    return np.array(clipped, np.float64).reshape(-1, 2)
 
 
 def draw_runs(runs: Mapping[str, Any], size: Size) -> Encoded:
-    """A run-length mask, compressed (text) or not (numbers).
+    """Convert a run-length mask of a COCO file to compressed form.
 
     Args:
-        runs: ``size`` and ``counts``.
-        size: Height and width of the picture, which it has to fit.
+        runs: ``size`` [height, width] and ``counts``, compressed (text) or not (numbers).
+        size: Height and width of the image; ``runs`` must have the same.
 
     Raises:
-        Unusable: It does not fit, or is damaged.
+        Unusable: The size differs, the counts are damaged, or the mask is empty.
     """
     from pycocotools import mask as coco
 
     counts = runs.get("counts")
-    given = runs.get("size")
-    if not isinstance(given, list) or set(map(type, given)) != {int} or tuple(given) != size:
+    stated_size = runs.get("size")
+    if not isinstance(stated_size, list) or set(map(type, stated_size)) != {int} or tuple(stated_size) != size:
         raise Unusable("run lengths of another size than the picture")
     if isinstance(counts, str):
         check_counts(counts, size)
@@ -137,10 +146,15 @@ def draw_runs(runs: Mapping[str, Any], size: Size) -> Encoded:
 
 
 def draw_mask(mask: npt.NDArray[Any], corner: tuple[int, int], size: Size) -> Encoded:
-    """The pixels ``[h, w]`` that are not 0, placed with their first one at ``corner`` = row, column.
+    """Paste the nonzero pixels of a mask ``[h, w]`` into an image of ``size``, its top left pixel at ``corner``.
+
+    Args:
+        mask: The pixels.
+        corner: Row and column; may be outside the image.
+        size: Height and width of the image.
 
     Raises:
-        Unusable: None of them is in the picture.
+        Unusable: No nonzero pixel is inside the image.
     """
     from pycocotools import mask as coco
 

@@ -1,10 +1,9 @@
-"""What every reader takes and returns::
+"""The interface of the readers::
 
     DataSpec ──▶ reader(spec, part) ──▶ Listing
 
-A reader finds samples and opens no picture but for its header. What is wrong with an annotation file ends in one
-DataError that names the file and the place in it, or, where a part can be left out without harm, in one warning with a
-count.
+A reader finds samples; of images it reads the headers only. An invalid annotation file is a DataError that names the
+file and the place in it. Parts that can be left out without harm are counted and reported in one warning.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from kseg.errors import ConfigError
 __all__ = ["SPLIT", "Listing", "Reader", "in_split"]
 
 SPLIT: Final = "{split}"
-"""In a path: stands for the part of the data set."""
+"""In a path of the configuration: replaced by the part of the data set that is read."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a reader found.
+    """What a reader returns.
 
     Args:
-        samples: In a stable order, with unique keys.
-        values: On-disk mask value → class name or ``ignore``, background first, where the format tells, with the user's
-            own ``data.values`` in it; else empty.
-        splits: The split of each sample's key, where the format tells; else empty.
+        samples: The samples, in a stable order, with unique keys.
+        values: On-disk mask value → class name or ``ignore``, background first, if the format defines them; it includes
+            the user's ``data.values``. Else empty.
+        splits: Sample key → split, if the format defines it; else empty.
     """
 
     samples: tuple[Sample, ...]
@@ -40,14 +39,14 @@ class Listing:
 
 
 Reader: TypeAlias = Callable[[DataSpec, "str | None"], Listing]
-"""Called with the part of the data set to read: the sub-folder, or the list file, of one split; None reads all."""
+"""Called with a DataSpec and the part to read: the sub-folder or list file of one split; None reads everything."""
 
 
 def in_split(relative: str, part: str | None) -> str:
-    """A path of the configuration for one part: ``{split}`` replaced, else the part as a sub-folder.
+    """A path of the configuration for one part: ``{split}`` is replaced by it, else it is appended as a sub-folder.
 
     Raises:
-        ConfigError: It says ``{split}``, and there are no parts.
+        ConfigError: The path has ``{split}``, but ``part`` is None.
     """
     if part is None:
         if SPLIT in relative:

@@ -1,4 +1,4 @@
-"""The formats that can be read, by name: one reader a file, each from a published format to samples."""
+"""`READERS`: format name → reader; each reader has a module of its own."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""``tfds``: a TensorFlow Datasets name, with the optional extra ``kseg[tfds]``.
+"""``tfds``: a data set of TensorFlow Datasets, with the optional extra ``kseg[tfds]``.
 
-``data.root`` is where TensorFlow Datasets keeps its files (often ~/tensorflow_datasets), ``data.annotations`` the name:
-``oxford_iiit_pet``, ``cityscapes/semantic_segmentation:1.0.0``. The pictures and masks are written once, as they are
-encoded, to the folder ``$KSEG_CACHE``, else ``$XDG_CACHE_HOME/kseg``, else ``~/.cache/kseg``.
+``data.root`` is the folder of TensorFlow Datasets (often ~/tensorflow_datasets), ``data.annotations`` the data set's
+name: ``oxford_iiit_pet``, ``cityscapes/semantic_segmentation:1.0.0``. Images and masks are extracted once, still
+encoded, to kseg's cache folder (see `kseg.files.cache_folder`).
 
 With ``data.split`` by folders, a part is a split of the data set or a slice of one: ``train[:90%]``.
 """
@@ -36,10 +36,10 @@ _SUFFIXES: Final = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
 
 
 def read(spec: DataSpec, part: str | None) -> Listing:
-    """The examples of a data set, in its own splits.
+    """Read the examples of a data set, in its own splits or in one part.
 
     Args:
-        spec: ``images`` and ``masks`` name the features, unless they are left at their defaults.
+        spec: ``images`` and ``masks`` name the features; with their defaults, the usual names are tried.
         part: A split of the data set, or a slice of one.
 
     Raises:
@@ -52,15 +52,15 @@ def read(spec: DataSpec, part: str | None) -> Listing:
         _feature(builder, spec.images, "images", _IMAGES), _feature(builder, spec.masks, "masks", _MASKS)
     ]  # fmt: skip
     if part is not None:
-        name, begin, end = _slice(builder, part)
+        name, begin, end = _parse_part(builder, part)
         return Listing(tuple(_cached(builder, name, features)[begin:end]))
     samples: list[Sample] = []
     splits: dict[str, SplitName] = {}
     for name in builder.info.splits:
         if name in _SPLITS:
-            found = _cached(builder, name, features)
-            samples += found
-            splits |= {sample.key: _SPLITS[name] for sample in found}
+            split_samples = _cached(builder, name, features)
+            samples += split_samples
+            splits |= {sample.key: _SPLITS[name] for sample in split_samples}
     if not samples:
         raise DataError(
             "no split is named train, validation or test", where="data.annotations",
@@ -70,7 +70,7 @@ def read(spec: DataSpec, part: str | None) -> Listing:
 
 
 def _builder(spec: DataSpec) -> Any:
-    """TensorFlow Datasets' builder, with its data downloaded and prepared."""
+    """The builder of the data set, after download and preparation."""
     if spec.annotations is None:
         raise ConfigError(
             "no data set is named", where="data.annotations", expected="a TensorFlow Datasets name: oxford_iiit_pet"
@@ -84,7 +84,7 @@ def _builder(spec: DataSpec) -> Any:
             found=f"{spec.annotations!r}: {str(error).strip().splitlines()[0]}",
         ) from error  # fmt: skip
     except ImportError as error:
-        raise _lacks(error) from error
+        raise _not_installed(error) from error
     try:
         builder.download_and_prepare()
     except Exception as error:  # anything that a network, an archive or a builder's code can raise
@@ -97,47 +97,48 @@ def _builder(spec: DataSpec) -> Any:
 def _library() -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its dependencies' deprecations
+            warnings.simplefilter("ignore")  # deprecation warnings of its dependencies
             import tensorflow_datasets as tfds
     except ImportError as error:
-        raise _lacks(error) from error
+        raise _not_installed(error) from error
     return tfds
 
 
-def _lacks(error: ImportError) -> ConfigError:
+def _not_installed(error: ImportError) -> ConfigError:
     return ConfigError(
         f"needs {error.name or 'tensorflow_datasets'}, which is not installed", where="data.format: tfds",
         remedy="pip install 'kseg[tfds]'",
     )  # fmt: skip
 
 
-def _feature(builder: Any, given: str, default: str, usual: tuple[str, ...]) -> str:
-    """The name of a feature that holds pictures."""
+def _feature(builder: Any, configured: str, default: str, usual_names: tuple[str, ...]) -> str:
+    """The name of the image feature for images or masks: the configured one, else the first of the usual names."""
     tfds = _library()
-    pictures = [key for key, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image)]
-    for name in usual if given == default else (given,):
-        if name in pictures:
+    image_features = [key for key, feature in builder.info.features.items() if isinstance(feature, tfds.features.Image)]
+    for name in usual_names if configured == default else (configured,):
+        if name in image_features:
             return str(name)
     raise ConfigError(
-        f"no feature of the {default}", where=f"data.{default}", expected=f"one of {abbreviate(pictures) or 'none'}",
-        found=abbreviate(usual) if given == default else given,
+        f"no feature for the {default}", where=f"data.{default}",
+        expected=f"one of {abbreviate(image_features) or 'none'}",
+        found=abbreviate(usual_names) if configured == default else configured,
     )  # fmt: skip
 
 
-def _slice(builder: Any, part: str) -> tuple[str, int, int]:
-    """The split that ``train[:90%]`` is of, and which of its examples."""
+def _parse_part(builder: Any, part: str) -> tuple[str, int, int]:
+    """``train[:90%]`` → the split, and the first and the end of the range of its examples."""
     tfds = _library()
     try:
-        (found,) = tfds.core.ReadInstruction.from_spec(part).to_absolute(builder.info.splits)
+        (instruction,) = tfds.core.ReadInstruction.from_spec(part).to_absolute(builder.info.splits)
     except (ValueError, KeyError, AssertionError) as error:
         raise ConfigError(
             "no such split", where="data.split", found=repr(part),
             expected=f"one of {abbreviate(builder.info.splits)}, or a slice: train[:90%]",
         ) from error  # fmt: skip
     return (
-        found.splitname,
-        found.from_ or 0,
-        builder.info.splits[found.splitname].num_examples if found.to is None else found.to,
+        instruction.splitname,
+        instruction.from_ or 0,
+        builder.info.splits[instruction.splitname].num_examples if instruction.to is None else instruction.to,
     )
 
 
@@ -145,7 +146,7 @@ def _slice(builder: Any, part: str) -> tuple[str, int, int]:
 
 
 def _cached(builder: Any, split: str, features: list[str]) -> list[Sample]:
-    """The examples of a split, written where they are not yet."""
+    """The samples of a split; files that are not in the cache yet are written."""
     folder = cache_folder() / "tfds" / builder.info.full_name.replace("/", "-") / "-".join(features) / split
     count = builder.info.splits[split].num_examples
     pairs = _files(folder, count)
@@ -158,23 +159,25 @@ def _cached(builder: Any, split: str, features: list[str]) -> list[Sample]:
                     _write(folder, index, kind, example[feature])
         pairs = _files(folder, count)
     if len(pairs) < count:
-        raise DataError("the data set is shorter than it says", where=f"{builder.info.full_name}, split {split}")
+        raise DataError(
+            "the data set has fewer examples than it states", where=f"{builder.info.full_name}, split {split}"
+        )
     return [Sample(f"{split}/{index:06d}", *pairs[index]) for index in range(count)]
 
 
 def _files(folder: Path, count: int) -> Mapping[int, tuple[Path, Path]]:
-    """The picture and the mask of each example that is written; both are whole, or not there."""
+    """Example number → its image and mask in the cache, for examples that have both; files are written atomically."""
     names = set(os.listdir(folder)) if folder.is_dir() else set()
     pairs: dict[int, tuple[Path, Path]] = {}
     for index in range(count):
-        found = [
+        pair = [
             folder / name
             for kind in ("image", "mask")
             for suffix in _SUFFIXES.values()
             if (name := _name(index, kind, suffix)) in names
         ]
-        if len(found) == 2:
-            pairs[index] = found[0], found[1]
+        if len(pair) == 2:
+            pairs[index] = pair[0], pair[1]
     return pairs
 
 
@@ -190,7 +193,7 @@ def _write(folder: Path, index: int, kind: str, data: bytes) -> None:
 
 
 def _examples(builder: Any, split: str, features: list[str]) -> Iterator[Mapping[str, bytes]]:
-    """The examples in a fixed order, their pictures as they are encoded."""
+    """The examples in a fixed order; images and masks are encoded bytes."""
     tfds = _library()
     try:
         data = builder.as_dataset(

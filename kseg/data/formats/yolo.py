@@ -1,11 +1,11 @@
-"""``yolo``: a text file for each picture, one polygon a line, as Ultralytics' segmentation data has it.
+"""``yolo``: a text file per image with one polygon per line, the format of Ultralytics' segmentation data.
 
 ::
 
     images/train/cat.jpg        labels/train/cat.txt: 16 0.21 0.34 0.25 0.30 …     class, then x y x y … of 0..1
     data.yaml: {path: ., train: images/train, val: images/val, names: {0: person, 16: dog}}
 
-The mask value of class index *i* is *i* + 1. A picture without a text file is all background.
+The mask value of class index *i* is *i* + 1. An image without a text file is all background.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any, Final
 
 import yaml
 
-from kseg.data.formats.common import BACKGROUND, choose, picture_sizes, report_lonely
-from kseg.data.formats.document import LeftOut, fail, mapping, read_lines, read_text, shown, text, whole
-from kseg.data.formats.listing import Found, list_files
+from kseg.data.formats.common import BACKGROUND, choose, picture_sizes, report_unpaired
+from kseg.data.formats.document import SkippedObjects, fail, integer, mapping, read_lines, read_text, shown, text
+from kseg.data.formats.listing import ImageFiles, list_files
 from kseg.data.formats.outlines import draw_polygons
 from kseg.data.formats.reader import Listing, in_split
 from kseg.data.objects import OBJECT_VOID, Objects, draw_order
@@ -42,15 +42,15 @@ _YAML: Final = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 _BOX: Final = "a box instead of an outline"
 _KEYS: Final[dict[SplitName, tuple[str, ...]]] = {"train": ("train",), "val": ("val", "valid"), "test": ("test",)}
 _OUTSIDE: Final = 0.02
-"""How far outside 0..1 a coordinate may lie; farther out it is one in pixels."""
+"""How far outside 0..1 a coordinate may be; beyond that it is taken for one in pixels and refused."""
 
 
 def read(spec: DataSpec, part: str | None) -> Listing:
-    """The pictures and their polygons; without a part, in the splits that ``data.yaml`` names, if it does.
+    """Read the images and their polygons; if ``part`` is None, with the splits that ``data.yaml`` defines, if any.
 
     Raises:
-        ConfigError: A folder is missing; a class that is asked for is not in ``data.yaml``.
-        DataError: A file is malformed, holds boxes only, or has no picture; nothing can be drawn.
+        ConfigError: A folder is missing; a configured class is not in ``data.yaml``.
+        DataError: A file is malformed, contains boxes only, or has no image; nothing can be drawn.
     """
     settings, path = _settings(spec.root)
     folders = _folders(settings, spec) if part is None and spec.images == "images" else {}
@@ -60,7 +60,7 @@ def read(spec: DataSpec, part: str | None) -> Listing:
     splits: dict[str, SplitName] = {}
     values: Mapping[int | str, str] = {}
     for name, folder in folders.items():
-        listing = _read_folder(spec, folder, _beside(folder), settings, path)
+        listing = _read_folder(spec, folder, _labels_beside(folder), settings, path)
         named = [replace(sample, key=f"{name}/{sample.key}") for sample in listing.samples]
         samples += named
         splits |= dict.fromkeys((sample.key for sample in named), name)
@@ -68,36 +68,38 @@ def read(spec: DataSpec, part: str | None) -> Listing:
     return Listing(tuple(samples), values, splits)
 
 
-def _read_folder(spec: DataSpec, images: str, labels: str, settings: Mapping[str, Any], path: Path) -> Listing:
-    found = list_files(spec.root, images, key="data.images")
-    folder = spec.root / labels
+def _read_folder(
+    spec: DataSpec, images_path: str, labels_path: str, settings: Mapping[str, Any], path: Path
+) -> Listing:
+    images = list_files(spec.root, images_path, key="data.images")
+    folder = spec.root / labels_path
     if not folder.is_dir():
         raise ConfigError(
             "no such folder", where="data.annotations", found=printable(folder), expected="the folder of the labels"
         )
-    named = _names(settings, path, spec)
-    choice = choose(named, spec, path if settings else folder)
-    texts = _pair(found, folder, spec)
-    described = _parse_all(texts, folder)
+    names = _names(settings, path, spec)
+    choice = choose(names, spec, path if settings else folder)
+    text_of = _pair(images, folder, spec)
+    label_files = _parse_all(text_of, folder)
     objects: dict[Path, Objects | None] = {}
-    left_out = LeftOut()
-    sizes = picture_sizes(found.files)
+    skipped = SkippedObjects()
+    sizes = picture_sizes(images.files)
     total = 0
     for file, size in sizes.items():
-        one = described.get(file, _Described(folder))
-        # Whoever reads a picture that cannot be read says why.
-        objects[file] = None if size is None else _draw(one, size, named, choice.drawn)
-        left_out.add_all(one.left_out)
-        total += one.total
-    left_out.tell(folder, sum(len(one.runs) for one in objects.values() if one), total)
-    return Listing(tuple(Sample(found.key(file), file, drawn) for file, drawn in objects.items()), choice.values)
+        label_file = label_files.get(file, _LabelFile(folder))
+        # An image that cannot be read gets no mask; the error is reported on reading it.
+        objects[file] = None if size is None else _draw(label_file, size, names, choice.drawn)
+        skipped.add_all(label_file.skipped)
+        total += label_file.total
+    skipped.report(folder, sum(len(label_file.runs) for label_file in objects.values() if label_file), total)
+    return Listing(tuple(Sample(images.key(file), file, drawn) for file, drawn in objects.items()), choice.values)
 
 
 # --- data.yaml --------------------------------------------------------------------------------------------------------
 
 
 def _settings(root: Path) -> tuple[Mapping[str, Any], Path]:
-    """What ``data.yaml`` says, or nothing where there is none."""
+    """The contents of ``data.yaml`` (empty if there is no such file), and its path."""
     path = next((root / name for name in _YAML if (root / name).is_file()), root / _YAML[0])
     if not path.is_file():
         return {}, path
@@ -109,7 +111,7 @@ def _settings(root: Path) -> tuple[Mapping[str, Any], Path]:
 
 
 def _names(settings: Mapping[str, Any], path: Path, spec: DataSpec) -> dict[int, str]:
-    """Mask value → class name."""
+    """Mask value → class name, from ``data.yaml``, else from ``spec.classes``."""
     names = settings.get("names")
     if names is None and spec.classes is not None:
         return dict(enumerate((name for name in spec.classes if name != BACKGROUND), 1))
@@ -122,7 +124,7 @@ def _names(settings: Mapping[str, Any], path: Path, spec: DataSpec) -> dict[int,
         names = dict(enumerate(names))
     named: dict[int, str] = {}
     for index, name in mapping(names, path, "names").items():
-        number = whole(index, path, f"names.{index}")
+        number = integer(index, path, f"names.{index}")
         if not 0 <= number < OBJECT_VOID - 1:
             fail(path, f"names.{index}", expected="a class index from 0 on", found=str(number))
         named[number + 1] = printable(text(name, path, f"names.{index}"))
@@ -132,7 +134,7 @@ def _names(settings: Mapping[str, Any], path: Path, spec: DataSpec) -> dict[int,
 
 
 def _folders(settings: Mapping[str, Any], spec: DataSpec) -> dict[SplitName, str]:
-    """The folders of pictures that ``data.yaml`` names for the splits, relative to the root, where they are there."""
+    """Split → its image folder, relative to the root, as ``data.yaml`` names it; empty if train's does not exist."""
     folders: dict[SplitName, str] = {}
     for split in SPLITS:
         entry = next((settings[key] for key in _KEYS[split] if isinstance(settings.get(key), str)), None)
@@ -143,7 +145,7 @@ def _folders(settings: Mapping[str, Any], spec: DataSpec) -> dict[SplitName, str
 
 
 def _tail(root: Path, entry: str) -> str | None:
-    """The longest tail of a path that is a folder below the root: exporters write ``../train/images``."""
+    """The longest trailing part of a path that is a folder below the root; exporters write ``../train/images``."""
     parts = [part for part in entry.split("/") if part not in ("", ".", "..")]
     tails = (os.path.join(*parts[start:]) for start in range(len(parts)))
     return next((tail for tail in tails if "\0" not in tail and (root / tail).is_dir()), None)
@@ -155,93 +157,98 @@ def _tail(root: Path, entry: str) -> str | None:
 def _labels_folder(spec: DataSpec, part: str | None) -> str:
     if spec.annotations is not None:
         return in_split(spec.annotations, part)
-    return _beside(in_split(spec.images, part))
+    return _labels_beside(in_split(spec.images, part))
 
 
-def _beside(images: str) -> str:
-    """``train/images`` → ``train/labels``: the last such part of the path, as Ultralytics has it."""
+def _labels_beside(images: str) -> str:
+    """``train/images`` → ``train/labels``: the last part named images is replaced, as by Ultralytics."""
     parts = images.split("/")
-    at = [i for i, part in enumerate(parts) if part == "images"]
-    return "/".join([*parts[: at[-1]], "labels", *parts[at[-1] + 1 :]]) if at else "labels"
+    positions = [i for i, part in enumerate(parts) if part == "images"]
+    return "/".join([*parts[: positions[-1]], "labels", *parts[positions[-1] + 1 :]]) if positions else "labels"
 
 
-def _pair(found: Found, folder: Path, spec: DataSpec) -> dict[Path, Path]:
-    """The text file of each picture that has one."""
-    walked = os.walk(folder)
-    files = sorted(Path(parent, name) for parent, _, names in walked for name in names if name.endswith(".txt"))
-    by_stem = found.by_stem(False)
-    texts, orphans = {}, []
+def _pair(images: ImageFiles, folder: Path, spec: DataSpec) -> dict[Path, Path]:
+    """Image → its text file, for the images that have one."""
+    walk = os.walk(folder)
+    files = sorted(Path(parent, name) for parent, _, names in walk for name in names if name.endswith(".txt"))
+    by_stem = images.by_stem(False)
+    text_of, orphans = {}, []
     for file in files:
-        picture = by_stem.get(file.relative_to(folder).with_suffix("").as_posix())
-        if picture is not None:
-            texts[picture] = file
-        elif file.name != "classes.txt":  # which labelling tools put beside
+        image = by_stem.get(file.relative_to(folder).with_suffix("").as_posix())
+        if image is not None:
+            text_of[image] = file
+        elif file.name != "classes.txt":  # written by labelling tools
             orphans.append(printable(file.name))
-    if not texts:
+    if not text_of:
         raise DataError(
             "no image has a label file", where=printable(folder), expected="a .txt file of the same stem as an image",
-            found=f"{len(found.files)} images and {len(files)} text files",
+            found=f"{len(images.files)} images and {len(files)} text files",
         )  # fmt: skip
-    report_lonely(
+    report_unpaired(
         [f"{len(orphans)} of {len(files)} label files have no image ({abbreviate(orphans)})"] if orphans else [],
-        where=printable(folder), expected="an image of the same stem", unpaired=spec.unpaired, left=len(texts),
+        where=printable(folder), expected="an image of the same stem", unpaired=spec.unpaired, remaining=len(text_of),
     )  # fmt: skip
-    bare = len(found.files) - len(texts)
-    if bare:
-        count = len(found.files)
-        _log.warning("%s: %d of %d images have no label file: all background", printable(folder), bare, count)
-    return texts
+    without_labels = len(images.files) - len(text_of)
+    if without_labels:
+        count = len(images.files)
+        _log.warning("%s: %d of %d images have no label file: all background", printable(folder), without_labels, count)
+    return text_of
 
 
 @dataclass
-class _Described:
-    """The polygons of one picture as (place, mask value, coordinates of 0..1), and how many lines there are."""
+class _LabelFile:
+    """A text file: its polygons as (place, mask value, coordinates in 0..1), and its numbers of objects and boxes."""
 
     path: Path
     polygons: list[tuple[str, int, list[float]]] = field(default_factory=list)
     total: int = 0
     boxes: int = 0
-    left_out: LeftOut = field(default_factory=LeftOut)
+    skipped: SkippedObjects = field(default_factory=SkippedObjects)
 
 
-def _parse_all(texts: Mapping[Path, Path], folder: Path) -> dict[Path, _Described]:
-    described = dict(zip(texts, parallel_map(_parse, list(texts.values())), strict=True))
-    total, boxes = sum(one.total for one in described.values()), sum(one.boxes for one in described.values())
+def _parse_all(text_of: Mapping[Path, Path], folder: Path) -> dict[Path, _LabelFile]:
+    label_files = dict(zip(text_of, parallel_map(_parse, list(text_of.values())), strict=True))
+    total, boxes = (
+        sum(label_file.total for label_file in label_files.values()),
+        sum(label_file.boxes for label_file in label_files.values()),
+    )
     if boxes and boxes == total:
         raise DataError(
             "these are labels for detection, not for segmentation", where=printable(folder),
-            expected="a class and at least 3 points a line", found=f"{boxes} lines, all a class and a box (4 numbers)",
+            expected="a class and at least 3 points per line",
+            found=f"{boxes} lines, all a class and a box (4 numbers)",
         )  # fmt: skip
-    return described
+    return label_files
 
 
-def _parse(path: Path) -> _Described:
-    described = _Described(path)
+def _parse(path: Path) -> _LabelFile:
+    label_file = _LabelFile(path)
     for number, line in enumerate(read_lines(path), 1):
         words = line.split()
         if not words:
             continue
         place = f"{printable(path.name)} line {number}"
-        described.total += 1
+        label_file.total += 1
         numbers = _numbers(words)
-        reason = _wrong(numbers)
+        reason = _reason(numbers)
         if reason is not None:
-            described.boxes += reason == _BOX
-            described.left_out.add(reason, place)
+            label_file.boxes += reason == _BOX
+            label_file.skipped.add(reason, place)
         else:
-            described.polygons.append((place, int(numbers[0]) + 1, numbers[1:]))
-    return described
+            label_file.polygons.append((place, int(numbers[0]) + 1, numbers[1:]))
+    return label_file
 
 
 def _numbers(words: Sequence[str]) -> list[float]:
+    """The words as numbers; empty if one of them is not a number."""
     try:
         return [float(word) for word in words]
     except ValueError:
         return []
 
 
-def _wrong(numbers: Sequence[float]) -> str | None:
-    """Why a line cannot be drawn, or None."""
+def _reason(numbers: Sequence[float]) -> str | None:
+    """The reason why a line cannot be drawn, or None."""
     if not numbers or not all(map(math.isfinite, numbers)):
         return "a line that is not all numbers"
     if not numbers[0].is_integer() or numbers[0] < 0:
@@ -253,20 +260,20 @@ def _wrong(numbers: Sequence[float]) -> str | None:
     return None
 
 
-def _draw(described: _Described, size: Size, named: Mapping[int, str], drawn: frozenset[int]) -> Objects:
+def _draw(label_file: _LabelFile, size: Size, names: Mapping[int, str], selected: frozenset[int]) -> Objects:
     height, width = size
-    found: list[tuple[int, Encoded]] = []
-    for place, value, numbers in described.polygons:
-        if value not in named:
-            described.left_out.add("a class index without a name", place)
+    encoded_objects: list[tuple[int, Encoded]] = []
+    for place, value, numbers in label_file.polygons:
+        if value not in names:
+            label_file.skipped.add("a class index without a name", place)
             continue
-        if value not in drawn:
-            described.total -= 1
+        if value not in selected:
+            label_file.total -= 1
             continue
         scaled = [number * (height if i % 2 else width) for i, number in enumerate(numbers)]
         encoded, reasons = draw_polygons([scaled], size)
         for reason in reasons:
-            described.left_out.add(reason, place)
+            label_file.skipped.add(reason, place)
         if encoded is not None:
-            found.append((value, encoded))
-    return draw_order(described.path, size, found)
+            encoded_objects.append((value, encoded))
+    return draw_order(label_file.path, size, encoded_objects)

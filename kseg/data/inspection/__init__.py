@@ -1,14 +1,14 @@
-"""What is wrong with a data set, and what is in it.
+"""Checks and statistics of a data set.
 
 ::
 
-    survey       every file read once: sizes, mask values, fingerprints
-    checks/      survey → findings, a function a check
-    inspect      the checks of a data set, or the first error of one that is to be trained on
-    fix          check, make the settings that the findings suggest, check again
-    suggest      what mask values seem to mean
+    survey       read every file once: sizes, mask values, fingerprints
+    checks/      survey → findings, a function per check
+    inspect      all findings of a data set, or its first error before a training
+    fix          check, apply the settings that the findings suggest, check again
+    suggest      the probable meaning of mask values
     counts       pixels of each class
-    statistics   sizes, shares of the classes, class weights;  charts draws them
-    similar      pictures that look the same
-    sheet        contact sheets of pictures with their masks
+    statistics   sizes, class shares, class weights;  charts draws them
+    similar      images that look the same
+    sheet        contact sheets of images with their masks
 """

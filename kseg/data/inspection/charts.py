@@ -1,4 +1,4 @@
-"""The statistics of a data set as a picture."""
+"""Draw the statistics of a data set."""
 
 from __future__ import annotations
 
@@ -16,13 +16,21 @@ __all__ = ["draw_statistics"]
 
 
 def draw_statistics(path: Path, statistics: Statistics) -> None:
-    """Share of the pixels and of the images that each class has in each split, class weights, and sizes."""
+    """Draw each class's share of pixels and images by split, class weights, image sizes and channel statistics.
+
+    Args:
+        path: The image file to write.
+        statistics: The statistics.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     names = statistics.labels.names
-    with figure(path, 13, 1.6 + 0.25 * len(statistics.images) * len(names) + 3) as drawn:
+    with figure(path, 13, 1.6 + 0.25 * len(statistics.images) * len(names) + 3) as canvas:
         ratios = [1 + 0.25 * len(statistics.images) * len(names), 3]
-        parts: Any = drawn.subfigures(2, 1, height_ratios=ratios)
-        above, below = parts
-        pixels, images, weights = above.subplots(1, 3, sharey=True)
+        subfigures: Any = canvas.subfigures(2, 1, height_ratios=ratios)
+        upper, lower = subfigures
+        pixels, images, weights = upper.subplots(1, 3, sharey=True)
         _bars(pixels, statistics.pixel_share, "{:.1%}")
         pixels.set(title="share of the pixels", xlim=(0, 1.2), yticks=range(len(names)), yticklabels=names)
         _bars(images, statistics.image_share, "{:.1%}")
@@ -32,17 +40,17 @@ def draw_statistics(path: Path, statistics: Statistics) -> None:
         pixels.invert_yaxis()
         for axes in (pixels, weights):
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, fontsize=8)
-        sizes, channels = below.subplots(1, 2)
+        sizes, channels = lower.subplots(1, 2)
         _sizes(sizes, statistics)
         _channels(channels, statistics)
 
 
-def _bars(axes: Any, groups: Mapping[Any, npt.NDArray[np.float64]], form: str) -> None:
+def _bars(axes: Any, groups: Mapping[Any, npt.NDArray[np.float64]], number_format: str) -> None:
     for i, (name, values) in enumerate(groups.items()):
-        place = np.arange(len(values)) + (i - (len(groups) - 1) / 2) * 0.8 / len(groups)
-        bars = axes.barh(place, values, 0.8 / len(groups), label=name)
-        # A bar of an eyeglasses' size (1%) is not to be seen: the number says what it is.
-        axes.bar_label(bars, [form.format(value) for value in values], padding=3, fontsize=8)
+        positions = np.arange(len(values)) + (i - (len(groups) - 1) / 2) * 0.8 / len(groups)
+        bars = axes.barh(positions, values, 0.8 / len(groups), label=name)
+        # A share of 1 % is a bar too short to see, so the number stands beside it.
+        axes.bar_label(bars, [number_format.format(value) for value in values], padding=3, fontsize=8)
 
 
 def _sizes(axes: Any, statistics: Statistics) -> None:

@@ -1,4 +1,4 @@
-"""DatasetReport: the pixels of each class, counted from a survey once the mask values have a meaning."""
+"""DatasetReport: the pixels of each class, counted from a survey and a label map."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data.inspection.survey import Examined, Survey
+from kseg.data.inspection.survey import SampleFacts, Survey
 from kseg.data.sample import SPLITS, SplitName
 from kseg.labels import IGNORE_INDEX, LabelMap
 from kseg.sizes import Size
@@ -21,14 +21,14 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class DatasetReport:
-    """What the masks and pictures hold.
+    """Counts of the pixels of each class, image sizes and channel statistics.
 
     Args:
-        image_pixels: For each split, the pixels of each class in each image: int64 ``[N, K]``, in the split's order.
-        ignored_pixels: For each split, the ignored pixels of each image: int64 ``[N]``.
-        sizes: How many images have which height and width.
-        channel_mean: Mean of the training images' pixels, each channel in 0..255: float64 ``[3]``.
-        channel_std: Their standard deviation about it: float64 ``[3]``.
+        image_pixels: Split → number of pixels of each class in each image: int64 ``[N, K]``, in the split's order.
+        ignored_pixels: Split → number of ignored pixels of each image: int64 ``[N]``.
+        sizes: (height, width) → number of images.
+        channel_mean: Mean of the training images' red, green and blue, in 0..255: float64 ``[3]``.
+        channel_std: Their standard deviation: float64 ``[3]``.
     """
 
     image_pixels: Mapping[SplitName, Counts]
@@ -39,12 +39,12 @@ class DatasetReport:
 
     @property
     def class_pixels(self) -> Mapping[SplitName, Counts]:
-        """For each split, the pixels of each class: int64 ``[K]``."""
+        """Split → number of pixels of each class: int64 ``[K]``."""
         return {name: pixels.sum(axis=0) for name, pixels in self.image_pixels.items()}
 
     @property
     def class_images(self) -> Mapping[SplitName, Counts]:
-        """For each split, in how many images each class is: int64 ``[K]``."""
+        """Split → number of images with each class: int64 ``[K]``."""
         return {name: (pixels > 0).sum(axis=0) for name, pixels in self.image_pixels.items()}
 
     @property
@@ -55,42 +55,45 @@ class DatasetReport:
 
     @property
     def ignored(self) -> Mapping[SplitName, float]:
-        """For each split, the share of pixels that are ignored, in 0..1."""
+        """Split → fraction of the pixels that are ignored, in 0..1."""
         return {
             name: float(pixels.sum() / max(pixels.sum() + self.image_pixels[name].sum(), 1))
             for name, pixels in self.ignored_pixels.items()
         }
 
 
-def count_classes(found: Survey, labels: LabelMap) -> DatasetReport:
-    """Count classes and pixels.
+def count_classes(survey: Survey, labels: LabelMap) -> DatasetReport:
+    """Count the pixels of each class.
 
     Args:
-        found: The survey, in which every image and mask could be read.
-        labels: A map of every value that the masks hold.
+        survey: A survey without unreadable files.
+        labels: A label map with every value in the masks.
     """
-    rows = {name: [_per_class(one, labels) for one in found.get(name, ())] for name in SPLITS}
-    counts = {name: np.array(list_, np.int64).reshape(-1, IGNORE_INDEX + 1) for name, list_ in rows.items()}
-    mean, std = _channels(found.get("train", ()))
+    rows_of = {name: [_per_class(facts, labels) for facts in survey.get(name, ())] for name in SPLITS}
+    counts = {
+        name: np.array(counts_of_images, np.int64).reshape(-1, IGNORE_INDEX + 1)
+        for name, counts_of_images in rows_of.items()
+    }
+    mean, std = _channels(survey.get("train", ()))
     return DatasetReport(
         {name: table[:, : labels.num_classes] for name, table in counts.items()},
         {name: table[:, IGNORE_INDEX] for name, table in counts.items()},
-        dict(Counter(one.image.size for examined in found.values() for one in examined if one.image)),
+        dict(Counter(facts.image.size for samples in survey.values() for facts in samples if facts.image)),
         mean,
         std,
     )
 
 
-def _per_class(one: Examined, labels: LabelMap) -> Counts:
-    """Pixels of each class id: int64 ``[256]``, the last one the ignored."""
+def _per_class(facts: SampleFacts, labels: LabelMap) -> Counts:
+    """Number of pixels of each class id in a mask: int64 ``[256]``, the last one for ignored pixels."""
     counts = np.zeros(IGNORE_INDEX + 1, np.int64)
-    if one.mask is not None:
-        np.add.at(counts, labels.ids(one.mask.values), one.mask.pixels)
+    if facts.mask is not None:
+        np.add.at(counts, labels.ids(facts.mask.values), facts.mask.pixels)
     return counts
 
 
-def _channels(examined: Sequence[Examined]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    images = [one.image for one in examined if one.image is not None]
+def _channels(samples: Sequence[SampleFacts]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    images = [facts.image for facts in samples if facts.image is not None]
     if not images:
         return np.zeros(3), np.ones(3)
     count = sum(image.size[0] * image.size[1] for image in images)

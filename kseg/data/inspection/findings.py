@@ -1,4 +1,4 @@
-"""Finding: one thing about a data set that its owner should know, and the setting that mends it."""
+"""Finding: a problem or peculiarity of a data set, and the settings that solve it."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ __all__ = ["SEVERITIES", "Finding", "Severity", "setting_line"]
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
-"""``error`` breaks a training, ``warning`` spoils one or its scores, ``note`` is dealt with and good to know."""
+"""``error`` prevents a training, ``warning`` may harm it or its scores, ``note`` is handled and for information."""
 
 _SHOWN: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was found.
+    """A finding of a check.
 
     Args:
         code: Its name, for scripts: ``unlisted-values``.
-        severity: How bad it is.
-        what: What was found, as a sentence without a full stop, with the counts in it.
+        severity: ``error``, ``warning`` or ``note``.
+        what: What was found, as a sentence with counts, without a full stop.
         why: Why it matters.
-        count: How many samples it concerns.
-        total: Of how many.
-        files: The keys of these samples.
-        expected, found: What would be right, and what is there instead.
-        fix: The settings that mend it: dotted key → value. Empty where no setting does.
-        advice: What to do where no setting mends it, or besides.
+        count: Number of samples concerned.
+        total: Number of samples checked.
+        files: The keys of the samples concerned.
+        expected, found: What was expected and what was found, for the error message.
+        fix: The settings that solve it: dotted key → value. Empty if no setting does.
+        advice: What else to do, besides or instead of ``fix``.
     """
 
     code: str
@@ -52,11 +52,11 @@ class Finding:
 
     @property
     def lines(self) -> list[str]:
-        """The settings of `fix` as they stand in a configuration, long ones cut short."""
+        """The settings of `fix` as lines of a configuration; long ones are abbreviated."""
         return [setting_line(key, value) for key, value in self.fix.items()]
 
     def to_error(self, root: Path) -> DataError:
-        """As the error that ends a training before it begins."""
+        """The finding as an error, with ``root`` as its place; it stops a training before it begins."""
         fix = f"add {'; '.join(self.lines)}" if self.fix else None
         return DataError(
             self.what, where=printable(root), expected=self.expected, found=self.found,
@@ -64,7 +64,7 @@ class Finding:
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON types, with every file."""
+        """The finding as plain JSON types, with all files."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -81,7 +81,7 @@ class Finding:
 
 
 def setting_line(key: str, value: Any) -> str:
-    """A setting as a line of YAML: ``data.values: {0: background, 255: nucleus}``; of long lists the first few."""
+    """A setting as a line of YAML: ``data.values: {0: background, 255: nucleus}``; long lists are abbreviated."""
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) > _SHOWN and key == "data.exclude":
         head = _flow(list(value[:_SHOWN]))
         return f"{key}: {head[:-1]}, …]  # {len(value)} in all; --fix-config writes them"

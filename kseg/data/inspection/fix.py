@@ -1,4 +1,4 @@
-"""Check a data set, make the settings that the findings ask for, and check again, until nothing is left to mend."""
+"""Check a data set, apply the settings that the findings suggest, and check again until there are no new ones."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Round", "check_and_fix"]
 Settings = TypeVar("Settings")
 
 _MOST_ROUNDS: Final = 8
-"""How often the data are checked again with the settings that the last round asked for; each round may unveil more."""
+"""Largest number of repeated checks; each may reveal problems that the earlier ones hid."""
 
 
 class Round(NamedTuple, Generic[Settings]):
-    """One check of the data: the settings, those of them that findings asked for, and what was found."""
+    """One check: all settings, those of them that came from earlier findings, and the result."""
 
     settings: Settings
     fixes: Mapping[str, Any]
@@ -32,13 +32,16 @@ def check_and_fix(
     fix: bool,
     on_progress: Progress | None = None,
 ) -> tuple[Round[Settings], Round[Settings]]:
-    """The first check of the data, and the last one, with every setting that findings asked for.
+    """Check a data set and optionally apply the suggested settings.
 
     Args:
-        load: From settings by dotted key, laid over the user's own, to all settings.
-        spec_of: The description of the data in all settings.
-        fix: Whether to go on after the first check.
-        on_progress: Told after each sample.
+        load: From overrides by dotted key to all settings, the user's included.
+        spec_of: From all settings to their DataSpec.
+        fix: Whether to apply suggested settings and check again.
+        on_progress: Called after each sample.
+
+    Returns:
+        The first check, and the last one; the same if nothing was applied.
 
     Raises:
         ConfigError, DataError: See `inspect_data`.

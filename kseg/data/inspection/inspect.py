@@ -1,4 +1,4 @@
-"""Read a data set, and tell everything that is wrong with it: all findings, or the first that breaks a training."""
+"""Check a data set: all findings (`inspect_data`), or its first error before a training (`check_dataset`)."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _log = logging.getLogger("kseg")
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `inspect_data` found.
+    """The result of `inspect_data`.
 
     Args:
         findings: Errors first, then warnings and notes.
-        labels: What the mask values mean; None where that could not be settled.
-        report: The counts; None as long as there are errors that keep it from being counted.
-        counts: How many samples each split has.
+        labels: The label map; None if the classes are unknown.
+        report: The counts of classes; None if errors prevent counting.
+        counts: Split → number of samples.
         reads_colors: Whether the masks were read as colours.
-        survey: What was read.
+        survey: The facts about images and masks.
     """
 
     findings: tuple[Finding, ...]
@@ -47,7 +47,7 @@ class Inspection:
 
     @property
     def errors(self) -> list[Finding]:
-        """The findings that keep the data from being trained on."""
+        """The findings that prevent a training."""
         return [finding for finding in self.findings if finding.severity == "error"]
 
 
@@ -58,39 +58,38 @@ def check_dataset(
     on_progress: Progress | None = None,
     workers: int | None = None,
 ) -> DatasetReport:
-    """Decode every image and mask, and see that they fit one another and the label map.
+    """Decode every image and mask, and check them against each other and the label map.
 
-    Warnings go to the log: pictures in two splits, classes that validation or test lack, masks that look inverted.
+    Warnings are logged: images in two splits, classes missing in validation or test, masks that look inverted.
 
     Args:
-        dataset: What to check.
-        spec: The description that it was found by, so that a remedy fits what it says already. Defaults to what the
-            data set itself tells.
-        on_progress: Told after each sample.
-        workers: How many threads. Defaults to one a core.
+        dataset: The data set.
+        spec: The spec of the data set, which the suggested settings extend. Defaults to one made from ``dataset``.
+        on_progress: Called after each sample.
+        workers: Number of threads. Defaults to one per core.
 
     Raises:
-        DataError: Files cannot be read; a mask has another size than its image; masks hold values that the label map
-            does not name; a foreground class is absent from training. The message has the setting that mends it.
+        DataError: Files cannot be read, a mask's size differs from its image's, masks have values that are not in the
+            label map, or a foreground class does not occur in training. The message suggests a setting.
     """
     dataset.samples("all")
-    surveyed = survey(
+    facts = survey(
         {name: tuple(samples) for name, samples in dataset.splits.items()},
         colors=dataset.labels.is_colored, workers=workers, on_progress=on_progress,
     )  # fmt: skip
-    context = Context(spec or _spec_of(dataset), surveyed, dataset.labels)
+    context = Context(spec or _spec_of(dataset), facts, dataset.labels)
     for finding in _run(context):
         if finding.severity == "error":
             raise finding.to_error(dataset.root)
         if finding.severity == "warning":
             _log.warning("%s%s", finding.what, f": {finding.found}" if finding.found else "")
-    if context.report is None:  # cannot be: what keeps it from being counted is an error above
+    if context.report is None:  # unreachable: whatever prevents counting is an error above
         raise DataError("the masks cannot be counted", where=printable(dataset.root))
     return context.report
 
 
 def _spec_of(dataset: Dataset) -> DataSpec:
-    """As much of the description as the data set itself tells."""
+    """A spec with what is known from the data set itself."""
     labels = dataset.labels
     default = dict(enumerate(labels.names))
     return DataSpec(
@@ -101,12 +100,12 @@ def _spec_of(dataset: Dataset) -> DataSpec:
 def inspect_data(
     spec: DataSpec, *, earlier: Inspection | None = None, on_progress: Progress | None = None
 ) -> Inspection:
-    """Find, read and check a data set, and tell everything that there is to tell.
+    """Find, read and check a data set.
 
     Args:
         spec: The data set.
-        earlier: What was found by another description: no file is read again that was read the same way.
-        on_progress: Told after each sample.
+        earlier: The result for another spec, whose files are not read again.
+        on_progress: Called after each sample.
 
     Raises:
         ConfigError: A folder is missing, or the classes contradict one another.
@@ -120,7 +119,7 @@ def inspect_data(
     )  # fmt: skip
     labels = _labels(spec, selection)
     if labels is not None and selection.by_class is not None:
-        # Read before, since it is what the masks hold that says which split a sample is in.
+        # The split is only known after reading the masks.
         by_sample = {examined.sample: examined for samples in surveyed.values() for examined in samples}
         splits = selection.stratified(labels)
         surveyed = {name: tuple(by_sample[sample] for sample in samples) for name, samples in splits.items()}
@@ -135,7 +134,7 @@ def _run(context: Context) -> list[Finding]:
 
 
 def _select(spec: DataSpec) -> tuple[Selection, list[Finding]]:
-    """The samples; where some have no partner, those that have, and the finding."""
+    """The samples; if some files are unpaired, the samples without them and the finding."""
     try:
         return find_samples(spec), []
     except DataError as error:
@@ -151,13 +150,13 @@ def _select(spec: DataSpec) -> tuple[Selection, list[Finding]]:
 def _unpaired(error: DataError, selection: Selection) -> Finding:
     total = sum(map(len, selection.splits.values()))
     return Finding(
-        code="unpaired", severity="error", what=error.what, why="a picture without its mask cannot be learned from",
+        code="unpaired", severity="error", what=error.what, why="images without a mask cannot be used",
         count=total, total=total, expected=error.expected, fix={"data.unpaired": "skip"}, advice=error.remedy,
     )  # fmt: skip
 
 
 def _labels(spec: DataSpec, selection: Selection) -> LabelMap | None:
-    """The label map, or None where nobody named the classes and the masks do not tell them."""
+    """The label map; None if the classes are not configured and cannot be inferred."""
     try:
         return resolve_label_map(spec, selection.values, selection.mask_files())
     except DataError:

@@ -1,4 +1,4 @@
-"""Contact sheets: pictures with their masks laid over, as they are or as training varies them."""
+"""Contact sheets: images with their masks as overlays, unchanged or augmented."""
 
 from __future__ import annotations
 
@@ -27,59 +27,61 @@ Image = npt.NDArray[np.uint8]
 
 
 def pick(dataset: Dataset, samples: Sequence[Sample], count: int, *, seed: int, shows: str | None) -> list[Sample]:
-    """Some samples by chance, the same ones for a seed.
+    """Choose samples at random.
 
     Args:
-        dataset: Whose samples they are.
-        samples: What to choose from.
-        count: How many at most.
-        seed: Another seed, other samples.
-        shows: A class that each has to show; None takes any.
+        dataset: The data set of the samples.
+        samples: The samples to choose from.
+        count: Largest number to choose.
+        seed: Random seed.
+        shows: A class that must occur in each chosen mask. Defaults to any sample.
 
     Raises:
-        DataError: None shows the class.
+        DataError: No mask contains the class.
     """
     ordered = sorted(samples, key=lambda s: hashlib.sha256(os.fsencode(f"{seed}:{s.key}")).digest())
-    chosen = list(islice(_showing(dataset.labels, ordered, shows), count))
+    chosen = list(islice(_containing(dataset.labels, ordered, shows), count))
     if not chosen:
         raise DataError(f"no mask shows {shows}", where=printable(dataset.root), found=f"{len(samples)} samples")
     return chosen
 
 
-def _showing(labels: LabelMap, samples: Sequence[Sample], shows: str | None) -> Iterator[Sample]:
+def _containing(labels: LabelMap, samples: Sequence[Sample], shows: str | None) -> Iterator[Sample]:
     for sample in samples:
         if shows is None or (read_truth(sample, labels) == labels.names.index(shows)).any():
             yield sample
 
 
 def contact_sheet(dataset: Dataset, samples: Sequence[Sample], *, columns: int = 4, tile: int = 240) -> Image:
-    """The samples with their masks over them, names beneath, and a legend: RGB uint8 ``[H, W, 3]``.
+    """Draw samples with their masks as overlays, with names and a legend: RGB uint8 ``[H, W, 3]``.
 
     Args:
-        dataset: Whose samples they are.
-        samples: What to show.
-        columns: Tiles side by side.
+        dataset: The data set of the samples.
+        samples: The samples to draw.
+        columns: Number of tiles per row.
         tile: Height and width of a tile in pixels.
     """
-    tiles = [captioned(_shown(sample, dataset.labels), printable(sample.key), (tile, tile)) for sample in samples]
+    tiles = [
+        captioned(_with_overlay(sample, dataset.labels), printable(sample.key), (tile, tile)) for sample in samples
+    ]
     return _with_legend(grid(tiles, min(columns, len(tiles))), dataset.labels)
 
 
-def _shown(sample: Sample, labels: LabelMap) -> Image:
+def _with_overlay(sample: Sample, labels: LabelMap) -> Image:
     return overlay(read_image(sample.image), read_truth(sample, labels), labels)
 
 
 def augmented_sheet(
     dataset: Dataset, samples: Sequence[Sample], augment: Augment, *, size: tuple[int, int], versions: int, seed: int
 ) -> Image:
-    """A row a sample: as it is at the network's size, then as training varies it: RGB uint8 ``[H, W, 3]``.
+    """Draw a row per sample: resized to the network's input, then augmented: RGB uint8 ``[H, W, 3]``.
 
     Args:
-        dataset: Whose samples they are.
-        samples: What to show.
-        augment: How they are varied.
-        size: Height and width that the network works at.
-        versions: How many varied versions of each.
+        dataset: The data set of the samples.
+        samples: The samples to draw.
+        augment: The augmentation.
+        size: Input height and width of the network.
+        versions: Number of augmented versions of each sample.
         seed: The training's seed.
     """
     load_tensorflow()
@@ -94,7 +96,7 @@ def augmented_sheet(
             for i in range(versions)
         ]
         rows.append([overlay(image, mask, labels), *(overlay(i.numpy(), m.numpy(), labels) for i, m in varied)])
-    titles = ["as it is", *(f"augmented {i + 1}" for i in range(versions))]
+    titles = ["original", *(f"augmented {i + 1}" for i in range(versions))]
     return _with_legend(panel(rows, titles, tile=size), labels)
 
 

@@ -1,4 +1,4 @@
-"""What a data set is like, in numbers: sizes, shares of the classes, the pixels' mean, and weights that follow."""
+"""Statistics of a data set: image sizes, class shares, channel means, and the class weights that result."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _COMMONEST = 3
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """A data set in numbers.
+    """Statistics of a data set; shares are in 0..1.
 
     Args:
         labels: The classes.
-        images: How many images each split has; splits without any are left out, here and below.
-        sizes: How many images have which height and width, the commonest first.
-        pixel_share: For each split, each class's share of the pixels whose class is known: float64 ``[K]``.
-        image_share: For each split, the share of its images that have the class: float64 ``[K]``.
-        ignored: For each split, the share of pixels whose class is unknown.
-        channel_mean: Mean of the training images' pixels, red, green and blue, in 0..255: float64 ``[3]``.
-        channel_std: Their standard deviation.
-        weights: By method, the class weights that `train.class_weights` would use: float64 ``[K]``.
+        images: Split → number of images. Empty splits are left out, here and below.
+        sizes: (height, width) → number of images, the most common size first.
+        pixel_share: Split → each class's share of the pixels that are not ignored: float64 ``[K]``.
+        image_share: Split → each class's share of the images: float64 ``[K]``.
+        ignored: Split → share of the pixels that are ignored.
+        channel_mean: Mean of the training images' red, green and blue, in 0..255: float64 ``[3]``.
+        channel_std: Their standard deviation: float64 ``[3]``.
+        weights: Method of `train.class_weights` → the class weights: float64 ``[K]``.
     """
 
     labels: LabelMap
@@ -51,7 +51,7 @@ class Statistics:
     weights: Mapping[Method, Shares]
 
     def sides(self) -> dict[str, tuple[int, float, int]]:
-        """The smallest, the median and the largest ``height`` and ``width``."""
+        """``height`` and ``width`` → smallest, median and largest value."""
         counts = list(self.sizes.values())
         heights, widths = (np.repeat([size[i] for size in self.sizes], counts) for i in (0, 1))
         return {
@@ -60,11 +60,11 @@ class Statistics:
         }
 
     def commonest(self) -> list[tuple[Size, int]]:
-        """The commonest sizes, height × width, and how many images have them."""
+        """The most common sizes (height, width), each with its number of images."""
         return list(self.sizes.items())[:_COMMONEST]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """The statistics as plain JSON types."""
         names = self.labels.names
         return {
             "classes": list(names),
@@ -91,7 +91,7 @@ def _by_name(names: tuple[str, ...], values: Shares) -> dict[str, float]:
 
 
 def summarize(dataset: Dataset, report: DatasetReport) -> Statistics:
-    """The statistics of a data set that was checked."""
+    """The statistics of a data set, from the report of `check_dataset`."""
     splits = [name for name in SPLITS if dataset.splits.get(name)]
     pixels, images = report.class_pixels, report.class_images
     return Statistics(

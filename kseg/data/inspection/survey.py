@@ -1,6 +1,6 @@
-"""Read every picture and mask once, and keep what checks and statistics ask about them.
+"""Read every image and mask once, and keep the facts that checks and statistics need.
 
-What is kept does not depend on what the mask values mean, so that it can be told from them.
+The facts do not depend on the label map, since that may have to be inferred from them.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from kseg.images import Header, image_header, read_image
 from kseg.parallel import Progress, parallel_map
 from kseg.sizes import Size
 
-__all__ = ["Examined", "ImageFacts", "MaskFacts", "Survey", "survey"]
+__all__ = ["ImageFacts", "MaskFacts", "SampleFacts", "Survey", "survey"]
 
 Counts = npt.NDArray[np.int64]
 
 _BORDER_SHARE = 50
-"""The border of a mask is this part of its shorter side, and a pixel at least."""
+"""The border of a mask is its shorter side divided by this, at least one pixel."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageFacts:
-    """A picture.
+    """Facts about an image.
 
     Args:
         header: How it is stored.
-        size: Height and width as read.
-        digest: Of its pixels.
-        fingerprint: What it looks like.
-        total, squares: Sums over its pixels of the values 0..255 and of their squares: float64 ``[3]``.
+        size: Height and width, upright.
+        digest: BLAKE2b of its pixels, 16 bytes.
+        fingerprint: For finding images that look the same.
+        total, squares: Sums over all pixels of the values 0..255 and of their squares, per channel: float64 ``[3]``.
     """
 
     header: Header
@@ -53,16 +53,16 @@ class ImageFacts:
 
 @dataclass(frozen=True, eq=False)
 class MaskFacts:
-    """A mask.
+    """Facts about a mask.
 
     Args:
-        header: How it is stored; None for objects that are drawn.
-        size: Height and width as read.
-        colored: The values are packed colours.
-        values: Its different values, ascending: int64 ``[V]``.
-        pixels: How many pixels have each: int64 ``[V]``.
-        border: How many of those at the mask's border: int64 ``[V]``.
-        center: How many in the quarter of the mask's area around its middle: int64 ``[V]``.
+        header: How it is stored; None if it is drawn from objects.
+        size: Height and width, upright.
+        colored: Whether the values are packed colours.
+        values: The distinct values, ascending: int64 ``[V]``.
+        pixels: Number of pixels of each value: int64 ``[V]``.
+        border: The same within the border of the mask: int64 ``[V]``.
+        center: The same within the central quarter of its area: int64 ``[V]``.
     """
 
     header: Header | None
@@ -75,8 +75,8 @@ class MaskFacts:
 
 
 @dataclass(frozen=True, eq=False)
-class Examined:
-    """What a sample turned out to be; what could not be read is None, and told in ``problems``."""
+class SampleFacts:
+    """Facts about a sample; an image or mask that cannot be read is None, and ``problems`` says why."""
 
     sample: Sample
     image: ImageFacts | None
@@ -84,7 +84,8 @@ class Examined:
     problems: tuple[ImageError, ...] = ()
 
 
-Survey = Mapping[SplitName, tuple[Examined, ...]]
+Survey = Mapping[SplitName, tuple[SampleFacts, ...]]
+"""Split → the facts about its samples, in their order."""
 
 
 def survey(
@@ -95,26 +96,26 @@ def survey(
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Survey:
-    """Decode every picture and mask, in threads.
+    """Read every image and mask, in threads.
 
     Args:
-        splits: The samples.
-        colors: Masks are read as colours; else as values, and as colours only where they show such.
-        earlier: An earlier survey with the same ``colors``, whose samples need not be read again.
-        workers: How many threads. Defaults to one a core.
-        on_progress: Told after each sample.
+        splits: Split → its samples.
+        colors: Whether to read masks as colours; if not, only RGB masks that have no single value are.
+        earlier: An earlier survey with the same ``colors``, whose samples are not read again.
+        workers: Number of threads. Defaults to one per core.
+        on_progress: Called after each sample.
     """
-    before = {one.sample: one for examined in (earlier or {}).values() for one in examined}
+    known_facts = {facts.sample: facts for samples_ in (earlier or {}).values() for facts in samples_}
     samples = [sample for name in SPLITS for sample in splits.get(name, ())]
 
-    def examine(sample: Sample) -> Examined:
-        return before.get(sample) or _examine(sample, colors)
+    def examine(sample: Sample) -> SampleFacts:
+        return known_facts.get(sample) or _examine(sample, colors)
 
-    found = iter(parallel_map(examine, samples, workers=workers, on_progress=on_progress))
-    return {name: tuple(next(found) for _ in splits.get(name, ())) for name in SPLITS}
+    results = iter(parallel_map(examine, samples, workers=workers, on_progress=on_progress))
+    return {name: tuple(next(results) for _ in splits.get(name, ())) for name in SPLITS}
 
 
-def _examine(sample: Sample, colors: bool) -> Examined:
+def _examine(sample: Sample, colors: bool) -> SampleFacts:
     problems: list[ImageError] = []
     image, mask = None, None
     try:
@@ -125,12 +126,12 @@ def _examine(sample: Sample, colors: bool) -> Examined:
         mask = _mask_facts(sample, colors) if sample.mask is not None else None
     except ImageError as error:
         problems.append(error)
-    return Examined(sample, image, mask, tuple(problems))
+    return SampleFacts(sample, image, mask, tuple(problems))
 
 
 def _image_facts(sample: Sample) -> ImageFacts:
     image = read_image(sample.image)
-    # By floats of 64 bits, since squares of a large picture overflow what 32 bits hold exactly.
+    # In 64-bit floats: the sum of squares of a large image is not exact in 32 bits.
     mean, deviation = (array.ravel() for array in cv2.meanStdDev(image))
     count = image.shape[0] * image.shape[1]
     return ImageFacts(
@@ -146,7 +147,7 @@ def _image_facts(sample: Sample) -> ImageFacts:
 def _mask_facts(sample: Sample, colors: bool) -> MaskFacts:
     header = image_header(sample.mask) if not isinstance(sample.mask, Objects) and sample.mask is not None else None
     mask, colored = _read(sample, header, colors)
-    values, inverse = _different(mask)
+    values, inverse = _unique(mask)
     size: Size = (mask.shape[0], mask.shape[1])
     edge = max(1, min(size) // _BORDER_SHARE)
     inner = inverse[edge : size[0] - edge, edge : size[1] - edge]
@@ -163,16 +164,16 @@ def _read(sample: Sample, header: Header | None, colors: bool) -> tuple[npt.NDAr
     try:
         return read_values(sample, colors=colors), colors and header is not None
     except ImageError:
-        # Values were asked for, and the file may show colours instead.
+        # The file may be an RGB mask although values were expected.
         if colors or header is None or header.mode not in ("RGB", "RGBA", "RGBX"):
             raise
         return read_values(sample, colors=True), True
 
 
-def _different(mask: npt.NDArray[Any]) -> tuple[Counts, npt.NDArray[np.intp]]:
-    """The different values, ascending, and for each pixel the number of its value among them ``[H, W]``."""
+def _unique(mask: npt.NDArray[Any]) -> tuple[Counts, npt.NDArray[np.intp]]:
+    """The distinct values, ascending, and for each pixel the index of its value ``[H, W]``, as from `numpy.unique`."""
     if mask.dtype == np.uint8 or mask.dtype == np.uint16:
-        # A count of each value is many times faster than sorting the pixels.
+        # Counting values is many times faster than sorting the pixels.
         values = np.flatnonzero(np.bincount(mask.ravel()))
         table = np.zeros(int(values[-1]) + 1, np.intp)
         table[values] = np.arange(len(values))

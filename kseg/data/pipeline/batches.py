@@ -26,7 +26,7 @@ from kseg.data.pipeline.transforms.packed import unpack
 from kseg.errors import DataError
 from kseg.processor import usable_cores
 
-__all__ = ["batch_samples", "collect_apart", "data_errors", "eval_batches", "train_batches"]
+__all__ = ["batch_samples", "collect_apart", "data_errors", "epoch_batches", "eval_batches", "train_batches"]
 
 _AHEAD = 2
 """Finished batches that wait for the training."""
@@ -38,7 +38,7 @@ def train_batches(
     batch: int,
     seed: int,
     augment: Augment,
-    start: int = 0,
+    start: int | tf.Tensor = 0,
     weights: npt.NDArray[np.float64] | None = None,
     background: int | None = 0,
     parallel: int | None = None,
@@ -72,6 +72,31 @@ def train_batches(
     numbered = numbered_samples(total, seed=seed, first=start * batch, cumulative=shares(weights, total))
     made = numbered.map(make, num_parallel_calls=parallel or usable_cores(), deterministic=True)
     return _finished(made.batch(batch, drop_remainder=True))
+
+
+def epoch_batches(
+    data: SampleStore, *, batch: int, seed: int, augment: Augment, background: int | None = 0
+) -> tf.data.Dataset:
+    """Training batches for ``model.fit`` without ``steps_per_epoch``: one pass over the data set is one epoch.
+
+    Args:
+        data: The training samples.
+        batch, seed, augment, background: As `train_batches`.
+
+    Returns:
+        ``ceil(N / batch)`` batches a pass; the second pass begins where the first has ended, and so on.
+    """
+    steps = -(-len(data) // batch)
+    passes = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def one_epoch(_: tf.Tensor) -> tf.data.Dataset:
+        number = passes.assign_add(1) - 1
+        return train_batches(
+            data, batch=batch, seed=seed, augment=augment, start=number * steps, background=background
+        ).take(steps)
+
+    epochs = tf.data.Dataset.range(1).flat_map(one_epoch)
+    return epochs.apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def eval_batches(data: SampleStore, *, batch: int) -> tf.data.Dataset:

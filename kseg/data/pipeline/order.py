@@ -55,7 +55,9 @@ def epoch_order(total: int, *, seed: int, epoch: tf.Tensor | int, cumulative: tf
     return tf.cast(tf.argsort(numbers, stable=True), tf.int64)
 
 
-def numbered_samples(total: int, *, seed: int, first: int, cumulative: tf.Tensor | None = None) -> tf.data.Dataset:
+def numbered_samples(
+    total: int, *, seed: int, first: int | tf.Tensor, cumulative: tf.Tensor | None = None
+) -> tf.data.Dataset:
     """Endless pairs of a number, counted from the training's beginning, and the sample that comes then, both int64.
 
     Args:

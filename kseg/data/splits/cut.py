@@ -1,6 +1,6 @@
-"""Split samples by fractions: by a hash of each sample's name, the same on every machine, however files are listed.
+"""Split samples by fractions, in the order of a hash of their names: independent of machine and file order.
 
-On request each split gets its share of each class, and samples that belong together stay together.
+Optionally stratified by class, and with groups of samples that stay in one split.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ __all__ = ["cut"]
 
 
 def cut(samples: Sequence[Sample], fractions: Fractions, labels: LabelMap | None = None) -> Splits:
-    """Cut by fractions. Each split with a share gets a sample, as long as there are enough.
+    """Split samples by fractions. Each split with a fraction above 0 gets a sample, if there are enough.
 
-    Pictures are read for ``copies`` alone, and masks for ``stratify`` alone.
+    Images are only read for ``copies``, and masks only for ``stratify``.
 
     Args:
-        samples: All, in any order.
-        fractions: How.
-        labels: What their masks mean; without it, ``stratify`` is left for later.
+        samples: All samples, in any order.
+        fractions: The settings of the split.
+        labels: The label map of the masks. Without it, ``stratify`` has no effect.
 
     Raises:
-        ConfigError: The expression of ``group`` matches nothing.
-        DataError: A single sample, or group of them, would have to serve several splits.
+        ConfigError: The expression of ``group`` matches no sample.
+        DataError: There is only one sample, or one group, for several splits.
     """
     shares = fractions.shares
     if len(samples) == 1 and sum(share > 0 for share in shares) > 1:
         raise DataError(
-            "there is one image in all", where=printable(samples[0].image),
+            "there is only one image", where=printable(samples[0].image),
             expected="at least two, to train on one and validate on the other", remedy="add images",
         )  # fmt: skip
     ordered = sorted(samples, key=lambda sample: _rank(fractions.seed, sample.key))
@@ -56,12 +56,12 @@ def cut(samples: Sequence[Sample], fractions: Fractions, labels: LabelMap | None
 def _cut_groups(
     ordered: Sequence[Sample], fractions: Fractions, shares: Sequence[float], labels: LabelMap | None
 ) -> Splits:
-    together: list[list[int]] = []
+    overlapping: list[list[int]] = []
     if fractions.group is not None:
-        together += match_groups(ordered, fractions.group)
+        overlapping += match_groups(ordered, fractions.group)
     if fractions.copies:
-        together += find_copies(ordered)
-    groups = merge(len(ordered), together)
+        overlapping += find_copies(ordered)
+    groups = merge(len(ordered), overlapping)
     if len(groups) == 1 and sum(share > 0 for share in shares) > 1:
         raise DataError(
             f"all {len(ordered)} pictures are in one group", where="data.split", found=printable(ordered[0].key),
@@ -70,25 +70,26 @@ def _cut_groups(
         )  # fmt: skip
     presence = class_presence(ordered, labels) if labels else np.zeros((len(ordered), 0), bool)
     classes = np.array([presence[group].sum(axis=0) for group in groups], np.int64).reshape(len(groups), -1)
-    places = assign([len(group) for group in groups], counts(len(ordered), shares), classes)
-    split_of = {index: place for group, place in zip(groups, places, strict=True) for index in group}
+    split_indices = assign([len(group) for group in groups], counts(len(ordered), shares), classes)
+    split_of = {index: split_index for group, split_index in zip(groups, split_indices, strict=True) for index in group}
     return {
-        name: tuple(sample for index, sample in enumerate(ordered) if split_of[index] == place)
-        for place, name in enumerate(SPLITS)
+        name: tuple(sample for index, sample in enumerate(ordered) if split_of[index] == split_index)
+        for split_index, name in enumerate(SPLITS)
     }
 
 
 def _rank(seed: int, key: str) -> str:
+    """The sort key of a sample: pseudo-random, by seed and name."""
     return hashlib.sha256(os.fsencode(f"{seed}:{key}")).hexdigest()
 
 
 def counts(total: int, shares: Sequence[float]) -> list[int]:
-    """Whole numbers that add up to ``total``, near ``total * share``, at least 1 where a share is not 0."""
-    wanted = [i for i, share in enumerate(shares) if share > 0]
+    """Sizes of the splits: they add up to ``total``, near ``total * share``, at least 1 if the share is above 0."""
+    used = [i for i, share in enumerate(shares) if share > 0]
     result = [0] * len(shares)
-    for i in wanted[:total]:
+    for i in used[:total]:
         result[i] = 1
     for _ in range(total - sum(result)):
-        neediest = max(wanted, key=lambda i: total * shares[i] - result[i])
+        neediest = max(used, key=lambda i: total * shares[i] - result[i])
         result[neediest] += 1
     return result

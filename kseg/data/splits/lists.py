@@ -1,4 +1,4 @@
-"""Splits as text files, one a split, with one sample a line: read, and written."""
+"""Read and write splits as text files: one file per split, one sample per line."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from kseg.errors import ConfigError, DataError, OutputError, abbreviate
 from kseg.files import make_folder, write_bytes
 from kseg.images import printable
 
-__all__ = ["read_lists", "require_apart", "require_no_lists", "write_lists"]
+__all__ = ["read_lists", "require_disjoint", "require_no_lists", "write_lists"]
 
 
 def read_lists(samples: Sequence[Sample], lists: Lists, root: Path) -> Splits:
-    """The splits that the text files name.
+    """Read the splits from their text files.
 
     Raises:
         ConfigError: A list is missing.
-        DataError: A list names a sample that there is not, or one that another list has.
+        DataError: A list names an unknown sample, or one that is in another list.
     """
     aliases = _aliases(samples, root)
     splits: Splits = {}
     for name in SPLITS:
         listed: str = getattr(lists, name)
         splits[name] = _read_list(root / listed, aliases, where=f"data.split.{name}") if listed else ()
-    require_apart(splits)
+    require_disjoint(splits)
     return splits
 
 
 def _aliases(samples: Sequence[Sample], root: Path) -> Mapping[str, Sample]:
-    """Every way in which a list may name a sample; the more exact ways win."""
+    """Every name by which a list may refer to a sample; more specific names have precedence."""
     aliases: dict[str, Sample] = {}
-    stems: dict[str, list[Sample]] = {}
+    by_stem: dict[str, list[Sample]] = {}
     for sample in samples:
         for name in (sample.image.stem, sample.image.name):
-            stems.setdefault(name, []).append(sample)
+            by_stem.setdefault(name, []).append(sample)
         relative = os.path.relpath(sample.image, root)
         aliases |= {str(sample.image): sample, relative: sample, sample.key + sample.image.suffix: sample}
     aliases |= {sample.key: sample for sample in samples}
-    return {stem: found[0] for stem, found in stems.items() if len(found) == 1} | aliases
+    return {stem: same_stem[0] for stem, same_stem in by_stem.items() if len(same_stem) == 1} | aliases
 
 
 def _read_list(path: Path, aliases: Mapping[str, Sample], *, where: str) -> tuple[Sample, ...]:
@@ -52,36 +52,36 @@ def _read_list(path: Path, aliases: Mapping[str, Sample], *, where: str) -> tupl
             "the list cannot be read", where=where, expected="a text file", found=f"{printable(path)}: {error.strerror}"
         ) from error
     entries = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    # The whole line first: a file name may hold blanks.
-    found = {entry: aliases.get(entry) or aliases.get(entry.split()[0]) for entry in entries}
-    unknown = [printable(entry) for entry, sample in found.items() if sample is None]
+    # The whole line first: a file name may contain blanks.
+    sample_of = {entry: aliases.get(entry) or aliases.get(entry.split()[0]) for entry in entries}
+    unknown = [printable(entry) for entry, sample in sample_of.items() if sample is None]
     if unknown:
         raise DataError(
             f"{len(unknown)} of {len(entries)} lines name no sample", where=printable(path), found=abbreviate(unknown),
             expected=f"names like {abbreviate((printable(key) for key in aliases), 1).split(' and ')[0]}",
         )  # fmt: skip
-    return tuple(dict.fromkeys(sample for sample in found.values() if sample is not None))
+    return tuple(dict.fromkeys(sample for sample in sample_of.values() if sample is not None))
 
 
-def require_apart(splits: Splits) -> None:
-    """See that no sample is in two splits. Raises DataError."""
-    seen: dict[Sample, SplitName] = {}
+def require_disjoint(splits: Splits) -> None:
+    """Check that no sample is in two splits. Raises DataError."""
+    split_of: dict[Sample, SplitName] = {}
     for name, samples in splits.items():
-        shared = [sample for sample in samples if sample in seen]
-        if shared:
+        repeated = [sample for sample in samples if sample in split_of]
+        if repeated:
             raise DataError(
-                f"{len(shared)} samples are in the lists {seen[shared[0]]} and {name} both", where="data.split",
-                found=abbreviate(printable(sample.key) for sample in shared), remedy="keep each in one list",
+                f"{len(repeated)} samples are in the lists {split_of[repeated[0]]} and {name} both", where="data.split",
+                found=abbreviate(printable(sample.key) for sample in repeated), remedy="keep each in one list",
             )  # fmt: skip
-        seen |= dict.fromkeys(samples, name)
+        split_of |= dict.fromkeys(samples, name)
 
 
 def require_no_lists(folder: Path) -> None:
-    """See that the folder has none of the files that `write_lists` writes. Raises OutputError."""
-    there = [file.name for file in _files(folder).values() if file.exists()]
-    if there:
+    """Check that the folder has no files that `write_lists` would overwrite. Raises OutputError."""
+    existing = [file.name for file in _files(folder).values() if file.exists()]
+    if existing:
         raise OutputError(
-            "there are lists already", where=printable(folder), found=abbreviate(there),
+            "the lists exist already", where=printable(folder), found=abbreviate(existing),
             remedy="name another folder with --out, or give --overwrite",
         )  # fmt: skip
 
@@ -93,21 +93,21 @@ def _files(folder: Path) -> dict[SplitName, Path]:
 def write_lists(
     folder: Path, splits: Splits, root: Path, *, masks: bool = False, overwrite: bool = False
 ) -> dict[SplitName, Path]:
-    """Write ``train.txt``, ``val.txt`` and ``test.txt``, one picture a line, relative to the data set's folder.
+    """Write ``train.txt``, ``val.txt`` and ``test.txt``, one image per line, relative to ``root``.
 
     Args:
-        folder: Where to; made where it is not there.
-        splits: The samples of each split; an empty split gets no file.
+        folder: The folder to write to; created if needed.
+        splits: Split → its samples; an empty split gets no file.
         root: The data set's folder.
-        masks: Name each picture's mask behind it, where that is a file.
-        overwrite: Replace lists that are there, and remove those of splits that are empty now.
+        masks: Whether to write each image's mask after it, if it is a file.
+        overwrite: Whether to replace existing lists, and remove those of empty splits.
 
     Returns:
-        The files written, absolute.
+        Split → the file written, absolute.
 
     Raises:
-        OutputError: A list is there already, or the folder cannot be written.
-        DataError: A file's name cannot stand in a list.
+        OutputError: A list exists already, or the folder cannot be written.
+        DataError: A file name cannot be written to a list.
     """
     if not overwrite:
         require_no_lists(folder)
@@ -116,7 +116,7 @@ def write_lists(
     make_folder(folder)
     for name, file in files.items():
         if texts[name]:
-            # File names may hold bytes that are not UTF-8: they are written as they are.
+            # Bytes of file names that are not UTF-8 are written unchanged.
             write_bytes(file, texts[name].encode("utf-8", "surrogateescape"))
         else:
             file.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def _line(sample: Sample, root: Path, masks: bool) -> str:
     line = " ".join(os.path.relpath(file, root) for file in files)
     if line.startswith("#") or line != line.strip() or len(line.splitlines()) != 1:
         raise DataError(
-            "the name cannot stand in a list", where=printable(sample.image),
-            expected="no line break, no blank at an end, and no # at the beginning", remedy="rename the file",
+            "the file name cannot be written to a list", where=printable(sample.image),
+            expected="no line break, no blank at either end, and no # at the beginning", remedy="rename the file",
         )  # fmt: skip
     return line

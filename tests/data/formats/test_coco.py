@@ -188,8 +188,8 @@ def drop(*path: Any) -> Callable[[dict[str, Any]], None]:
 
 
 BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "a list": (lambda _: [], r"all\.json: not as the format has it; expected a mapping .*; found a list of 0"),
-    "no images": (drop("images"), r"all\.json: images: not as .*expected a list \[…\]; found nothing"),
+    "a list": (lambda _: [], r"all\.json: not valid in this format; expected a mapping .*; found a list of 0"),
+    "no images": (drop("images"), r"all\.json: images: not valid .*expected a list \[…\]; found nothing"),
     "images a text": (set_("images", "x"), r"images: .*expected a list \[…\]; found 'x'"),
     "empty images": (set_("images", []), "the file lists no images"),
     "no categories": (drop("categories"), r"all\.json: categories: .*found nothing"),

@@ -85,8 +85,8 @@ def test_folders_of_splits(tmp_path: Path, images: str, masks: str, template: tu
 def test_validation_by_its_long_name_and_no_test(tmp_path: Path) -> None:
     for split in ("training", "validation"):
         files(tmp_path, f"{split}/images/1.png", f"{split}/masks/1.png")
-    found = guess_layout(tmp_path)["split"]
-    assert reads_by(found, Folders(train="training", val="validation", test=""))
+    found = guess_layout(tmp_path).split
+    assert found == (Folders(train="training", val="validation", test=""))
 
 
 def test_pictures_and_masks_side_by_side(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_lists_beside_the_folders(tmp_path: Path) -> None:
     make_pairs(tmp_path, ["a", "b"])
     (tmp_path / "train.txt").write_text("a\n")
     (tmp_path / "val.txt").write_text("b\n")
-    assert guess_layout(tmp_path)["split"] == Lists(train="train.txt", val="val.txt", test="")
+    assert guess_layout(tmp_path).split == Lists(train="train.txt", val="val.txt", test="")
 
 
 def test_voc(tmp_path: Path) -> None:

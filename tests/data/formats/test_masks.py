@@ -163,14 +163,14 @@ def test_the_longest_tail_of_a_path_wins(tmp_path: Path) -> None:
 
 
 LIST_ERRORS = {
-    "": "train.txt: the list is empty; expected one image a line",
+    "": "train.txt: the list is empty; expected one image per line",
     "# only a comment\n": "the list is empty",
     "images/1.png masks/9.png": r"1 of 1 rows name files that are missing: masks/9\.png \(row 1\)",
-    "images/1.png masks/1.png\nimages/1.png masks/2.png": r"1 images stand twice; .*images/1\.png \(rows 1 and 2\)",
+    "images/1.png masks/1.png\nimages/1.png masks/2.png": r"1 images occur twice; .*images/1\.png \(rows 1 and 2\)",
     "images/1.png masks/1.png\nimages/2.png": r"1 of 2 rows name no mask: images/2\.png \(row 2\)",
     "images/1.png ../../etc/x.png": r"row 1: the path leads out of the data set; .*found \.\./\.\./etc/x\.png",
     "zebra": r"1 of 1 rows name no image: zebra \(row 1\); expected names like 1",
-    "1\n1.png": r"1 images stand twice; found 1\.png \(rows 1 and 2\)",
+    "1\n1.png": r"1 images occur twice; found 1\.png \(rows 1 and 2\)",
     "images/two.png masks/1.png": r"missing: images/two\.png",
     "\udce9\ud800.png": r"rows name no image: ",
 }
@@ -228,10 +228,10 @@ MANIFEST_ERRORS = {
     "image,mask\n,masks/1.png\n": "1 of 1 rows name no image; found row 2",
     "image,mask\nimages/1.png,\n": r"1 of 1 rows name no mask: images/1\.png \(row 2\)",
     "image,mask\n\nimages/9.png,masks/1.png\n": r"1 of 1 rows name files that are missing: images/9\.png \(row 3\)",
-    "image,mask\nimages/1.png,masks/1.png\nimages/1.png,masks/2.png\n": r"1 images stand twice; .*rows 2 and 3",
+    "image,mask\nimages/1.png,masks/1.png\nimages/1.png,masks/2.png\n": r"1 images occur twice; .*rows 2 and 3",
     "image,mask,split\nimages/1.png,masks/1.png,train\nimages/2.png,masks/2.png,dunno\n":
-        r"1 of 2 rows are in no split that is known; expected train, val or test; found 'dunno' \(row 3\)",
-    "image,mask,split\nimages/1.png,masks/1.png,\n": r"no split that is known; .*found '' \(row 2\)",
+        r"1 of 2 rows are not in a known split; expected train, val or test; found 'dunno' \(row 3\)",
+    "image,mask,split\nimages/1.png,masks/1.png,\n": r"not in a known split; .*found '' \(row 2\)",
     "image,mask\nimages/1.png,../masks/1.png\n": r"manifest\.csv row 2: the path leads out of the data set",
     'image,mask\n"images/1.png,masks/1.png\n': "malformed table; found unexpected end of data",
     'image,mask\n"a"b,masks/1.png\n': "malformed table",

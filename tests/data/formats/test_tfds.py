@@ -111,7 +111,7 @@ class TestTfds:
         [
             ({"annotations": "shaeps"}, r"data\.annotations: no such data set; .*found 'shaeps'"),
             ({"annotations": None}, r"data\.annotations: no data set is named"),
-            ({"masks": "label"}, r"data\.masks: no feature of the masks; expected one of image, segmentation_mask"),
+            ({"masks": "label"}, r"data\.masks: no feature for the masks; expected one of image, segmentation_mask"),
             ({"split": Folders(train="trian", val="", test="")}, r"no such split; .*'trian'"),
         ],
     )  # fmt: skip

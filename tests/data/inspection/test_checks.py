@@ -77,7 +77,8 @@ def test_smoothed_edges_are_told_as_such(tmp_path: Path) -> None:
         write(tmp_path / "masks" / f"{name}.png", cv2.GaussianBlur(square, (5, 5), 0))
     message = refusal(find(tmp_path))
     assert message.endswith(
-        "save the masks unsmoothed as PNG, or add data.values: {0: background, 255: nucleus}; data.threshold: 128"
+        "save the masks as PNG, without smoothing, "
+        "or add data.values: {0: background, 255: nucleus}; data.threshold: 128"
     )
     check_dataset(find(tmp_path, values={0: "background", 255: "nucleus"}, threshold=128))
 
@@ -100,7 +101,7 @@ def test_an_exif_orientation_on_one_of_the_two_is_told_as_such(tmp_path: Path) -
         image.save(path, exif=turned)
     message = refusal(find(tmp_path))
     assert "n3 (image 16×12, mask 12×16)" in message
-    assert "an EXIF orientation seems to turn one of the two only" in message
+    assert "an EXIF orientation seems to apply to one of the two" in message
 
 
 def test_unreadable_files_are_counted_and_named_with_the_reason(tmp_path: Path) -> None:

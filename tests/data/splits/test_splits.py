@@ -230,7 +230,7 @@ def test_copies_stay_together(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     with caplog.at_level(logging.INFO, logger="kseg"):
         assert torn(Fractions(0.5, 0.25, 0.25, copies="together")) == 0
     assert torn(Fractions(0.5, 0.25, 0.25, stratify=True)) > 0
-    assert "20 pictures have copies: they stay in one split each" in caplog.text
+    assert "20 pictures have copies: copies go to the same split" in caplog.text
     assert torn(Fractions(0.5, 0.25, 0.25, stratify=True, copies="together")) == 0
 
 

@@ -1,1 +1,1 @@
-"""One function a check, from a surveyed data set to findings; `table.CHECKS` lists them."""
+"""The checks, each a function from a surveyed data set to findings; `table.CHECKS` lists them."""

@@ -15,16 +15,16 @@ from kseg.labels import IGNORE, LabelMap
 __all__ = ["absent", "crowds", "gaps", "rare"]
 
 _RARE: Final = 0.02
-"""A foreground class on fewer of the pixels is easily missed by a plain cross-entropy."""
+"""A foreground class with a smaller share of the pixels is easily missed with a plain cross-entropy."""
 
 
 def absent(context: Context) -> Iterator[Finding]:
-    """Foreground classes that a split lacks: in training an error, elsewhere a class without a score."""
+    """Foreground classes that do not occur in a split: an error in train, a warning elsewhere (no score)."""
     report, labels = context.report, context.labels
     if report is None or labels is None:
         return
     for split in SPLITS:
-        masked = [one for one in context.survey.get(split, ()) if one.mask is not None]
+        masked = [facts for facts in context.survey.get(split, ()) if facts.mask is not None]
         missing = [i for i in labels.foreground if report.class_pixels[split][i] == 0]
         if masked and missing:
             yield _absent(context, labels, split, missing, len(masked))
@@ -35,23 +35,23 @@ def _absent(context: Context, labels: LabelMap, split: SplitName, missing: list[
     if split == "train":
         return Finding(
             code="absent-class", severity="error", what=f"no training mask has a pixel of {abbreviate(names)}",
-            why="what is never shown is never learned", count=len(names), total=labels.num_classes,
+            why="a class that is never shown cannot be learned", count=len(names), total=labels.num_classes,
             expected="every class in the training images", found=f"{masks} training masks",
             fix=_without(context, labels, missing), advice="correct data.values, add images or change data.split",
         )  # fmt: skip
     report = context.report
-    enough = report is not None and all(report.class_images["train"][i] > 1 for i in missing)
+    learnable = report is not None and all(report.class_images["train"][i] > 1 for i in missing)
     return Finding(
         code="absent-class", severity="warning",
         what=f"no mask of the split {split} has a pixel of {abbreviate(names)}: it has no score there",
-        why="a class that the split lacks is scored on nothing", count=len(names), total=labels.num_classes,
-        fix={"data.split.stratify": True} if context.by_fractions and enough and not context.is_stratified else {},
+        why="a class without pixels in a split cannot be scored there", count=len(names), total=labels.num_classes,
+        fix={"data.split.stratify": True} if context.by_fractions and learnable and not context.is_stratified else {},
         advice="add images" if not context.by_fractions else None,
     )  # fmt: skip
 
 
 def _without(context: Context, labels: LabelMap, missing: list[int]) -> dict[str, Any]:
-    """The settings without the classes that nothing shows, if enough are left."""
+    """The settings that mend it: stratify if another split has the classes, else remove them if two or more remain."""
     names = [name for i, name in enumerate(labels.names) if i not in missing]
     report = context.report
     if len(names) < 2 or report is None:
@@ -60,15 +60,15 @@ def _without(context: Context, labels: LabelMap, missing: list[int]) -> dict[str
     if elsewhere and context.by_fractions and not context.is_stratified:
         return {"data.split.stratify": True}
     fix: dict[str, Any] = {"data.classes": names}
-    objects = any(isinstance(one.sample.mask, Objects) for _, one in context.each())
-    if not objects:
-        gone = {labels.names[i] for i in missing}
-        fix["data.values"] = {value: IGNORE if name in gone else name for value, name in labels.values.items()}
+    has_objects = any(isinstance(facts.sample.mask, Objects) for _, facts in context.samples())
+    if not has_objects:
+        removed = {labels.names[i] for i in missing}
+        fix["data.values"] = {value: IGNORE if name in removed else name for value, name in labels.values.items()}
     return fix
 
 
 def rare(context: Context) -> Iterator[Finding]:
-    """Foreground classes on few pixels."""
+    """Foreground classes that cover few of the training pixels."""
     report, labels = context.report, context.labels
     if report is None or labels is None:
         return
@@ -80,38 +80,40 @@ def rare(context: Context) -> Iterator[Finding]:
         yield Finding(
             code="rare-class", severity="note",
             what=f"{len(few)} of {len(labels.foreground)} classes cover less than {_RARE:.0%} of the training pixels",
-            why="a loss that counts every pixel alike can do without them; Dice counts each class alike",
+            why="a loss that weighs every pixel the same can neglect them; Dice weighs every class the same",
             count=images, total=len(report.image_pixels["train"]),
-            found=abbreviate(f"{labels.names[i]} {share[i]:.2%}" for i in few), fix={"train.loss": "cross_entropy + dice"},
+            found=abbreviate(f"{labels.names[i]} {share[i]:.2%}" for i in few),
+            fix={"train.loss": "cross_entropy + dice"},
         )  # fmt: skip
 
 
 def gaps(context: Context) -> Iterator[Finding]:
-    """Numbers of classes with gaps."""
+    """Category ids that are not consecutive."""
     labels = context.labels
-    objects = any(isinstance(one.sample.mask, Objects) for _, one in context.each())
-    if labels is None or not objects:
+    has_objects = any(isinstance(facts.sample.mask, Objects) for _, facts in context.samples())
+    if labels is None or not has_objects:
         return
     ids = sorted(v for v in labels.values if isinstance(v, int) and v != OBJECT_VOID)
     if ids != list(range(len(ids))):
         yield Finding(
             code="id-gaps", severity="note",
-            what=f"the {len(ids)} category ids reach from {ids[0]} to {ids[-1]}, with gaps",
-            why="an id used as a class number would leave classes without a pixel; kseg keeps ids and classes apart",
+            what=f"the {len(ids)} category ids from {ids[0]} to {ids[-1]} have gaps",
+            why="ids used as class numbers would leave classes without pixels; kseg maps ids to classes",
             count=context.total, total=context.total, advice="nothing to set",
         )  # fmt: skip
 
 
 def crowds(context: Context) -> Iterator[Finding]:
-    """Regions of many objects, without outlines."""
+    """Crowd regions: many objects without outlines of their own."""
     keys = tuple(
-        one.sample.key for _, one in context.each()
-        if isinstance(one.sample.mask, Objects) and any(value == OBJECT_VOID for value, _ in one.sample.mask.runs)
+        facts.sample.key for _, facts in context.samples()
+        if isinstance(facts.sample.mask, Objects) and any(value == OBJECT_VOID for value, _ in facts.sample.mask.runs)
     )  # fmt: skip
     if keys:
         yield Finding(
             code="crowds", severity="note",
             what=f"{len(keys)} of {context.total} images have crowd regions, coded as run lengths",
-            why="a crowd's outline holds much that is no object: its pixels are ignored",
-            count=len(keys), total=context.total, files=keys, advice="data.crowds: draw counts them as their class",
+            why="a crowd region also contains background, so its pixels are ignored",
+            count=len(keys), total=context.total, files=keys,
+            advice="set data.crowds: draw to count them as their class",
         )  # fmt: skip

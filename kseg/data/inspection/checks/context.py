@@ -1,4 +1,4 @@
-"""What a check sees, and what it says."""
+"""`Context`: the input of a check, and `Check`: its type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from kseg.data.inspection.counts import DatasetReport, count_classes
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.suggest import ValueTable, tabulate, unknown_values
-from kseg.data.inspection.survey import Examined, Survey
+from kseg.data.inspection.survey import SampleFacts, Survey
 from kseg.data.sample import SPLITS, SplitName
 from kseg.data.spec import DataSpec, Fractions
 from kseg.labels import LabelMap
@@ -20,54 +20,54 @@ __all__ = ["Check", "Context"]
 
 @dataclass(frozen=True)
 class Context:
-    """A data set that was read.
+    """A surveyed data set, with the counts that several checks need.
 
     Args:
-        spec: Its description, as far as it is known.
-        survey: What was read.
-        labels: What the mask values mean; None where that could not be settled.
+        spec: The data set.
+        survey: The facts about its images and masks.
+        labels: The label map; None if the classes are unknown.
     """
 
     spec: DataSpec
     survey: Survey
     labels: LabelMap | None
 
-    def each(self) -> Iterator[tuple[SplitName, Examined]]:
-        """Every sample with its split."""
+    def samples(self) -> Iterator[tuple[SplitName, SampleFacts]]:
+        """The facts about every sample, with its split."""
         for name in SPLITS:
-            for one in self.survey.get(name, ()):
-                yield name, one
+            for facts in self.survey.get(name, ()):
+                yield name, facts
 
     @cached_property
     def total(self) -> int:
-        """How many samples there are."""
+        """Number of samples in all splits."""
         return sum(len(examined) for examined in self.survey.values())
 
     @cached_property
     def table(self) -> ValueTable:
-        """The values of all masks."""
+        """The values of all masks together."""
         return tabulate(self.survey)
 
     @cached_property
     def report(self) -> DatasetReport | None:
-        """The counts of classes; None as long as something cannot be read or has no meaning."""
-        broken = any(one.problems for _, one in self.each())
+        """Pixels and images of each class; None if a file cannot be read, or a mask value is not in the label map."""
+        broken = any(facts.problems for _, facts in self.samples())
         if broken or self.labels is None or len(unknown_values(self.table, self.labels)):
             return None
         return count_classes(self.survey, self.labels)
 
     @property
     def by_fractions(self) -> bool:
-        """Whether the samples were split by chance."""
+        """Whether the samples were split at random, by fractions."""
         return isinstance(self.spec.split, Fractions)
 
     @property
     def is_stratified(self) -> bool:
-        """Whether each split got its share of each class."""
+        """Whether the split is stratified by class."""
         return isinstance(self.spec.split, Fractions) and self.spec.split.stratify
 
     def excluding(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The setting that leaves samples out, beside those that it leaves out already."""
+        """The setting that excludes these samples in addition to those excluded already."""
         return {"data.exclude": [*self.spec.exclude, *keys]}
 
 

@@ -1,4 +1,4 @@
-"""Findings about files: what cannot be read, what is not what it is called, what does not fit together."""
+"""Findings about files: unreadable ones, wrong suffixes, sizes that differ, and how images are stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from kseg.data.inspection.checks.context import Context
 from kseg.data.inspection.findings import Finding
-from kseg.data.inspection.survey import Examined
+from kseg.data.inspection.survey import SampleFacts
 from kseg.data.objects import Objects
 from kseg.errors import abbreviate
 from kseg.images import printable
@@ -24,111 +24,122 @@ _ALPHA_MODES: Final = frozenset({"RGBA", "LA", "PA"})
 
 
 def unreadable(context: Context) -> Iterator[Finding]:
-    """Pictures and masks that cannot be decoded."""
-    broken = [one for _, one in context.each() if one.problems]
+    """Images and masks that cannot be read."""
+    broken = [facts for _, facts in context.samples() if facts.problems]
     if not broken:
         return
-    keys = tuple(one.sample.key for one in broken)
-    reasons = [str(problem) for one in broken for problem in one.problems]
-    more = f"; and {len(reasons) - 5} more" if len(reasons) > 5 else ""
+    keys = tuple(facts.sample.key for facts in broken)
+    reasons = [str(problem) for facts in broken for problem in facts.problems]
+    hidden = f"; and {len(reasons) - 5} more" if len(reasons) > 5 else ""
     yield Finding(
         code="unreadable", severity="error", what=f"{len(broken)} of {context.total} samples cannot be read",
-        why="a training would end in the middle of an epoch", count=len(broken), total=context.total, files=keys,
-        found="; ".join(reasons[:5]) + more, fix=context.excluding(keys), advice="mend or remove these files",
+        why="a training would fail in the middle of an epoch", count=len(broken), total=context.total, files=keys,
+        found="; ".join(reasons[:5]) + hidden, fix=context.excluding(keys), advice="repair or remove these files",
     )  # fmt: skip
 
 
 def misnamed(context: Context) -> Iterator[Finding]:
-    """Files whose suffix says another format than they hold."""
-    wrong: list[tuple[Examined, Path, str]] = []
-    for _, one in context.each():
-        files = [(one.sample.image, one.image.header if one.image else None)]
-        if isinstance(one.sample.mask, Path):
-            files.append((one.sample.mask, one.mask.header if one.mask else None))
+    """Files whose format is not the one of their suffix."""
+    wrong: list[tuple[SampleFacts, Path, str]] = []
+    for _, facts in context.samples():
+        files = [(facts.sample.image, facts.image.header if facts.image else None)]
+        if isinstance(facts.sample.mask, Path):
+            files.append((facts.sample.mask, facts.mask.header if facts.mask else None))
         for file, header in files:
             if header and file.suffix.lower() not in _SUFFIXES.get(header.format, {file.suffix.lower()}):
-                wrong.append((one, file, header.format))
+                wrong.append((facts, file, header.format))
     if wrong:
         yield Finding(
-            code="misnamed", severity="note", what=f"{len(wrong)} files hold another format than their names say",
-            why="programs that trust the name fail on them; kseg reads what the file holds",
-            count=len(wrong), total=context.total, files=tuple(dict.fromkeys(one.sample.key for one, _, _ in wrong)),
+            code="misnamed", severity="note",
+            what=f"{len(wrong)} files have another format than their suffix says",
+            why="programs that rely on the suffix fail on them; kseg reads the format from the file",
+            count=len(wrong), total=context.total,
+            files=tuple(dict.fromkeys(facts.sample.key for facts, _, _ in wrong)),
             found=abbreviate(f"{printable(file.name)} is a {kind}" for _, file, kind in wrong),
             advice="nothing to set; rename them for other programs",
         )  # fmt: skip
 
 
 def sizes(context: Context) -> Iterator[Finding]:
-    """Masks of another size than their pictures."""
-    wrong = [one for _, one in context.each() if one.image and one.mask and one.image.size != one.mask.size]
-    if not wrong:
+    """Masks whose size differs from their image's."""
+    mismatched = [
+        facts for _, facts in context.samples() if facts.image and facts.mask and facts.image.size != facts.mask.size
+    ]
+    if not mismatched:
         return
-    turned = [one for one in wrong if _turned(one)]
-    keys = tuple(one.sample.key for one in wrong)
-    drawn_on_stored = len(turned) == len(wrong) and context.spec.mask_orientation == "own"
+    turned = [facts for facts in mismatched if _turned(facts)]
+    keys = tuple(facts.sample.key for facts in mismatched)
+    drawn_on_stored = len(turned) == len(mismatched) and context.spec.mask_orientation == "own"
     yield Finding(
         code="exif" if turned else "size-mismatch", severity="error",
-        what=f"{len(wrong)} of {context.total} masks have another size than their images",
-        why="masks would lie beside what they mark", count=len(wrong), total=context.total, files=keys,
+        what=f"{len(mismatched)} of {context.total} masks have another size than their images",
+        why="the masks would not align with the images", count=len(mismatched), total=context.total, files=keys,
         expected="the size of the image, height × width, as a viewer shows it",
-        found=abbreviate(f"{printable(one.sample.key)} (image {_image_size(one)}, mask {_mask_size(one)})" for one in wrong),
+        found=abbreviate(
+            f"{printable(facts.sample.key)} (image {_image_size(facts)}, mask {_mask_size(facts)})"
+            for facts in mismatched
+        ),
         fix={"data.mask_orientation": "image"} if drawn_on_stored else context.excluding(keys),
-        advice="an EXIF orientation seems to turn one of the two only: turn the pixels, and remove the orientation"
+        advice="an EXIF orientation seems to apply to one of the two: rotate the pixels, and remove the orientation"
         if turned else "draw the masks on these very images, or check data.masks",
     )  # fmt: skip
 
 
-def _turned(one: Examined) -> bool:
-    """Whether the mask fits the picture as it is stored."""
+def _turned(facts: SampleFacts) -> bool:
+    """Whether the mask fits the image as stored, before its EXIF orientation."""
     return (
-        one.image is not None and one.mask is not None and one.image.header.orientation >= 5
-        and one.mask.size == one.image.size[::-1]
+        facts.image is not None and facts.mask is not None and facts.image.header.orientation >= 5
+        and facts.mask.size == facts.image.size[::-1]
     )  # fmt: skip
 
 
-def _image_size(one: Examined) -> str:
-    return "×".join(map(str, one.image.size)) if one.image else "none"
+def _image_size(facts: SampleFacts) -> str:
+    return "×".join(map(str, facts.image.size)) if facts.image else "none"
 
 
-def _mask_size(one: Examined) -> str:
-    return "×".join(map(str, one.mask.size)) if one.mask else "none"
+def _mask_size(facts: SampleFacts) -> str:
+    return "×".join(map(str, facts.mask.size)) if facts.mask else "none"
 
 
 def gray(context: Context) -> Iterator[Finding]:
-    """Pictures of a single channel."""
-    keys = tuple(one.sample.key for _, one in context.each() if one.image and one.image.header.mode in _GRAY_MODES)
+    """Images with a single grey channel."""
+    keys = tuple(
+        facts.sample.key for _, facts in context.samples() if facts.image and facts.image.header.mode in _GRAY_MODES
+    )
     if keys:
         yield Finding(
             code="gray-images", severity="note",
             what=f"{len(keys)} of {context.total} images are stored in a single grey channel",
-            why="networks take three channels: the grey is repeated in all of them, in training and prediction alike",
+            why="networks take three channels: the grey channel is repeated, in training and prediction alike",
             count=len(keys), total=context.total, files=keys, advice="nothing to set",
         )  # fmt: skip
 
 
 def alpha(context: Context) -> Iterator[Finding]:
-    """Pictures with an alpha channel, all opaque, or they would not have been read."""
-    keys = tuple(one.sample.key for _, one in context.each() if one.image and one.image.header.mode in _ALPHA_MODES)
+    """Images with an alpha channel; they are opaque, else they could not be read."""
+    keys = tuple(
+        facts.sample.key for _, facts in context.samples() if facts.image and facts.image.header.mode in _ALPHA_MODES
+    )
     if keys:
         yield Finding(
             code="rgba-images", severity="note",
             what=f"{len(keys)} of {context.total} images have an alpha channel, opaque everywhere",
-            why="it tells nothing and is dropped", count=len(keys), total=context.total, files=keys,
+            why="it has no information and is dropped", count=len(keys), total=context.total, files=keys,
             advice="nothing to set",
         )  # fmt: skip
 
 
 def suffixes(context: Context) -> Iterator[Finding]:
-    """Masks of another file type than their pictures."""
+    """Masks whose suffix differs from their image's."""
     kinds = {
-        (one.sample.image.suffix.lower(), one.sample.mask.suffix.lower())
-        for _, one in context.each()
-        if isinstance(one.sample.mask, Path) and not isinstance(one.sample.mask, Objects)
+        (facts.sample.image.suffix.lower(), facts.sample.mask.suffix.lower())
+        for _, facts in context.samples()
+        if isinstance(facts.sample.mask, Path) and not isinstance(facts.sample.mask, Objects)
     }
     other = sorted({f"{image} and {mask}" for image, mask in kinds if image != mask})
     if other:
         yield Finding(
             code="suffixes", severity="note", what=f"images and masks have different suffixes: {abbreviate(other)}",
-            why="lists that name one kind do not find the other; kseg pairs them by stem",
+            why="programs that expect the same suffix do not find the masks; kseg pairs files by stem",
             count=context.total, total=context.total, advice="nothing to set",
         )  # fmt: skip

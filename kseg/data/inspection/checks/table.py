@@ -1,11 +1,11 @@
-"""Everything that is looked for in a data set before it is trained on; `CHECKS` is the table::
+"""`CHECKS`: the table of all checks of a data set, in the order in which they run::
 
     files     unreadable · misnamed · sizes and EXIF · grey · alpha · suffixes
-    masks     values without a meaning · how they are stored · inverted · empty · ignored
+    masks     unknown values · how they are stored · inverted · empty · ignored
     classes   absent · rare · gaps in ids · crowds
-    copies    the same picture twice
+    copies    the same image twice
 
-`kseg data check` shows all findings. A training ends before it begins with the first that is an error.
+`kseg data check` shows all findings. A training stops at the first one that is an error, before it begins.
 """
 
 from __future__ import annotations

@@ -1,0 +1,137 @@
+"""`kseg.check`: what is wrong with a data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kseg.api.progress import progress_bar
+from kseg.api.settings import dotted_keys, load_target
+from kseg.config import Config, to_brief_yaml
+from kseg.data.inspection.findings import Finding
+from kseg.data.inspection.fix import Round, check_and_fix
+from kseg.data.spec import DataSpec
+from kseg.errors import abbreviate
+from kseg.files import require_new, write_text
+from kseg.html import rich_html
+from kseg.images import printable
+
+__all__ = ["DataCheck", "check"]
+
+
+@dataclass(frozen=True, repr=False)
+class DataCheck:
+    """The findings of `check`. In a notebook they are shown as text.
+
+    Args:
+        data: The description that the data set was read by.
+        counts: How many samples each split has.
+        findings: Errors first, then warnings and notes.
+        fixes: Settings by dotted key that the written configuration mends.
+        unfixed: The errors that no setting mends.
+    """
+
+    data: DataSpec
+    counts: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    fixes: Mapping[str, Any]
+    unfixed: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that keep the data from being trained on."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    def text(self, heading: Callable[[Finding], str] = lambda finding: f"{finding.severity:<8}") -> str:
+        """The whole report.
+
+        Args:
+            heading: The first word of a finding: its severity; the command line adds a colour.
+        """
+        counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
+        where = f"annotations {self.data.annotations}" if self.data.annotations else f"masks {self.data.masks}"
+        total = sum(self.counts.values())
+        head = f"{self.data.root}: {total} samples ({counts}); {self.data.format}: images {self.data.images}, {where}"
+        blocks = [f"{heading(finding)} {_block(finding)}" for finding in self.findings]
+        return "\n\n".join([head, *(blocks or ["nothing to find fault with"])])
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        facts = {"root": str(self.data.root), "format": self.data.format, "samples": dict(self.counts)}
+        return {**facts, "broken": bool(self.errors), "findings": [finding.to_json() for finding in self.findings]}
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        from rich.text import Text
+
+        return rich_html(Text(self.text()))
+
+
+def check(
+    target: str | os.PathLike[str], *, fix_config: str | os.PathLike[str] | None = None, **settings: Any
+) -> DataCheck:
+    """Read every image and mask, and say what is wrong, why it matters, and which setting mends it.
+
+    As ``kseg data check`` does.
+
+    Args:
+        target: A folder, however it is laid out, or a YAML file.
+        fix_config: A YAML file to write, with the settings that mend what settings can mend.
+        settings: Keys of the configuration, laid over the target's, as `kseg.fit` takes them.
+
+    Returns:
+        The findings: ``print(check)``, ``check.errors``, ``check.findings``.
+
+    Raises:
+        UnknownNameError: There is no such setting.
+        ConfigError: The configuration is wrong.
+        DataError: There is nothing to check, or the folder has no layout that is known.
+        OutputError: The file of ``fix_config`` is there already, or cannot be written.
+
+    Example:
+
+    ::
+
+        kseg.check("photos")
+        kseg.check("photos", classes=["background", "cat"], fix_config="photos.yaml")
+    """
+    overrides = dotted_keys(settings, function="kseg.check")
+    if fix_config is not None:
+        require_new(Path(fix_config), remedy="choose another file for the configuration, or remove this one")
+    with progress_bar("reading") as progress:
+        first, last = check_and_fix(
+            lambda fixes: load_target(target, _replace(overrides, fixes)), lambda config: config.data,
+            fix=fix_config is not None, on_progress=progress,
+        )  # fmt: skip
+    if fix_config is not None:
+        _write(Path(fix_config), target, last)
+    inspection = first.inspection
+    return DataCheck(
+        first.settings.data, inspection.counts, inspection.findings, last.fixes, tuple(last.inspection.errors)
+    )
+
+
+def _replace(overrides: Mapping[str, Any], fixes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fixes after the overrides: of two values of a key, the later one counts."""
+    return {key: value for key, value in overrides.items() if key not in fixes} | dict(fixes)
+
+
+def _write(path: Path, target: str | os.PathLike[str], last: Round[Config]) -> None:
+    made = f"Written by kseg data check {os.fspath(target)}; settings that it found: {', '.join(last.fixes) or 'none'}"
+    write_text(path, to_brief_yaml(last.settings, f"{made}\n  kseg fit {path}"))
+
+
+def _block(finding: Finding) -> str:
+    lines: Sequence[tuple[str, str | None]] = [
+        ("found", finding.found),
+        ("files", abbreviate(map(printable, finding.files)) if finding.count < finding.total else None),
+        ("why", finding.why),
+        *(("fix", line) for line in finding.lines),
+        ("or" if finding.fix else "do", finding.advice),
+    ]
+    return "\n".join([f"{finding.what}  [{finding.code}]", *(f"  {name:<6} {text}" for name, text in lines if text)])

@@ -1,0 +1,230 @@
+"""`kseg.load`, `evaluate`, `export` and `benchmark`: what can be done with a trained model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from kseg.api.progress import progress_bar, status_line
+from kseg.data.sample import SplitName
+from kseg.evaluation import EvaluationPlan, Scores
+from kseg.inference import Model, PredictionPlan
+from kseg.tensorflow_runtime import DeviceName
+
+if TYPE_CHECKING:
+    from kseg.exporters import ExportReport
+    from kseg.latency import Results
+    from kseg.latency.stage import Device
+
+__all__ = ["benchmark", "evaluate", "export", "load"]
+
+PathLike = str | os.PathLike[str]
+
+
+def load(
+    model: PathLike,
+    *,
+    device: DeviceName = "auto",
+    threads: int | None = None,
+    threshold: float | None = None,
+    flip: bool = False,
+    zoom: float = 1.0,
+    min_area: int | str | Sequence[int | str] = (),
+) -> Model:
+    """Load a trained model for prediction.
+
+    Args:
+        model: A `Run`, a run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg
+            writes them.
+        device: ``auto``, ``cpu`` or ``gpu``. Defaults to a GPU where the runtime has one.
+        threads: CPU threads. Defaults to the runtime's choice.
+        threshold: The score from which on a pixel is foreground, for one class against the background. Defaults to
+            the model's.
+        flip: Also predict the mirror image, and take the mean of the scores: a little better, at twice the time.
+        zoom: Above 1, also predict the image enlarged so many times, in windows: finds smaller things.
+        min_area: The least pixels of a region: ``50``, ``"car=50"``, or a list; smaller ones go to what surrounds them.
+
+    Returns:
+        A function of a picture, or a list of pictures; see `Model`.
+
+    Raises:
+        ArtifactError: There is no such model, or it is corrupt or not kseg's.
+        UsageError: An option means nothing, there is no GPU, or an extra of kseg is missing.
+
+    Example:
+
+    ::
+
+        model = kseg.load("saved_models/photos/model_int8.tflite")
+        result = model("photo.jpg")
+        result.mask, result.scores, result.overlay(), result.save("mask.png")
+    """
+    plan = PredictionPlan.make(
+        model,
+        device=device,
+        threads=threads,
+        threshold=threshold,
+        flip=flip,
+        zoom=zoom,
+        min_area=_areas(min_area),
+    )
+    return Model(plan.load(), plan.model)
+
+
+def evaluate(
+    model: PathLike,
+    data: PathLike | None = None,
+    *,
+    split: SplitName | Literal["all"] = "test",
+    device: DeviceName = "auto",
+    threads: int | None = None,
+    threshold: float | None = None,
+    flip: bool = False,
+    zoom: float = 1.0,
+    min_area: int | str | Sequence[int | str] = (),
+    boundary: bool = True,
+) -> Scores:
+    """Score a model against true masks, at the images' original size, as ``kseg evaluate`` does.
+
+    Args:
+        model: As `load` takes it; so are ``device``, ``threads``, ``threshold``, ``flip``, ``zoom`` and ``min_area``.
+        data: A YAML file, a run folder, a ``data.json`` or a folder of images and masks. Defaults to the data of the
+            run that the model lies in.
+        split: ``train``, ``val``, ``test`` or ``all``. Defaults to ``test``.
+        boundary: Whether outlines are scored, too, which costs most on large images. Defaults to True.
+
+    Returns:
+        ``scores.iou``, ``scores.per_class`` and more; see `Scores`. Tables in a notebook.
+
+    Raises:
+        ArtifactError, UsageError: As `load`; or the data are not named and the model lies in no run.
+        ConfigError, DataError: The data cannot be used, have other classes, or the split is empty.
+
+    Example:
+
+    ::
+
+        scores = kseg.evaluate(run)
+        scores.iou, scores.per_class["cat"]["recall"]
+    """
+    prediction = PredictionPlan.make(
+        model,
+        device=device,
+        threads=threads,
+        threshold=threshold,
+        flip=flip,
+        zoom=zoom,
+        min_area=_areas(min_area),
+    )
+    plan = EvaluationPlan.make(prediction, None if data is None else Path(data), split)
+    with progress_bar("evaluating") as progress:
+        return plan.run(boundary=boundary, on_progress=progress)
+
+
+def export(
+    model: PathLike,
+    *,
+    formats: str | Sequence[str] | None = None,
+    quantize: str | Sequence[str] = ("none", "int8"),
+    out: PathLike | None = None,
+    data: PathLike | None = None,
+    calibration_images: int = 100,
+    split: SplitName | Literal["all"] = "test",
+) -> ExportReport:
+    """Write a trained model as SavedModel, TFLite and ONNX, and score each file, as ``kseg export`` does.
+
+    Args:
+        model: A `Run`, a run folder or a ``.keras`` file that kseg wrote.
+        formats: ``saved_model``, ``tflite``, ``onnx``. Defaults to all whose extra is installed.
+        quantize: ``none`` is float32, ``int8`` quantises weights and activations (TFLite). Defaults to both.
+        out: The folder. Defaults to ``saved_models/NAME``.
+        data: The model's own data, where it lies in no run: as `evaluate` takes them.
+        calibration_images: How many training images the quantiser sees. Defaults to 100.
+        split: The images that score the files. Defaults to ``test``.
+
+    Returns:
+        ``report.out``, ``report.rows`` (a score a file), ``report.failures``. A table in a notebook.
+
+    Raises:
+        UnknownNameError, UsageError: There is no such format or quantisation, an extra of kseg is missing, or the data
+            are not known.
+        ArtifactError: The model cannot be loaded, or nothing could be exported.
+        ConfigError, DataError: The data cannot be used.
+        OutputError: The folder cannot be written.
+
+    Example:
+
+    ::
+
+        report = kseg.export(run, formats=["tflite"])
+        report.out / "model_int8.tflite"
+    """
+    from kseg.evaluation import load_data
+    from kseg.exporters.source import find_source
+    from kseg.exporters.table import choose
+    from kseg.tensorflow_runtime import load_tensorflow
+
+    exporters = choose(None if formats is None else _as_list(formats), _as_list(quantize))
+    source = find_source(model, data_named=data is not None)
+    dataset = load_data(None if data is None else Path(data), source.path)
+    load_tensorflow()
+    from kseg.exporters import export_model
+
+    folder = Path("saved_models") / source.name if out is None else Path(out)
+    with status_line("loading the model") as progress:
+        return export_model(
+            source.path, dataset, folder, exporters, calibration=calibration_images, split=split, on_progress=progress
+        )
+
+
+def benchmark(
+    *models: PathLike,
+    devices: Device | Sequence[Device] | None = None,
+    threads: int | Sequence[int] | None = None,
+    num_runs: int = 50,
+    warmup: int = 10,
+    batch: int = 1,
+) -> Results:
+    """Measure latency, throughput, memory and load time of models, each in a fresh process, as ``kseg benchmark`` does.
+
+    Args:
+        models: Runs, model files, or export folders (then every model in it).
+        devices: ``cpu``, ``gpu``. Defaults to the CPU, and the GPU where TensorFlow sees one.
+        threads: Numbers of CPU threads to try. Defaults to all cores.
+        num_runs: Calls on the clock. Defaults to 50.
+        warmup: Calls before it. Defaults to 10.
+        batch: Images a call. Defaults to 1.
+
+    Returns:
+        A row a model, device and number of threads: ``results.rows``. A table in a notebook.
+
+    Raises:
+        ArtifactError, UsageError: There is no such model, no models are named, or a number is below 1.
+
+    Example:
+
+    ::
+
+        results = kseg.benchmark("saved_models/photos", threads=[1, 2])
+        results.rows[0].p50
+    """
+    from kseg.latency import Settings, find_targets, run_benchmark
+
+    settings = Settings(
+        None if devices is None else tuple(_as_list(devices)), None if threads is None else tuple(_as_list(threads)),
+        num_runs, warmup, batch,
+    )  # fmt: skip
+    targets = find_targets([Path(model) for model in models])
+    with status_line("measuring") as progress:
+        return run_benchmark(targets, settings, on_progress=lambda done, total: progress("measuring", done, total))
+
+
+def _as_list(value: Any) -> list[Any]:
+    """A list of one thing, or of many."""
+    return [value] if isinstance(value, (str, int)) else list(value)
+
+
+def _areas(value: Any) -> list[str]:
+    return [str(area) for area in _as_list(value)]

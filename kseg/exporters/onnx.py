@@ -1,0 +1,88 @@
+"""ONNX: exact, one file, for ONNX Runtime and whatever else reads the format."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from kseg.card import append_card
+from kseg.errors import ArtifactError, missing_extra
+from kseg.exporters.conversion import Conversion
+from kseg.exporters.graph import serving_module
+from kseg.tensorflow_runtime import quiet_stderr
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["write_onnx"]
+
+OPSET: Final = 17
+"""Of 2022; ONNX Runtime has read it since 1.12."""
+_BATCH: Final = "batch"
+
+
+def write_onnx(conversion: Conversion, path: Path) -> None:
+    """Write an ``.onnx`` file: uint8 ``images [batch, h, w, 3]`` → float32 ``scores``, with the card in its metadata.
+
+    Raises:
+        UsageError: kseg's extra ``onnx`` is not installed.
+        ArtifactError: tf2onnx fails, or Keras' backend is not TensorFlow.
+    """
+    path.write_bytes(_convert(conversion.model))
+    append_card(path, conversion.card)
+
+
+def _convert(model: keras.Model) -> bytes:
+    try:
+        import onnx
+        import tf2onnx
+    except ImportError as error:
+        raise missing_extra("onnx", "tf2onnx, which writes ONNX, is not installed") from error
+    import tensorflow as tf
+
+    module = serving_module(model, batch=None, dtype=tf.uint8)
+    with _silence():
+        try:
+            network, _ = tf2onnx.convert.from_function(
+                module.serve, module.serve.input_signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+            )
+            # tf2onnx leaves an operation that it does not know as it is.
+            onnx.checker.check_model(network)
+            failure: Exception | None = None
+        except Exception as error:  # tf2onnx raises almost anything
+            failure = error
+    if failure:
+        lines = str(failure).strip().splitlines() or [type(failure).__name__]
+        raise ArtifactError("the conversion to ONNX failed", found=lines[0][:300]) from failure
+    for value in (*network.graph.input, *network.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = _BATCH
+    return bytes(network.SerializeToString())
+
+
+def _erfc(graph: Any, node: Any, name: str, _: object) -> None:
+    """What Keras' exact GELU becomes in TensorFlow, and ONNX lacks: erfc(x) = 1 - erf(x)."""
+    erf = graph.make_node("Erf", [node.input[0]])
+    one = graph.make_const(f"{name}_one", np.ones((), np.float32))
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    graph.remove_node(name)
+    graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes, name=name)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """tf2onnx logs the traceback of each of its optimisations that fails; the graph is right without it."""
+    log = logging.getLogger("tf2onnx")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        with quiet_stderr(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

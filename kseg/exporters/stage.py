@@ -1,0 +1,244 @@
+"""The stage: one trained model in, a folder of measured artifacts out.
+
+::
+
+    OUT/model.keras            the model, copied
+    OUT/saved_model/           SavedModel
+    OUT/model_float32.tflite   TFLite
+    OUT/model_int8.tflite      TFLite, fully quantised
+    OUT/model.onnx             ONNX
+    OUT/card.json              what they all expect and return, and where they came from
+    OUT/parity.json, .md       the score of each beside the Keras model's
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from kseg import __version__
+from kseg.card import ModelCard, read_card
+from kseg.data.dataset import Dataset
+from kseg.data.sample import Sample, SplitName
+from kseg.errors import ArtifactError, KsegError
+from kseg.evaluation import check_labels
+from kseg.exporters.conversion import Conversion, calibration_images
+from kseg.exporters.parity import Decisions, ParityRow, measure, parity_markdown, parity_table, warning_for
+from kseg.exporters.table import Exporter
+from kseg.files import make_folder, write_aside, write_json, write_text
+from kseg.html import rich_html
+
+__all__ = ["ExportReport", "export_model"]
+
+logger = logging.getLogger("kseg")
+
+KERAS_FILE = "model.keras"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, repr=False)
+class ExportReport:
+    """What an export wrote.
+
+    Args:
+        out: The folder.
+        rows: The Keras model, then every artifact that was written.
+        failures: File name → reason, for those that were not.
+        warnings: What the user should know, already logged.
+        split: The images that scored the artifacts.
+    """
+
+    out: Path
+    rows: tuple[ParityRow, ...]
+    failures: dict[str, str]
+    warnings: tuple[str, ...]
+    split: str
+
+    def __repr__(self) -> str:
+        files = ", ".join([row.file for row in self.rows] + [f"{file} failed" for file in self.failures])
+        return f"ExportReport({str(self.out)!r}: {files})"
+
+    def _repr_html_(self) -> str:
+        lines = [f"{self.out}", *(f"failed: {file}: {reason}" for file, reason in self.failures.items())]
+        from rich.text import Text
+
+        return rich_html(Text("\n".join(lines)), parity_table(self.rows, self.split))
+
+
+def export_model(
+    model: Path,
+    dataset: Dataset,
+    out: Path,
+    exporters: Sequence[Exporter],
+    *,
+    calibration: int = 100,
+    split: SplitName | Literal["all"] = "test",
+    on_progress: Progress | None = None,
+) -> ExportReport:
+    """Export a trained model in every form that is asked for, and score each before it takes its place.
+
+    A form that fails loses only itself: the others are written, and whatever stood at its place stays.
+
+    Args:
+        model: A ``.keras`` file that kseg wrote.
+        dataset: Its own data: the training split calibrates, ``split`` scores.
+        out: The folder; an earlier export in it is replaced file by file.
+        exporters: Rows of `kseg.exporters.EXPORTERS`.
+        calibration: How many training images the quantiser sees.
+        split: Which images score: ``test``, ``val``, ``train`` or ``all``.
+        on_progress: Called with what is being done, and how much of it is (done, total).
+
+    Raises:
+        ArtifactError: The model cannot be loaded, or not one form could be exported.
+        DataError: The split is empty, or the data has other classes than the model.
+        OutputError: The folder cannot be written.
+    """
+    from kseg.models import load_model
+
+    card = read_card(model)
+    check_labels(dataset.labels, card.labels)
+    samples = dataset.samples(split)
+    tell = on_progress or (lambda *_: None)
+    images = []
+    if any(exporter.calibrated for exporter in exporters):
+        train = dataset.samples("train")
+        size = (card.height, card.width)
+        images = calibration_images(train, calibration, size, lambda *n: tell("reading calibration images", *n))
+    make_folder(out)
+    network, card = load_model(model)
+    conversion = Conversion(network, card, images)
+    facts = _facts(model, dataset)
+    job = _Job(conversion, samples, dataset, facts, out, tell)
+    job.warn(_strange_data(card, facts["data_fingerprint"]))
+    job.copy(model)
+    for exporter in exporters:
+        job.export(exporter)
+    return job.finish(exporters, split)
+
+
+def _facts(model: Path, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "kseg": __version__,
+        "tensorflow": version("tensorflow"),
+        "keras": version("keras"),
+        "source": "/".join(model.resolve().parts[-3:]),
+        "source_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "data_fingerprint": dataset.fingerprint(),
+    }
+
+
+def _strange_data(card: ModelCard, fingerprint: str) -> str | None:
+    trained_on = card.provenance.get("data_fingerprint")
+    if trained_on in (None, fingerprint):
+        return None
+    return (
+        "the data are not those that the model was trained on (other files, or another split): "
+        "the scores may count images that it has learnt"
+    )
+
+
+class _Job:
+    """One export as it goes: what is written, what failed."""
+
+    def __init__(
+        self,
+        conversion: Conversion,
+        samples: Sequence[Sample],
+        dataset: Dataset,
+        facts: dict[str, Any],
+        out: Path,
+        tell: Progress,
+    ) -> None:
+        self.conversion = conversion
+        self.samples = samples
+        self.dataset = dataset
+        self.facts = facts
+        self.out = out
+        self.tell = tell
+        self.rows: list[ParityRow] = []
+        self.failures: dict[str, str] = {}
+        self.warnings: list[str] = []
+        self.reference: Decisions | None = None
+
+    def copy(self, model: Path) -> None:
+        """Put the Keras model into the folder, and take its scores as the reference."""
+        target = self.out / KERAS_FILE
+        if not (target.exists() and target.samefile(model)):
+            with write_aside(target) as aside:
+                shutil.copyfile(model, aside)
+        row, self.reference = self._measure(target, KERAS_FILE, "keras", "none")
+        self.rows.append(row)
+
+    def export(self, exporter: Exporter) -> None:
+        """Write one artifact and score it; a failure is kept for the report."""
+        self.tell(f"converting {exporter.file}", 0, 1)
+        facts = {**self.facts, "format": exporter.format, "quantization": exporter.quantization}
+        facts["calibration_images"] = len(self.conversion.calibration) if exporter.calibrated else 0
+        conversion = self.conversion.with_card(self.conversion.card.with_provenance(export=facts))
+        try:
+            with write_aside(self.out / exporter.file) as aside:
+                exporter.write(conversion, aside)
+                row, _ = self._measure(aside, exporter.file, exporter.format, exporter.quantization)
+        # Whatever goes wrong inside one converter or runtime must not lose the other forms.
+        except Exception as error:
+            logger.debug("export of %s failed", exporter.file, exc_info=True)
+            self.failures[exporter.file] = _reason(error)
+            return
+        self.rows.append(row)
+        self.warn(warning_for(row, self.rows[0]))
+
+    def _measure(self, path: Path, file: str, format: str, quantization: str) -> tuple[ParityRow, Decisions]:
+        return measure(
+            path, self.samples, self.dataset.labels, file=file, format=format, quantization=quantization,
+            reference=self.reference, on_progress=lambda *n: self.tell(f"scoring {file}", *n),
+        )  # fmt: skip
+
+    def warn(self, text: str | None) -> None:
+        """Tell the user, now and in the report; None is nothing to tell."""
+        if text:
+            logger.warning(text)
+            self.warnings.append(text)
+
+    def finish(self, exporters: Sequence[Exporter], split: str) -> ExportReport:
+        """Write the card and the parity report; say which files of the folder are of an earlier export."""
+        from kseg.exporters.table import EXPORTERS
+
+        written = {row.file for row in self.rows}
+        for exporter in EXPORTERS:
+            if exporter.file not in written and (self.out / exporter.file).exists():
+                self.warn(f"{self.out / exporter.file} is of an earlier export and was left as it is")
+        files = [exporter.file for exporter in exporters if exporter.file in written]
+        card = self.conversion.card.with_provenance(export={**self.facts, "files": files})
+        write_text(self.out / "card.json", card.to_json() + "\n")
+        write_json(self.out / "parity.json", self._parity(split))
+        write_text(self.out / "parity.md", parity_markdown(self.rows, images=len(self.samples), split=split))
+        if not files:
+            what = "; ".join(f"{file}: {reason}" for file, reason in self.failures.items())
+            raise ArtifactError("nothing could be exported", where=str(self.out), found=what)
+        return ExportReport(self.out, tuple(self.rows), self.failures, tuple(self.warnings), split)
+
+    def _parity(self, split: str) -> dict[str, Any]:
+        return {
+            "schema": 1,
+            **self.facts,
+            "split": split,
+            "images": len(self.samples),
+            "averaging": "over the whole set, at the original size of the images",
+            "rows": [row.to_json() for row in self.rows],
+            "failures": self.failures,
+            "warnings": self.warnings,
+        }
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    first = text[0][:400] if text else ""
+    return first if isinstance(error, KsegError) and first else f"{type(error).__name__}: {first}".rstrip(": ")

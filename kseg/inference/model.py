@@ -1,0 +1,187 @@
+"""`Model`: what `kseg.load` returns, and `Prediction`: what it returns for a picture."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from kseg.card import ModelCard
+from kseg.drawing import overlay
+from kseg.errors import UsageError
+from kseg.files import make_folder, require_new
+from kseg.images import read_image, resize_scores, rgb_pixels, write_png
+from kseg.inference.predictor import Predictor
+from kseg.labels import LabelMap
+
+__all__ = ["Model", "PictureLike", "Prediction"]
+
+Pixels = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float32]
+
+PictureLike: TypeAlias = "str | os.PathLike[str] | Pixels | Image.Image"
+"""A path, an RGB or grey array uint8 ``[H, W, 3]`` or ``[H, W]``, or a Pillow image."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction:
+    """The segmentation of a picture. In a notebook it is shown as the picture with the mask drawn on it.
+
+    Args:
+        image: The picture: RGB uint8 ``[H, W, 3]``.
+        mask: The class id of each pixel: uint8 ``[H, W]``, at the picture's size.
+        labels: The classes, their values on disk and their colours.
+        native: The scores at the network's own size: float32 ``[h, w, C]``.
+    """
+
+    image: Pixels
+    mask: Pixels
+    labels: LabelMap
+    native: Scores
+
+    @cached_property
+    def scores(self) -> Scores:
+        """Float32 ``[H, W, C]`` in 0..1 at the picture's size; C is 1 for one class against the background."""
+        return resize_scores(self.native, (self.image.shape[0], self.image.shape[1]))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of the pixels of each class, 0..1, by its name."""
+        counts = np.bincount(self.mask.ravel(), minlength=self.labels.num_classes)
+        return {name: float(count / self.mask.size) for name, count in zip(self.labels.names, counts, strict=True)}
+
+    def overlay(self) -> Image.Image:
+        """The picture with the mask drawn on it, in the classes' colours."""
+        return Image.fromarray(overlay(self.image, self.mask, self.labels))
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the mask as a PNG of the data set's own mask values (0 and 255, say), as `kseg predict` does.
+
+        Args:
+            path: The file, ending in ``.png``; its folder is made if there is none.
+            overwrite: Replace a file that is there already. Defaults to False.
+
+        Returns:
+            The path.
+
+        Raises:
+            UsageError: The name does not end in ``.png``, which is the one format here that keeps values exactly.
+            OutputError: The file is there already, or cannot be written.
+        """
+        file = Path(path)
+        if file.suffix.lower() != ".png":
+            raise UsageError("masks are written as PNG", where=str(file), remedy=f"name it {file.with_suffix('.png')}")
+        if not overwrite:
+            require_new(file, remedy="choose another name, or pass overwrite=True")
+        make_folder(file.absolute().parent)
+        write_png(file, self.labels.decode(self.mask))
+        return file
+
+    def __repr__(self) -> str:
+        height, width = self.mask.shape
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in self.shares.items())
+        return f"Prediction({height} × {width}: {shares})"
+
+    def _repr_png_(self) -> bytes:
+        data = io.BytesIO()
+        self.overlay().save(data, "PNG")
+        return data.getvalue()
+
+
+class Model:
+    """A trained model for pictures of any size.
+
+    Args:
+        predictor: The network, with its threshold and the like.
+        path: Where it was loaded from.
+
+    Example:
+
+    ::
+
+        model = kseg.load("runs/fit/photos")
+        result = model("photo.jpg")
+        result.mask.shape, result.shares
+    """
+
+    def __init__(self, predictor: Predictor, path: Path) -> None:
+        self.predictor = predictor
+        self.path = path
+
+    @property
+    def card(self) -> ModelCard:
+        """What the network expects and returns, and where it came from."""
+        return self.predictor.card
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, by class id."""
+        return self.card.labels.names
+
+    @overload
+    def __call__(self, picture: PictureLike) -> Prediction: ...
+
+    @overload
+    def __call__(self, picture: list[Any] | tuple[Any, ...]) -> list[Prediction]: ...
+
+    def __call__(self, picture: PictureLike | Sequence[PictureLike]) -> Prediction | list[Prediction]:
+        """Segment a picture, or each of a list.
+
+        Args:
+            picture: A path, an RGB or grey array uint8 ``[H, W, 3]`` or ``[H, W]``, a Pillow image, or a list of them.
+
+        Raises:
+            ImageError: A file is missing, no image, or transparent.
+            UsageError: It is something else.
+            ArtifactError: The network returns something else than its card says, or NaN.
+        """
+        if isinstance(picture, (list, tuple)):
+            return [self._predict(entry) for entry in picture]
+        return self._predict(picture)
+
+    def _predict(self, picture: Any) -> Prediction:
+        image = _pixels(picture)
+        native = self.predictor.native_scores(image)
+        mask = self.predictor.native_ids(native, (image.shape[0], image.shape[1]))
+        return Prediction(image, mask, self.card.labels, native)
+
+    def __repr__(self) -> str:
+        size = f"{self.card.height} × {self.card.width}"
+        return f"Model({str(self.path)!r}, {size}, classes: {', '.join(self.classes)})"
+
+
+def _pixels(picture: Any) -> Pixels:
+    """A picture of any kind as RGB uint8 ``[H, W, 3]``. Raises ImageError, UsageError."""
+    if isinstance(picture, (str, os.PathLike)):
+        return read_image(picture)
+    if isinstance(picture, Image.Image):
+        return rgb_pixels(picture)
+    if not isinstance(picture, np.ndarray):
+        raise UsageError(
+            "not a picture", where="model(…)", expected="a path, a NumPy array, a Pillow image, or a list of them",
+            found=type(picture).__name__,
+        )  # fmt: skip
+    if picture.dtype == np.uint8 and picture.ndim == 2 and picture.size:
+        return np.repeat(picture[..., None], 3, axis=2)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise UsageError(
+            "not a picture", where="model(…)", expected="an RGB array uint8 [H, W, 3], or grey [H, W]",
+            found=f"{picture.dtype} {list(picture.shape)}", remedy=_remedy(picture),
+        )  # fmt: skip
+    return picture
+
+
+def _remedy(array: npt.NDArray[Any]) -> str | None:
+    if array.ndim == 4:
+        return "pass a batch as a list: model(list(images))"
+    if array.dtype.kind == "f":
+        return "if the values lie in 0..1, pass (255 * image).round().astype('uint8')"
+    return None

@@ -1,0 +1,109 @@
+"""One measurement in a process of its own: ``python -m kseg.latency.worker JOB``, JSON in and out.
+
+TensorFlow's thread pools are made once a process, its memory is never given back, and loading is only honest in a
+fresh process; so `kseg.latency` starts one for every row of its table. JOB is the JSON of `Job`; the one line on
+stdout is the JSON of `measure`'s result, or of ``{"gpus": [...]}`` for the job ``"gpus"``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kseg.errors import KsegError
+from kseg.latency.job import SEED, Job
+
+if TYPE_CHECKING:
+    from kseg.inference import Predictor
+
+__all__ = ["measure"]
+
+
+def measure(job: Job) -> dict[str, Any]:
+    """Load the model and time inference alone: raw pixels at the network's size in, scores on the host out.
+
+    Returns:
+        ``load_s`` (from the start of the process to a predictor that is ready), ``first_ms`` (the first call, which
+        traces and allocates), ``latencies_ms``, one a call, ``peak_rss_mb`` of the whole process, ``input`` and
+        ``name``.
+
+    Raises:
+        ArtifactError: The model cannot be loaded, or the device is not there.
+    """
+    from kseg.inference import load_predictor
+
+    predictor = load_predictor(Path(job.path), device=job.device, threads=job.threads)
+    load_s = time.monotonic() - job.started
+    images = _images(predictor, job.batch)
+    first_ms = _time(predictor, images)
+    for _ in range(job.warmup - 1):
+        _time(predictor, images)
+    latencies = [_time(predictor, images) for _ in range(job.runs)]
+    return {
+        "name": predictor.card.name,
+        "input": list(images.shape[1:]),
+        "load_s": load_s,
+        "first_ms": first_ms,
+        "latencies_ms": latencies,
+        "peak_rss_mb": _peak_rss_mb(),
+    }
+
+
+def _images(predictor: Predictor, batch: int) -> Any:
+    import numpy as np
+
+    shape = (batch, predictor.card.height, predictor.card.width, 3)
+    return np.random.default_rng(SEED).integers(0, 256, shape, np.uint8)
+
+
+def _time(predictor: Predictor, images: Any) -> float:
+    start = time.perf_counter()
+    predictor.run(images)
+    return (time.perf_counter() - start) * 1000
+
+
+def _peak_rss_mb() -> float:
+    """The most memory that this process held.
+
+    Linux keeps ``ru_maxrss`` across ``exec``, so that it would tell the parent's peak where that was higher; VmHWM is
+    this program's own.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+    except (OSError, StopIteration):
+        unit = 1024 * 1024 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def _gpus() -> dict[str, Any]:
+    from kseg.tensorflow_runtime import visible_gpus
+
+    return {"gpus": [gpu.name for gpu in visible_gpus()]}
+
+
+def main(text: str) -> int:
+    """Do the job and print its result as the last line of stdout."""
+    # Libraries that greet on stdout must not spoil the JSON.
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    job = json.loads(text)
+    try:
+        result = _gpus() if job == "gpus" else measure(Job(**job))
+    except KsegError as error:
+        result = {"error": str(error)}
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        result = {"error": f"{type(error).__name__}: {first[:300]}"}
+    out.write(json.dumps(result) + "\n")
+    out.flush()
+    return 1 if "error" in result else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

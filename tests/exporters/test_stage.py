@@ -1,0 +1,186 @@
+"""What an export does when it cannot do everything."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kseg.card import ModelCard
+from kseg.data.dataset import Dataset
+from kseg.errors import ArtifactError, DataError, UnknownNameError, UsageError
+from kseg.exporters import EXPORTERS, choose, export_model, left_out, table
+from kseg.exporters.conversion import Conversion, calibration_images
+from kseg.exporters.tflite_int8 import calibration_inputs
+from kseg.inference import load_predictor
+from kseg.labels import LabelMap
+from kseg.models import load_model, save_model
+from tests.tiny_run import SIZE
+
+BY_FILE = {exporter.file: exporter for exporter in EXPORTERS}
+FLOAT = BY_FILE["model_float32.tflite"]
+
+
+def best(run: Path) -> Path:
+    return run / "weights" / "best.keras"
+
+
+def break_down(_: Conversion, path: Path) -> None:
+    path.write_bytes(b"half a file")
+    raise RuntimeError("no such operation\nand a long trace")
+
+
+def test_choose_takes_the_rows_that_are_asked_for() -> None:
+    assert [row.file for row in choose(["tflite"], ["none", "int8"])] == ["model_float32.tflite", "model_int8.tflite"]
+    assert [row.file for row in choose(["tflite", "saved_model"], ["int8"])] == ["model_int8.tflite"]
+    assert [row.file for row in choose(["saved_model"], ["none", "int8"])] == ["saved_model"]
+    assert choose(None, ["none", "int8"]) == EXPORTERS
+
+
+def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "find_spec", lambda name: None if name == "onnxruntime" else object())
+    assert [row.file for row in choose(None, ["none"])] == ["saved_model", "model_float32.tflite"]
+    assert [row.file for row in left_out(["none"])] == ["model.onnx"]
+    assert left_out(["int8"]) == ()
+    with pytest.raises(UsageError, match=r"--format: what writes and runs onnx is .*; pip install 'kseg\[onnx\]'"):
+        choose(["onnx", "tflite"], ["none"])
+
+
+def test_without_tf2onnx_the_exporter_tells_the_remedy(
+    run: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    report = export_model(best(run), dataset, tmp_path / "out", [FLOAT, BY_FILE["model.onnx"]])
+    assert report.failures == {"model.onnx": "tf2onnx, which writes ONNX, is not installed; pip install 'kseg[onnx]'"}
+
+
+def test_an_operation_that_onnx_lacks_is_told(tmp_path: Path) -> None:
+    import keras
+
+    image = keras.Input((*SIZE, 3))
+    labels = LabelMap(("background", "x"))
+    odd = keras.Model(image, keras.layers.Lambda(lambda x: keras.ops.erfinv(x[..., :1] / 256))(image))
+    with pytest.raises(ArtifactError, match="the conversion to ONNX failed; found No Op registered for Erfinv"):
+        BY_FILE["model.onnx"].write(Conversion(odd, ModelCard("x", "odd", *SIZE, labels)), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_choose_suggests_the_near_name() -> None:
+    with pytest.raises(UnknownNameError, match=r"--format: unknown export format 'tflight'.*did you mean 'tflite'"):
+        choose(["tflight"], ["none"])
+    with pytest.raises(UnknownNameError, match=r"--quantize: unknown quantisation 'int'.*did you mean 'int8'"):
+        choose(["tflite"], ["int"])
+
+
+def test_choose_refuses_what_no_format_can_do() -> None:
+    with pytest.raises(UsageError, match="saved_model has no quantisation int8; add --format tflite"):
+        choose(["saved_model"], ["int8"])
+    with pytest.raises(UsageError, match="nothing to export"):
+        choose([], ["none"])
+
+
+def test_one_failing_format_loses_no_other(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    broken = replace(BY_FILE["saved_model"], write=break_down)
+    report = export_model(best(run), dataset, tmp_path / "out", [broken, FLOAT])
+    assert report.failures == {"saved_model": "RuntimeError: no such operation"}
+    assert [row.file for row in report.rows] == ["model.keras", "model_float32.tflite"]
+    assert not list((tmp_path / "out").glob(".*")), "nothing half-written stays"
+    load_predictor(tmp_path / "out" / "model_float32.tflite")
+
+
+def test_failure_leaves_the_earlier_file_and_says_so(
+    run: Path, dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    export_model(best(run), dataset, out, [FLOAT])
+    earlier = (out / FLOAT.file).read_bytes()
+    with caplog.at_level(logging.WARNING, "kseg"), pytest.raises(ArtifactError, match="nothing could be exported"):
+        export_model(best(run), dataset, out, [replace(FLOAT, write=break_down)])
+    assert (out / FLOAT.file).read_bytes() == earlier
+    assert "model_float32.tflite is of an earlier export" in caplog.text
+
+
+def test_second_export_replaces_a_saved_model_folder(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    saved_model = BY_FILE["saved_model"]
+    (out / "saved_model").mkdir(parents=True)
+    (out / "saved_model" / "old.txt").write_text("of an earlier export")
+    export_model(best(run), dataset, out, [saved_model])
+    load_predictor(out / "saved_model")
+    assert not (out / "saved_model" / "old.txt").exists()
+    assert not list(out.glob(".*"))
+
+
+def test_artifact_that_cannot_run_never_takes_its_place(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    def write_nonsense(_: Conversion, path: Path) -> None:
+        path.write_bytes(b"not a flatbuffer")
+
+    with pytest.raises(ArtifactError, match="nothing could be exported"):
+        export_model(best(run), dataset, tmp_path / "out", [replace(FLOAT, write=write_nonsense)])
+    assert not (tmp_path / "out" / FLOAT.file).exists()
+
+
+def test_worse_artifact_is_warned_about(
+    run: Path, dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def write_untrained(conversion: Conversion, path: Path) -> None:
+        weights = conversion.model.get_weights()
+        conversion.model.set_weights([np.zeros_like(w) for w in weights])
+        FLOAT.write(conversion, path)
+        conversion.model.set_weights(weights)
+
+    with caplog.at_level(logging.WARNING, "kseg"):
+        report = export_model(best(run), dataset, tmp_path / "out", [replace(FLOAT, write=write_untrained)])
+    assert "model_float32.tflite: foreground IoU" in report.warnings[0]
+    assert "points below the Keras model's" in caplog.text
+    assert report.rows[1].changed > 0.1
+
+
+def test_data_of_other_classes_is_refused(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    other = replace(dataset, labels=LabelMap(("background", "cat")))
+    with pytest.raises(
+        DataError, match="other classes than the model; expected background, disc; found background, cat"
+    ):
+        export_model(best(run), other, tmp_path / "out", [FLOAT])
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_that_the_model_was_not_trained_on_are_told(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    network, card = load_model(best(run))
+    model = tmp_path / "m.keras"
+    save_model(network, model, card.with_provenance(data_fingerprint=dataset.fingerprint()))
+    assert export_model(model, dataset, tmp_path / "same", [FLOAT]).warnings == ()
+    split = {"train": dataset.samples("test"), "val": dataset.samples("val"), "test": dataset.samples("train")}
+    report = export_model(model, replace(dataset, splits=split), tmp_path / "other", [FLOAT])
+    assert "not those that the model was trained on (other files, or another split)" in report.warnings[0]
+
+
+def test_empty_split_is_refused_before_any_work(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    without = replace(dataset, splits={**dataset.splits, "test": ()})
+    with pytest.raises(DataError, match="the split 'test' is empty"):
+        export_model(best(run), without, tmp_path / "out", [FLOAT])
+    assert not (tmp_path / "out").exists()
+
+
+def test_calibration_spreads_over_the_training_images_at_the_networks_size(dataset: Dataset) -> None:
+    train = dataset.samples("train")
+    few = calibration_images(train, 3, SIZE)
+    every = calibration_images(train, 1000, SIZE)
+    assert [image.shape for image in few] == [(*SIZE, 3)] * 3
+    assert len(every) == len(train)
+    np.testing.assert_array_equal(few[0], every[0])
+    np.testing.assert_array_equal(few[-1], every[-1])
+
+
+def test_calibration_spans_all_raw_values_and_keeps_the_images() -> None:
+    grey = np.full((4, 4, 3), 100, np.uint8)
+    batches = [batch for (batch,) in calibration_inputs([grey, grey])]
+    assert [batch.dtype for batch in batches] == [np.float32, np.float32]
+    assert (batches[0].min(), batches[0].max()) == (0, 255)
+    assert np.count_nonzero(batches[0] == 100) == grey.size - 2
+    assert (batches[1] == 100).all()
+    assert (grey == 100).all()
