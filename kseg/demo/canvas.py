@@ -1,8 +1,7 @@
-"""A canvas that knows the pose of a head, and colours to draw with.
+"""A canvas with the pose of a head, and helpers for colours and curves.
 
-A head lives in its own space: the eyes' line near y = 0, the cheeks at x = ±1, the chin near y = 1.4 (y points down),
-and z towards the viewer. `Canvas` turns, tilts and scales it onto the picture, so every part is drawn as if the head
-looked straight ahead.
+Coordinates are in head space: the eyes near y = 0, the cheeks at x = ±1, the chin near y = 1.4 (y points down), z
+towards the viewer. `Canvas` rotates, scales and projects them, so every part is drawn as if the head faced the viewer.
 """
 
 from __future__ import annotations
@@ -22,37 +21,37 @@ Points = npt.NDArray[np.floating[Any]]
 Color = tuple[float, float, float]
 """Red, green, blue in 0..255."""
 
-# OpenCV draws between pixels when coordinates come as whole numbers of 1/16 pixel.
+# Fractional bits of coordinates for OpenCV, which draws at 1/16 pixel with them.
 _SHIFT = 4
 
 
 def mix(first: Sequence[float], second: Sequence[float], share: float) -> Color:
-    """The colour that lies ``share`` of the way from the first to the second."""
+    """Linear interpolation of two colours: ``share`` 0 is the first, 1 the second."""
     red, green, blue = (a + (b - a) * share for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
 def jitter(rng: np.random.Generator, color: Sequence[float], by: float) -> Color:
-    """A colour near another one, each channel off by up to ``by``."""
+    """A random colour near another one: each channel differs by at most ``by``."""
     red, green, blue = np.clip(np.asarray(color) + rng.uniform(-by, by, 3), 0, 255)
     return float(red), float(green), float(blue)
 
 
 def any_color(rng: np.random.Generator) -> Color:
-    """Any colour at all."""
+    """A random colour, uniform in RGB."""
     return jitter(rng, (127.5, 127.5, 127.5), 127.5)
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is and which way it looks.
+    """Position and orientation of the head.
 
     Args:
         center: Column and row of the head's centre, in pixels of the canvas.
         scale: Pixels from the centre to a cheek.
-        yaw: Turn to the side, in radians.
-        pitch: Nod, in radians.
-        roll: Rotation in the picture's plane, in radians.
+        yaw: Rotation to the side, in radians.
+        pitch: Nodding, in radians.
+        roll: Rotation in the image plane, in radians.
     """
 
     center: tuple[float, float]
@@ -62,7 +61,7 @@ class Pose:
     roll: float
 
     def project(self, points: Points) -> Points:
-        """Head space ``[N, 3]`` → columns and rows ``[N, 2]`` of the canvas."""
+        """Project points in head space ``[N, 3]`` to column and row ``[N, 2]`` on the canvas, in slight perspective."""
         x, y, z = points.T
         turned = x * np.cos(self.yaw) + z * np.sin(self.yaw)
         depth = z * np.cos(self.yaw) - x * np.sin(self.yaw)
@@ -74,12 +73,12 @@ class Pose:
 
 
 class Canvas:
-    """An image, the mask of the eyeglasses on it, and the pose that places what is drawn.
+    """An image and its mask of eyeglasses, drawn on in head space.
 
     Args:
-        height: Rows.
-        width: Columns.
-        pose: Where the head is.
+        height: Height in pixels.
+        width: Width in pixels.
+        pose: The pose of the head.
     """
 
     def __init__(self, height: int, width: int, pose: Pose) -> None:
@@ -88,7 +87,11 @@ class Canvas:
         self.pose = pose
 
     def place(self, points: Points) -> npt.NDArray[np.int32]:
-        """Head space ``[N, 2 or 3]`` → what OpenCV draws; two coordinates lie on the face's surface."""
+        """Points in head space → fixed-point pixels for OpenCV, int32 ``[N, 2]``.
+
+        Args:
+            points: ``[N, 3]``, or ``[N, 2]`` for points on the surface of the face.
+        """
         points = np.asarray(points, np.float64)
         if points.shape[1] == 2:
             x, y = points.T
@@ -104,7 +107,7 @@ class Canvas:
         return max(1, round(width * self.pose.scale))
 
     def fill(self, points: Points, color: Sequence[float], *, value: int | None = None) -> None:
-        """Fill a polygon, and set the mask to ``value`` in it."""
+        """Fill a polygon; set the mask inside to ``value``, if given."""
         placed = self.place(points)
         cv2.fillPoly(self.image, [placed], color, shift=_SHIFT)
         if value is not None:
@@ -113,24 +116,24 @@ class Canvas:
     def line(
         self, points: Points, color: Sequence[float], width: float, *, closed: bool = False, value: int | None = None
     ) -> None:
-        """Draw a line ``width`` wide (in head space), and set the mask to ``value`` under it."""
+        """Draw a line of ``width`` in head space; set the mask under it to ``value``, if given."""
         placed, pixels = self.place(points), self._pixels(width)
         cv2.polylines(self.image, [placed], closed, color, pixels, shift=_SHIFT)
         if value is not None:
             cv2.polylines(self.mask, [placed], closed, (value,), pixels, shift=_SHIFT)
 
     def cover(self, points: Points, value: int) -> None:
-        """Set the mask to ``value`` in a polygon, and leave the image."""
+        """Set the mask inside a polygon to ``value``; the image is unchanged."""
         cv2.fillPoly(self.mask, [self.place(points)], (value,), shift=_SHIFT)
 
     def tint(self, points: Points, color: Sequence[float], alpha: float, *, fade: float = 0.0) -> None:
-        """Fill a polygon with a see-through colour.
+        """Fill a polygon with a transparent colour.
 
         Args:
             points: The polygon.
             color: Its colour.
-            alpha: How opaque it is, 0..1.
-            fade: How much of ``alpha`` is lost from its top to its bottom, 0..1.
+            alpha: Opacity, 0..1.
+            fade: Fraction of ``alpha`` that is lost from the top to the bottom of the polygon, 0..1.
         """
         placed = self.place(points)
         left, top, width, height = cv2.boundingRect(placed >> _SHIFT)
@@ -148,6 +151,6 @@ class Canvas:
 
 
 def ellipse(x: float, y: float, a: float, b: float, *, start: float = 0.0, stop: float = 2 * np.pi) -> Points:
-    """Points ``[24, 2]`` on an arc; 0 is to the right, a quarter turn is down."""
+    """Points ``[24, 2]`` on an elliptic arc around (x, y); angles in radians, 0 is to the right, π/2 is down."""
     t = np.linspace(start, stop, 24)
     return np.column_stack([x + a * np.cos(t), y + b * np.sin(t)])

@@ -1,8 +1,8 @@
-"""Faces wearing eyeglasses, drawn: a data set for the demo and the tests, with no download and no licence.
+"""Drawn faces with eyeglasses: a data set for the demo and the tests, without download or licence.
 
-The mask is the whole pair (rims, lenses, bridge and the visible parts of the temples), as people label "eyeglasses".
-Heads turn, nod and tilt; light, skin, hair, background and make of the glasses vary; and brows, sockets, headbands,
-rings and shadows look like parts of glasses without being any. Some faces wear none.
+The mask covers the eyeglasses: rims, lenses, bridge and the visible parts of the temples. Pose, light, skin, hair,
+background and type of glasses vary. Brows, eye sockets, headbands, rings and shadows resemble parts of glasses. Some
+faces wear none.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from kseg.images import write_jpeg, write_png
 __all__ = ["BARE_SHARE", "draw_face", "make_faces"]
 
 BARE_SHARE = 0.15
-"""The share of `make_faces`' faces that wear no eyeglasses."""
+"""Fraction of the faces of `make_faces` without eyeglasses."""
 
-# Drawn this many times larger and averaged down: smooth edges, and hairs thinner than a pixel.
+# Drawn at this multiple of the size and averaged down, for smooth edges and hairs thinner than a pixel.
 _FINER = 3
 
 
 def draw_face(
     rng: np.random.Generator, size: tuple[int, int], glasses: bool = True
 ) -> tuple[Image, npt.NDArray[np.uint8]]:
-    """Draw a face that was never seen before.
+    """Draw a random face.
 
     Args:
-        rng: Where all chance comes from; the same state draws the same face.
+        rng: The random generator; the same state gives the same face.
         size: Height and width in pixels.
         glasses: Whether the face wears eyeglasses.
 
@@ -65,7 +65,7 @@ def _pick_pose(rng: np.random.Generator, height: int, width: int) -> Pose:
 
 
 def _photograph(rng: np.random.Generator, image: Image, pose: Pose) -> Image:
-    """Light a drawing, and take it with a camera: shading, shadow, colour of the light, exposure, blur, noise."""
+    """Simulate light and camera: shading, shadow, colour of the light, exposure, blur and noise."""
     height, width = image.shape[:2]
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     across = (columns * _FINER - pose.center[0]) / pose.scale
@@ -87,7 +87,7 @@ def _shading(
     down: npt.NDArray[np.float32],
     along: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.float32]:
-    """How much light falls on a round head from one side, ``[H, W]`` around 1."""
+    """Light on a round head from one side: factors ``[H, W]`` around 1."""
     bulge = np.sqrt(np.clip(1.15 - across**2 - down**2, 0, 1))
     side = rng.uniform(0.05, 0.4)
     shading: npt.NDArray[np.float32] = 0.75 + 0.25 * bulge + side * np.clip(along, -1.2, 1.2)
@@ -95,7 +95,7 @@ def _shading(
 
 
 def _shadow(rng: np.random.Generator, along: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """A soft or hard shadow over one part of the picture, ``[H, W]`` in 0..1; often none."""
+    """A soft or hard shadow over a part of the image: factors ``[H, W]`` in 0..1; often none."""
     depth = rng.uniform(0.2, 0.6) if rng.random() < 0.3 else 0.0
     sharp = rng.uniform(2, 25)
     edge = rng.uniform(-0.9, 0.9)
@@ -110,13 +110,13 @@ def make_faces(folder: Path, count: int, *, size: tuple[int, int] = (96, 96), se
     """Write a data set of faces: ``folder/images/*.jpg`` and ``folder/masks/*.png`` with 255 on eyeglasses.
 
     Args:
-        folder: Where to; it is created.
-        count: How many faces.
+        folder: The folder to write to; it is created.
+        count: Number of faces.
         size: Height and width of each, in pixels.
-        seed: Which faces; face *i* of a seed is the same whatever the count.
+        seed: Random seed; face *i* does not depend on the count.
 
     Returns:
-        The folder.
+        ``folder``.
 
     Raises:
         OutputError: The folder or a file cannot be written.

@@ -1,4 +1,4 @@
-"""Eyeglasses of many makes, drawn on a head and into the mask: rims, lenses, bridge and the temples that show."""
+"""Draw eyeglasses of many shapes on a head and into the mask: rims, lenses, bridge and visible parts of the temples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kseg.demo.canvas import Canvas, Color, Points, jitter, mix
 __all__ = ["SHAPES", "Glasses", "draw_glasses", "pick_glasses"]
 
 GLASSES = 255
-"""The mask's value where eyeglasses are."""
+"""Mask value of eyeglasses."""
 
 FRAMES: tuple[Color, ...] = (
     (18, 17, 18), (26, 24, 30), (84, 50, 28), (140, 92, 50), (190, 155, 80), (170, 174, 178), (160, 30, 40),
@@ -24,14 +24,14 @@ TINTS: tuple[Color, ...] = ((20, 20, 24), (70, 45, 25), (30, 60, 45), (40, 60, 1
 
 @dataclass(frozen=True)
 class Shape:
-    """The outline of a lens, as a bent superellipse.
+    """The outline of a lens: a deformed superellipse, |u|ᵖ + |v|ᵖ = 1.
 
     Args:
-        power: 2 is an ellipse; the greater, the squarer.
+        power: The exponent p: 2 is an ellipse, larger values are squarer.
         aspect: Range of height over width.
-        drop: How much deeper the lower half is than the upper.
-        lift: How far the upper outer corner is drawn up.
-        taper: How much narrower it is at the bottom than at the top.
+        drop: Extra height of the lower half, relative to the upper one.
+        lift: How far the upper outer corner is raised.
+        taper: How much narrower the bottom is than the top.
     """
 
     power: float
@@ -50,25 +50,25 @@ SHAPES: Mapping[str, Shape] = MappingProxyType({
     "aviator": Shape(2.5, (0.75, 0.85), drop=0.35, taper=0.14),
     "cat-eye": Shape(3.0, (0.6, 0.75), lift=0.16, taper=0.15),
 })  # fmt: skip
-"""Makes of eyeglasses by name."""
+"""Shapes of lenses by name."""
 
 
 @dataclass(frozen=True)
 class Glasses:
-    """One pair.
+    """The parameters of a pair of eyeglasses; lengths in head space.
 
     Args:
-        shape: Its outline.
-        center: Where a lens lies beside the nose and how far below the eyes' line, in head space.
+        shape: The outline of the lenses.
+        center: Centre of the right lens: distance from the nose, and below the eyes.
         half: Half the width of a lens.
         aspect: Height over width of a lens.
         rim: Width of the rim.
         color: Colour of the frame.
         half_rim: The frame runs along the upper edge only.
         tint: Colour of the lenses.
-        alpha: How opaque the lenses are, 0..1.
-        fade: How much of it is lost towards their lower edge, 0..1.
-        glare: How bright the reflections are, 0..1.
+        alpha: Opacity of the lenses, 0..1.
+        fade: Fraction of the opacity that is lost towards the lower edge, 0..1.
+        glare: Brightness of the reflections, 0..1.
     """
 
     shape: Shape
@@ -84,7 +84,7 @@ class Glasses:
     glare: float
 
     def lens(self, side: int) -> Points:
-        """The outline ``[48, 3]`` of the left (-1) or right (1) lens, clockwise from its outer end."""
+        """The outline ``[48, 3]`` of the left (-1) or right (1) lens in head space, from its outer end."""
         t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
         u = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** (2 / self.shape.power)
         v = np.sign(np.sin(t)) * np.abs(np.sin(t)) ** (2 / self.shape.power)
@@ -96,21 +96,21 @@ class Glasses:
         return _in_front(side * x, self.center[1] + self.half * self.aspect * v_bent)
 
     def height_at(self, share: float) -> float:
-        """The y that lies ``share`` of the way up from the middle of a lens to its upper edge."""
+        """The y coordinate at ``share`` of the way from the centre of a lens up to its upper edge."""
         return self.center[1] - share * self.half * self.aspect
 
 
 def _in_front(x: Points, y: Points) -> Points:
-    """Place points on the bent plane in front of the eyes that frames lie in."""
+    """Points ``[N, 3]`` on the curved surface of the frame, in front of the eyes."""
     return np.column_stack([x, y, 1.05 - 0.2 * x**2])
 
 
 def pick_glasses(rng: np.random.Generator, skin: Color) -> Glasses:
-    """Any pair: a third are sunglasses, a quarter are thin wire, some have a frame along the upper edge only.
+    """Choose random eyeglasses: a third are sunglasses, a quarter have thin rims, some are half-rimmed.
 
     Args:
-        rng: Where the chance comes from.
-        skin: What the frame has to stand out from.
+        rng: The random generator.
+        skin: The colour of the skin, from which the frame must differ.
     """
     names = list(SHAPES)
     shape = SHAPES[names[rng.integers(len(names))]]
@@ -139,7 +139,7 @@ def _visible(frame: Color, skin: Color) -> Color:
 
 
 def draw_glasses(canvas: Canvas, rng: np.random.Generator, glasses: Glasses) -> None:
-    """Draw a pair over whatever face is on the canvas."""
+    """Draw eyeglasses over the face on the canvas, and into the mask."""
     _draw_shadow(canvas, rng, glasses)
     for side in (-1, 1):
         _draw_temple(canvas, glasses, side)
@@ -154,7 +154,7 @@ def draw_glasses(canvas: Canvas, rng: np.random.Generator, glasses: Glasses) -> 
 
 
 def _draw_shadow(canvas: Canvas, rng: np.random.Generator, glasses: Glasses) -> None:
-    """The shadow that the frame casts on the cheeks: like glasses, and not part of them."""
+    """The shadow of the frame on the cheeks, which resembles glasses and is not in the mask."""
     offset = np.array([rng.uniform(-0.08, 0.08), rng.uniform(0.05, 0.16), -0.1])
     strength = rng.uniform(0.0, 0.35)
     for side in (-1, 1):
@@ -179,7 +179,7 @@ def _draw_rim(canvas: Canvas, glasses: Glasses, outline: Points) -> None:
         upper = np.roll(outline, -24, axis=0)[:25]
         canvas.line(outline, mix(glasses.color, (220, 220, 220), 0.6), 0.025, closed=True, value=GLASSES)
         canvas.line(upper, glasses.color, glasses.rim, value=GLASSES)
-    if glasses.rim > 0.06:  # light along the upper edge gives the frame a body
+    if glasses.rim > 0.06:  # a highlight along the upper edge
         upper = np.roll(outline, -28, axis=0)[:14]
         canvas.line(upper - [0, glasses.rim * 0.2, 0], mix(glasses.color, (255, 255, 255), 0.35), glasses.rim * 0.2)
 
@@ -195,7 +195,7 @@ def _draw_bridge(canvas: Canvas, glasses: Glasses) -> None:
 
 
 def _draw_glare(canvas: Canvas, rng: np.random.Generator, glasses: Glasses, side: int) -> None:
-    """A slanted bright streak across a lens."""
+    """A slanted bright reflection on a lens."""
     x, y, _ = glasses.lens(side).mean(axis=0)
     reach, width = glasses.half * glasses.aspect * 0.8, glasses.half * rng.uniform(0.15, 0.5)
     left = x + glasses.half * rng.uniform(-0.5, 0.2)

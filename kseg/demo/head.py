@@ -1,4 +1,4 @@
-"""What eyeglasses are drawn on: a background with clutter, shoulders, a head, its face and hair."""
+"""Draw the background with clutter, shoulders, head, face and hair: everything but the eyeglasses."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ HAIRS: tuple[Color, ...] = (
 
 
 def draw_background(canvas: Canvas, rng: np.random.Generator) -> None:
-    """A wall from one colour to another, in stripes now and then, with clutter: rings, discs, boxes, bars."""
+    """A wall with a colour gradient or stripes, and clutter: rings, discs, boxes, bars."""
     height, width = canvas.mask.shape
     first = mix(any_color(rng), (130, 130, 130), rng.uniform(0, 0.8))
     second = mix(first, any_color(rng), rng.uniform(0.1, 0.9))
     angle = rng.uniform(0, 2 * np.pi)
-    # A wall has no fine detail: a third of the pixels, enlarged, cost a ninth of the time.
+    # Drawn at a third of the size and enlarged, since it has no fine detail: a ninth of the time.
     rows, columns = np.mgrid[-0.5 : 0.5 : (height // 3) * 1j, -0.5 : 0.5 : (width // 3) * 1j]
     along = columns * np.cos(angle) + rows * np.sin(angle)
     share = np.clip(along + 0.5, 0, 1)
@@ -51,7 +51,7 @@ def _draw_clutter(image: Image, rng: np.random.Generator) -> None:
         cv2.circle(image, (x, y), size, color, -1)
     elif kind == 1:
         cv2.circle(image, (x, y), size, color, thick)
-    elif kind == 2:  # a pair of rings, which only its place tells from eyeglasses
+    elif kind == 2:  # a pair of rings, which differs from eyeglasses only by its position
         cv2.circle(image, (x, y), size // 2, color, thick)
         cv2.circle(image, (x + int(size * 1.3), y), size // 2, color, thick)
     elif kind == 3:
@@ -66,13 +66,13 @@ def _draw_clutter(image: Image, rng: np.random.Generator) -> None:
 
 @dataclass(frozen=True)
 class Head:
-    """What the parts of one head have in common.
+    """The parameters of a head.
 
     Args:
-        skin: Its colour.
-        hair: Its colour.
-        jaw: How wide the chin is, against the cheeks.
-        style: The cut of the hair.
+        skin: Colour of the skin.
+        hair: Colour of the hair.
+        jaw: Width of the chin, relative to the cheeks.
+        style: Length of the hair.
     """
 
     skin: Color
@@ -81,7 +81,7 @@ class Head:
     style: Literal["bald", "short", "long"]
 
     def shade(self, amount: float) -> Color:
-        """The skin, darker."""
+        """The colour of shaded skin: ``amount`` 0 is the skin's own, 1 the darkest."""
         return mix(self.skin, (self.skin[0] * 0.45, self.skin[1] * 0.3, self.skin[2] * 0.3), amount)
 
 
@@ -90,7 +90,7 @@ def _flat(points: Points, depth: float) -> Points:
 
 
 def pick_head(rng: np.random.Generator) -> Head:
-    """Any head."""
+    """Choose a random skin, hair and jaw."""
     place = rng.uniform(0, len(SKINS) - 1.001)
     skin = jitter(rng, mix(SKINS[int(place)], SKINS[int(place) + 1], place % 1), 8)
     hair = jitter(rng, HAIRS[rng.integers(len(HAIRS))], 12)
@@ -99,7 +99,7 @@ def pick_head(rng: np.random.Generator) -> Head:
 
 
 def draw_head(canvas: Canvas, rng: np.random.Generator, head: Head) -> None:
-    """Shoulders, head, hair and face; everything that eyeglasses lie on."""
+    """Draw shoulders, head, hair and face, before the eyeglasses."""
     if head.style == "long":
         back = ellipse(0, 0.1, rng.uniform(1.15, 1.35), rng.uniform(1.5, 1.9))
         canvas.fill(_flat(back, -0.5), mix(head.hair, (0, 0, 0), 0.25))
@@ -131,7 +131,7 @@ def _draw_ears(canvas: Canvas, rng: np.random.Generator, head: Head, *, far: boo
     jewel = jitter(rng, (205, 175, 95), 50)
     size = rng.uniform(0.08, 0.2)
     for side in (-1.0, 1.0):
-        # The side that the head turns away from the viewer lies behind the skull.
+        # The ear on the side that is turned away is behind the skull.
         if (side * canvas.pose.yaw > 0) != far:
             continue
         canvas.fill(_flat(ellipse(side * 1.03, 0.12, 0.15, 0.3), -0.1), head.shade(0.15))
@@ -259,9 +259,9 @@ def _draw_headband(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def draw_locks(canvas: Canvas, rng: np.random.Generator, head: Head) -> None:
-    """Locks of long hair beside the face, over the temples of the eyeglasses: what they hide is not in the mask."""
+    """Draw locks of long hair over the temples of the eyeglasses; what they hide is removed from the mask."""
     for side in (-1, 1):
-        # On the side that is turned away they would cut through a lens.
+        # Not on the side that is turned away, where they would cover a lens.
         if head.style != "long" or side * canvas.pose.yaw > 0.12 or rng.random() < 0.3:
             continue
         inner = rng.uniform(0.8, 0.98)

@@ -1,6 +1,6 @@
-"""The tour of ``kseg demo``: the whole way from pictures to a quantised model, on drawn faces, in three minutes.
+"""The tour of ``kseg demo``: from images to a quantised model, on drawn faces, in three minutes.
 
-It calls what the other commands call and holds no machine learning of its own.
+It calls the same functions as the other commands.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 __all__ = ["EXPECTED_IOU", "RECIPE", "judge", "run_tour"]
 
 EXPECTED_IOU = 0.85
-"""Foreground IoU over the test split that the demo has to reach."""
+"""Foreground IoU that the demo must reach on the test split."""
 
 SIZE = (96, 96)
 SHOWN = 8
-"""Test pictures in the panel."""
+"""Number of test images in the panel."""
 
 RECIPE: dict[str, Any] = {
     "data.classes": ["background", "eyeglasses"],
     "data.values": {0: "background", 255: "eyeglasses"},
     "data.split": {"by": "fractions", "train": 0.76, "val": 0.1, "test": 0.14},
-    # Narrow and normalised: the network learns in a minute what fits into 2 MB.
+    # Narrow, with batch normalisation: trains in a minute, and the model is below 2 MB.
     "model.widths": [8, 16, 32, 64],
     "model.norm": "batch",
     "train.imgsz": list(SIZE),
@@ -47,17 +47,17 @@ RECIPE: dict[str, Any] = {
     "train.patience": 0,
     "run.name": "eyeglasses",
 }
-"""The settings, as ``--set`` takes them; ``args.yaml`` in the run folder has them all."""
+"""The settings of the training that differ from the defaults, by dotted key."""
 
 
 def run_tour(out: Path, *, seed: int, epochs: int, images: int) -> None:
-    """Draw a data set, train, score, predict, export and time, and tell it on the terminal.
+    """Draw a data set, train, evaluate, predict, export and benchmark, with a report on the terminal.
 
     Args:
-        out: The folder; numbered where it exists.
-        seed: Other faces, other first weights.
-        epochs: Passes over the faces.
-        images: How many faces.
+        out: The folder to write to; a number is appended if it exists.
+        seed: Random seed of the faces and the training.
+        epochs: Number of epochs.
+        images: Number of faces.
 
     Raises:
         PartialFailure: See `judge`.
@@ -152,7 +152,7 @@ def _predict(console: Console, predictor: Predictor, dataset: Dataset, folder: P
 
 
 def _draw_panel(path: Path, dataset: Dataset, report: PredictReport) -> None:
-    """Image, truth and prediction of each picture, two pictures a row."""
+    """Draw image, ground truth and prediction of the test images, two images per row."""
     from kseg.data.truth import read_truth
     from kseg.drawing import overlay, panel
     from kseg.images import read_image, read_mask, write_png
@@ -193,7 +193,7 @@ def _benchmark(export: Path, json_file: Path) -> Results:
 
 @contextmanager
 def _status() -> Iterator[Callable[[str], None]]:
-    """A line on stderr, of a terminal only, that says what is being done."""
+    """A status line on stderr, shown on terminals only."""
     from rich.console import Console
 
     with Console(stderr=True).status("…") as status:
@@ -263,14 +263,14 @@ def _print_lines(console: Console, lines: Sequence[str]) -> None:
 
 
 def judge(iou: float, failures: Mapping[str, str]) -> None:
-    """Say so if the demo is not what it should be.
+    """Check the result of the demo.
 
     Args:
-        iou: Foreground IoU over the test split.
-        failures: Artifact → why it could not be exported.
+        iou: Foreground IoU on the test split.
+        failures: Artifact → the reason why it could not be exported.
 
     Raises:
-        PartialFailure: An artifact is missing, or the score is below `EXPECTED_IOU`, or there is none.
+        PartialFailure: An artifact is missing, or the score is below `EXPECTED_IOU` or NaN.
     """
     if failures:
         what = "; ".join(f"{file}: {reason}" for file, reason in failures.items())

@@ -172,7 +172,7 @@ class Journal(keras.callbacks.Callback):
         }
         self.rows.append(row)
         self.folder.write_results(self.rows)
-        gc.collect(1)  # `collect_apart` leaves it to us; what this epoch left is young
+        gc.collect(1)  # `no_automatic_gc` leaves it to us; what this epoch left is young
         self.reporter.epoch(row, self.params["epochs"], best=self.checkpoints.best_epoch == epoch + 1)
 
     def state_dict(self) -> CallbackState:

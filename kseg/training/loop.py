@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kseg.card import ModelCard
 from kseg.config import RunConfig, TrainConfig
-from kseg.data.pipeline.batches import collect_apart, data_errors
+from kseg.data.pipeline.batches import no_automatic_gc, data_errors
 from kseg.errors import Interrupted, TrainingError
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.supervision import plain_network
@@ -122,7 +122,7 @@ def run_epochs(
     """
     begin = time.perf_counter()
     try:
-        with data_errors(), _memory_errors(train), collect_apart():
+        with data_errors(), _memory_errors(train), no_automatic_gc():
             network.fit(
                 data.train_batches(start=epochs_done * data.steps),
                 initial_epoch=epochs_done,

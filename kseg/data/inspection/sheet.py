@@ -85,14 +85,14 @@ def augmented_sheet(
         seed: The training's seed.
     """
     load_tensorflow()
-    from kseg.data.pipeline.transforms.apply import vary
+    from kseg.data.pipeline.transforms.apply import augment_sample
 
     labels = dataset.labels
     rows: list[list[Image]] = []
     for row, sample in enumerate(samples):
         image, mask = load_sample(sample, labels, size)
         varied = [
-            vary(image, mask, augment, seed=seed, number=row * versions + i, background=labels.background)
+            augment_sample(image, mask, augment, seed=seed, number=row * versions + i, background=labels.background)
             for i in range(versions)
         ]
         rows.append([overlay(image, mask, labels), *(overlay(i.numpy(), m.numpy(), labels) for i, m in varied)])

@@ -1,4 +1,4 @@
-"""A split in memory, decoded and resized once; and the plan to stream it where it does not fit."""
+"""`Arrays`: a split in memory, decoded and resized once. `Streamed`: a split that is decoded at each use."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["Arrays", "Streamed", "load_arrays", "load_packed", "load_sample"]
 Pixels = npt.NDArray[np.uint8]
 
 _ALIGNMENT = 64
-"""TensorFlow takes memory that begins at a multiple of this as it is; from any other it makes a copy."""
+"""TensorFlow can use memory that begins at a multiple of this without a copy."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Samples in memory.
+    """Decoded samples in memory.
 
     Args:
-        packed: Red, green, blue and the class id of each pixel, uint8 ``[N, H, W, 4]``, 255 = ignore.
-        samples: Which sample each is.
+        packed: Red, green, blue and class id (255 = ignore) of each pixel, uint8 ``[N, H, W, 4]``.
+        samples: The samples, in the same order.
     """
 
     packed: Pixels
@@ -39,7 +39,7 @@ class Arrays:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width."""
+        """Height and width of the images and masks."""
         return self.packed.shape[1], self.packed.shape[2]
 
     @property
@@ -55,12 +55,12 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Streamed:
-    """Samples to be decoded anew each time, for splits that are larger than memory.
+    """Samples that are decoded at each use, for splits that do not fit into memory.
 
     Args:
-        samples: Which.
-        labels: What their masks mean.
-        size: Height and width of the batches.
+        samples: The samples.
+        labels: The label map of their masks.
+        size: Height and width to resize to.
     """
 
     samples: tuple[Sample, ...]
@@ -79,17 +79,17 @@ def load_arrays(
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Arrays:
-    """Decode and resize samples, in threads, into memory allocated once.
+    """Decode and resize samples, in threads.
 
     Args:
-        samples: Which, in the order of the arrays.
-        labels: What their masks mean.
+        samples: The samples.
+        labels: The label map of their masks.
         size: Height and width to resize to.
-        workers: How many threads. Defaults to one a core.
-        on_progress: Told after each sample.
+        workers: Number of threads. Defaults to one per core.
+        on_progress: Called after each sample.
 
     Raises:
-        DataError: A file cannot be read, a sample has no mask, or a mask holds a value that ``labels`` does not name.
+        DataError: A file cannot be read, a sample has no mask, or a mask has a value that is not in ``labels``.
     """
     packed = _aligned((len(samples), *size, 4))
 
@@ -101,6 +101,7 @@ def load_arrays(
 
 
 def _aligned(shape: tuple[int, ...]) -> Pixels:
+    """An uninitialised array that begins at a multiple of `_ALIGNMENT`."""
     count = int(np.prod(shape))
     memory = np.empty(count + _ALIGNMENT, np.uint8)
     first = -memory.ctypes.data % _ALIGNMENT
@@ -108,10 +109,10 @@ def _aligned(shape: tuple[int, ...]) -> Pixels:
 
 
 def load_sample(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> tuple[Pixels, Pixels]:
-    """One sample: RGB uint8 ``[H, W, 3]`` and class ids uint8 ``[H, W]`` of ``size``. Raises DataError."""
+    """Decode and resize a sample: RGB uint8 ``[H, W, 3]`` and class ids uint8 ``[H, W]``. Raises DataError."""
     return resize_image(read_image(sample.image), size), read_truth(sample, labels, size)
 
 
 def load_packed(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> Pixels:
-    """One sample as `Arrays` holds it: uint8 ``[H, W, 4]``. Raises DataError."""
+    """Decode and resize a sample, packed as in `Arrays`: uint8 ``[H, W, 4]``. Raises DataError."""
     return np.dstack(load_sample(sample, labels, size))

@@ -1,8 +1,8 @@
 """Batches for training and validation, by tf.data.
 
-Batch ``step`` of a training is a function of the seed and of ``step`` alone, so a resumed training goes on with the
-very batches that it would have had. Samples are made side by side; tf.data's autotuner is off, since its thread holds
-up every iterator's end by seconds.
+Batch ``step`` of a training depends only on the seed and ``step``, so a resumed training gets the same batches as an
+uninterrupted one. Samples are made in parallel. tf.data's autotuner is off, since its thread delays the end of every
+iterator by seconds.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from kseg.augment import Augment
 from kseg.data.pipeline.cache import SampleStore
 from kseg.data.pipeline.fetch import fetcher
 from kseg.data.pipeline.order import batch_samples, numbered_samples, shares
-from kseg.data.pipeline.transforms.apply import vary_packed
-from kseg.data.pipeline.transforms.graph import compiled, plain
+from kseg.data.pipeline.transforms.apply import augment_packed
+from kseg.data.pipeline.transforms.graph import compiled, without_autograph
 from kseg.data.pipeline.transforms.packed import unpack
 from kseg.errors import DataError
 from kseg.processor import usable_cores
 
-__all__ = ["batch_samples", "collect_apart", "data_errors", "epoch_batches", "eval_batches", "train_batches"]
+__all__ = ["batch_samples", "data_errors", "epoch_batches", "eval_batches", "no_automatic_gc", "train_batches"]
 
 _AHEAD = 2
-"""Finished batches that wait for the training."""
+"""Number of finished batches that are prefetched."""
 
 
 def train_batches(
@@ -47,31 +47,30 @@ def train_batches(
 
     Args:
         data: The training samples.
-        batch: Samples a batch; always that many, so a batch may hold the end of an epoch and the beginning of the
-            next.
-        seed: Decides the order of each epoch and all variations.
-        augment: How samples are varied.
-        start: The first batch; to go on where a training stopped, the steps that it had done.
-        weights: How often each sample is drawn, relative to the others, float64 ``[N]``; with replacement. Without
-            them an epoch has each sample once.
-        background: The class that crops about objects leave out; None where every class is an object.
-        parallel: How many samples are made at the same time. Defaults to one a core; it changes no batch.
+        batch: Batch size; every batch is full, so one may contain the end of an epoch and the beginning of the next.
+        seed: Random seed of the order and the augmentation.
+        augment: The augmentation.
+        start: Number of the first batch; to resume a training, the number of its finished steps.
+        weights: Sampling weights, float64 ``[N]``, with which samples are drawn with replacement. Defaults to each
+            sample once per epoch.
+        background: The class that is not an object, for crops around objects; None if every class is one.
+        parallel: Number of samples made in parallel; does not change the batches. Defaults to one per core.
 
     Returns:
         Pairs of images float32 ``[B, H, W, 3]`` in 0..255 and class ids uint8 ``[B, H, W]``, 255 = ignore.
 
     Raises:
-        DataError: The weights cannot be used.
+        DataError: The weights are not finite, negative, all 0, or not one per sample.
     """
     fetch, total = fetcher(data), len(data)
 
-    @plain
-    def make(number: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-        return vary_packed(fetch, index, total, augment, seed=seed, number=number, background=background)
+    @without_autograph
+    def augment_numbered(number: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+        return augment_packed(fetch, index, total, augment, seed=seed, number=number, background=background)
 
     numbered = numbered_samples(total, seed=seed, first=start * batch, cumulative=shares(weights, total))
-    made = numbered.map(make, num_parallel_calls=parallel or usable_cores(), deterministic=True)
-    return _finished(made.batch(batch, drop_remainder=True))
+    augmented = numbered.map(augment_numbered, num_parallel_calls=parallel or usable_cores(), deterministic=True)
+    return _finished(augmented.batch(batch, drop_remainder=True))
 
 
 def epoch_batches(
@@ -100,25 +99,25 @@ def epoch_batches(
 
 
 def eval_batches(data: SampleStore, *, batch: int) -> tf.data.Dataset:
-    """All samples in order, as they are, again and again; ``ceil(N / batch)`` batches a pass, the last one partial.
+    """Endless batches of all samples in order, without augmentation; ``ceil(N / batch)`` per pass, the last partial.
 
     Returns:
-        Pairs as `train_batches` gives them.
+        Pairs as from `train_batches`.
     """
     total = len(data)
     fetched = tf.data.Dataset.range(total).map(
-        fetcher(data).whole, num_parallel_calls=usable_cores(), deterministic=True
+        fetcher(data).full, num_parallel_calls=usable_cores(), deterministic=True
     )
-    # Where the last batch is not partial, the graph may know the size of all.
+    # If no batch is partial, drop_remainder makes the batch size static.
     return _finished(fetched.batch(batch, drop_remainder=total % batch == 0).repeat())
 
 
 @contextmanager
-def collect_apart() -> Iterator[None]:
-    """Within it, Python collects cyclic garbage only where `gc.collect` is called; call it between epochs.
+def no_automatic_gc() -> Iterator[None]:
+    """Disable automatic garbage collection within the block; call `gc.collect` between epochs.
 
-    A collection starts in whichever thread allocates. In a thread that decodes a sample in Python it may find the
-    abandoned iterator that this sample is for, whose end then waits for the sample: for ever.
+    A collection runs in whichever thread allocates. In a thread that decodes a sample in Python, it may destroy an
+    abandoned iterator, which then waits for this very sample: a deadlock.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -131,39 +130,41 @@ def collect_apart() -> Iterator[None]:
 
 @contextmanager
 def data_errors() -> Iterator[None]:
-    """Within it, a file that cannot be read any more raises its DataError, not TensorFlow's account of one."""
+    """Turn TensorFlow's errors about unreadable files within the block into DataErrors of one line."""
     try:
         yield
     except tf.errors.OpError as error:
-        told = _told(str(error))
-        if told is None:
+        message = _file_error(str(error))
+        if message is None:
             raise
-        raise DataError(told) from error
+        raise DataError(message) from error
 
 
-def _told(message: str) -> str | None:
-    """What an error of TensorFlow says about a file, if that is what it is about."""
-    if found := re.search(r"\b(?:DataError|ImageError|ConfigError): (.+)", message):
-        return found[1]
-    if found := re.search(r"(/[^\n]*); No such file or directory", message):
-        return f"{found[1]}: no such file"
+def _file_error(message: str) -> str | None:
+    """The part of a TensorFlow error message that is about an unreadable file; None for other errors."""
+    if match := re.search(r"\b(?:DataError|ImageError|ConfigError): (.+)", message):
+        return match[1]
+    if match := re.search(r"(/[^\n]*); No such file or directory", message):
+        return f"{match[1]}: no such file"
     if re.search(r"Decode(?:AndCrop)?(?:Jpeg|Png|Raw)|ExtractJpegShape", message):
         return "a file can no longer be decoded: it was changed after it was checked"
     return None
 
 
 def _finished(packed: tf.data.Dataset) -> tf.data.Dataset:
+    """Unpack batches into images (float32) and masks, prefetch, and set the threading options."""
+
     @compiled
     def as_float(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images, masks = unpack(batch)
         return tf.cast(images, tf.float32), masks
 
-    # Apart, so that the batches under way are held as bytes.
+    # A step of its own, so that waiting batches are held as bytes.
     ready = packed.map(as_float, num_parallel_calls=_AHEAD, deterministic=True).prefetch(_AHEAD)
     options = tf.data.Options()
     options.autotune.enabled = False
     options.deterministic = True
     options.threading.private_threadpool_size = usable_cores()
-    # Many samples at a time, each by one thread: splitting an operation costs more than it saves.
+    # One thread per sample, many samples in parallel: splitting single operations costs more than it saves.
     options.threading.max_intra_op_parallelism = 1
     return ready.with_options(options)

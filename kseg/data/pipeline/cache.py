@@ -1,4 +1,4 @@
-"""Decoded samples in files, for splits that are larger than memory and for runs to come.
+"""A cache of decoded samples in files, for splits that do not fit into memory and for later runs.
 
 ::
 
@@ -6,10 +6,9 @@
     └── samples-1/160x160/
         └── 3f/3f9c…                 red, green, blue and class id of each pixel, then their CRC-32
 
-A file's name is a hash of everything that its content depends on: path, length and time of the picture and of the mask,
-the labels, the size. So a changed picture or setting has no file yet, samples of several runs and splits share theirs,
-and what was made before a crash is there after it. Files whose check sum is wrong are made again. Nothing is ever
-deleted: remove the folder to have the space back.
+A file's name is a hash of everything that its content depends on: path, length and modification time of image and mask,
+the label map, and the size. So changed files and settings get new entries, runs and splits share entries, and entries
+survive a crash. Files with a wrong checksum are replaced. Nothing is ever deleted: remove the folder to free the space.
 """
 
 from __future__ import annotations
@@ -37,16 +36,16 @@ from kseg.parallel import Progress, parallel_map
 __all__ = ["Cached", "SampleStore", "fill_cache"]
 
 _FORMAT: Final = 1
-"""To be raised when decoding or resizing changes."""
+"""Increase this when decoding or resizing changes."""
 CHECKSUM_BYTES: Final = 4
 
 
 @dataclass(frozen=True)
 class Cached:
-    """Samples in the files of a cache.
+    """Decoded samples in the files of a cache.
 
     Args:
-        files: The file of each sample: uint8 ``[H, W, 4]``, then its check sum.
+        files: The file of each sample: uint8 ``[H, W, 4]``, then its checksum.
         size: Height and width.
     """
 
@@ -70,51 +69,56 @@ def fill_cache(
     workers: int | None = None,
     on_progress: Progress | None = None,
 ) -> Cached:
-    """Decode and resize what the cache does not have yet, in threads.
+    """Decode and resize the samples that are not in the cache yet, in threads.
 
     Args:
-        samples: Which, in the order of the result.
-        labels: What their masks mean.
+        samples: The samples, in the order of the result.
+        labels: The label map of their masks.
         size: Height and width to resize to.
-        folder: The cache. Defaults to `cache_folder`.
-        workers: How many threads. Defaults to one a core.
-        on_progress: Told after each sample.
+        folder: The cache's folder. Defaults to `kseg.files.cache_folder`.
+        workers: Number of threads. Defaults to one per core.
+        on_progress: Called after each sample.
 
     Raises:
-        DataError: A file cannot be read, a sample has no mask, or a mask holds a value that ``labels`` does not name.
+        DataError: A file cannot be read, a sample has no mask, or a mask has a value that is not in ``labels``.
         OutputError: The cache cannot be written, or the disk is full.
     """
-    place = (folder or cache_folder()) / f"samples-{_FORMAT}" / f"{size[0]}x{size[1]}"
-    make_folder(place)
+    cache = (folder or cache_folder()) / f"samples-{_FORMAT}" / f"{size[0]}x{size[1]}"
+    make_folder(cache)
     settings = hashlib.sha256(json.dumps([_FORMAT, size, labels.to_json()]).encode()).hexdigest()
-    files = [_file(place, sample, settings) for sample in samples]
+    files = [_file(cache, sample, settings) for sample in samples]
     length = size[0] * size[1] * 4 + CHECKSUM_BYTES
-    _require_space(place, sum(length for file in files if not file.exists()))
+    _require_space(cache, sum(length for file in files if not file.exists()))
 
     def make(index: int) -> None:
-        if not _is_whole(files[index], length):
+        if not _is_valid(files[index], length):
             _write(files[index], load_packed(samples[index], labels, size).tobytes())
 
     parallel_map(make, range(len(samples)), workers=workers, on_progress=on_progress)
     return Cached(tuple(files), size)
 
 
-def _file(place: Path, sample: Sample, settings: str) -> Path:
-    truth = sample.mask.digest() if isinstance(sample.mask, Objects) else _stamp(sample.mask) if sample.mask else ""
-    name = hashlib.sha256("\n".join([settings, _stamp(sample.image), truth, str(sample.turned)]).encode()).hexdigest()
-    return place / name[:2] / name[:32]
+def _file(cache: Path, sample: Sample, settings: str) -> Path:
+    mask_stamp = (
+        sample.mask.digest() if isinstance(sample.mask, Objects) else _stamp(sample.mask) if sample.mask else ""
+    )
+    name = hashlib.sha256(
+        "\n".join([settings, _stamp(sample.image), mask_stamp, str(sample.turned)]).encode()
+    ).hexdigest()
+    return cache / name[:2] / name[:32]
 
 
 def _stamp(path: Path) -> str:
+    """Path, length and modification time of a file, as text. Raises DataError."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
-        told = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        raise DataError(told, where=printable(path)) from error
-    return json.dumps([printable(path.absolute()), found.st_size, found.st_mtime_ns])
+        reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise DataError(reason, where=printable(path)) from error
+    return json.dumps([printable(path.absolute()), status.st_size, status.st_mtime_ns])
 
 
-def _is_whole(file: Path, length: int) -> bool:
+def _is_valid(file: Path, length: int) -> bool:
     try:
         content = file.read_bytes()
     except OSError:
@@ -126,7 +130,7 @@ def _is_whole(file: Path, length: int) -> bool:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Aside, then renamed. Without fsync, which would take most of the time: the check sum tells what a crash left."""
+    """Write atomically, with the checksum. No fsync, which would take most of the time: the checksum detects damage."""
     aside = file.with_name(f".{uuid.uuid4().hex[:12]}.part")
     try:
         file.parent.mkdir(exist_ok=True)
@@ -142,10 +146,10 @@ def _write(file: Path, content: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _require_space(place: Path, needed: int) -> None:
-    free = shutil.disk_usage(place).free
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise OutputError(
-            "the disk has too little space for the cache", where=str(place), expected=f"{needed / 1e9:.1f} GB",
+            "the disk has too little space for the cache", where=str(folder), expected=f"{needed / 1e9:.1f} GB",
             found=f"{free / 1e9:.1f} GB free", remedy="use --cache none, or set KSEG_CACHE to a folder with space",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Get a packed sample into TensorFlow's graph: from memory, from the cache's files, or decoded from its own."""
+"""Get a packed sample inside TensorFlow's graph: from memory, from the cache, or by decoding its files."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from kseg.data.pipeline.arrays import Arrays
 from kseg.data.pipeline.cache import Cached, SampleStore
 from kseg.data.pipeline.decode import Decoder
 from kseg.data.pipeline.transforms.fetch import Fetch
-from kseg.data.pipeline.transforms.graph import plain
+from kseg.data.pipeline.transforms.graph import without_autograph
 
 __all__ = ["fetcher"]
 
 
 def fetcher(data: SampleStore) -> Fetch:
-    """The operations that get a sample."""
+    """The operations that get a sample from this store."""
     if isinstance(data, Arrays):
         return _from_memory(data)
     if isinstance(data, Cached):
         return _from_cache(data)
     decoder = Decoder(data)
-    return Fetch(plain(decoder.whole), plain(decoder.part))
+    return Fetch(without_autograph(decoder.full), without_autograph(decoder.crop))
 
 
 def _from_memory(data: Arrays) -> Fetch:
     held = _tensor(data.packed)
 
-    @plain
-    def whole(index: tf.Tensor) -> tf.Tensor:
+    @without_autograph
+    def full(index: tf.Tensor) -> tf.Tensor:
         return tf.gather(held, index)
 
-    return Fetch(whole)
+    return Fetch(full)
 
 
 def _tensor(array: npt.NDArray[np.uint8]) -> tf.Tensor:
-    """The same memory as a tensor, where it is aligned as `load_arrays` does it."""
+    """The array as a tensor; without a copy if it is aligned, as by `load_arrays`."""
     if array.ctypes.data % 64 or not array.flags.c_contiguous or not array.size:
         with tf.device("CPU:0"):
             return tf.constant(array)
@@ -50,9 +50,9 @@ def _from_cache(data: Cached) -> Fetch:
     files = tf.constant([os.fsencode(file) for file in data.files])
     shape = (*data.size, 4)
 
-    @plain
-    def whole(index: tf.Tensor) -> tf.Tensor:
+    @without_autograph
+    def full(index: tf.Tensor) -> tf.Tensor:
         content = tf.io.decode_raw(tf.io.read_file(files[index]), tf.uint8)
         return tf.reshape(content[: math.prod(shape)], shape)
 
-    return Fetch(whole)
+    return Fetch(full)

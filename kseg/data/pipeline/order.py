@@ -1,4 +1,4 @@
-"""Which sample comes when: an order an epoch, by TensorFlow's stateless random numbers."""
+"""The order of the samples in each epoch, by TensorFlow's stateless random numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Weights = npt.NDArray[np.float64]
 
 
 def shares(weights: Weights | None, total: int) -> tf.Tensor | None:
-    """The cumulative shares of the samples' weights, float64 ``[N]``.
+    """The cumulative distribution of the sampling weights, float64 ``[N]``; None without weights.
 
     Raises:
         DataError: There is not one finite weight >= 0 for each sample, or none above 0.
@@ -37,17 +37,15 @@ def epoch_order(total: int, *, seed: int, epoch: tf.Tensor | int, cumulative: tf
     """The samples of an epoch, int64 ``[N]``.
 
     Args:
-        total: N, how many there are.
-        seed: The training's.
-        epoch: Which epoch.
-        cumulative: What `shares` gives. With it N samples are drawn by their weights, with replacement; without it
-            each comes once.
+        total: N, the number of samples.
+        seed: The training's seed.
+        epoch: Number of the epoch, from 0.
+        cumulative: From `shares`: N samples are drawn with these weights, with replacement. Defaults to each sample
+            once.
     """
     if cumulative is not None:
-        places = tf.random.stateless_uniform(
-            (total,), stateless_key(seed, PICKS, epoch), dtype=tf.float64, alg="philox"
-        )
-        drawn = tf.searchsorted(cumulative, places, side="right", out_type=tf.int64)
+        draws = tf.random.stateless_uniform((total,), stateless_key(seed, PICKS, epoch), dtype=tf.float64, alg="philox")
+        drawn = tf.searchsorted(cumulative, draws, side="right", out_type=tf.int64)
         return tf.minimum(drawn, total - 1)
     numbers = tf.random.stateless_uniform(
         (total,), stateless_key(seed, ORDER, epoch), minval=None, maxval=None, dtype=tf.int64, alg="philox"
@@ -58,13 +56,13 @@ def epoch_order(total: int, *, seed: int, epoch: tf.Tensor | int, cumulative: tf
 def numbered_samples(
     total: int, *, seed: int, first: int | tf.Tensor, cumulative: tf.Tensor | None = None
 ) -> tf.data.Dataset:
-    """Endless pairs of a number, counted from the training's beginning, and the sample that comes then, both int64.
+    """Endless pairs of a position, counted from the beginning of the training, and the index of its sample, both int64.
 
     Args:
-        total: How many samples there are.
-        seed: The training's.
-        first: The first number.
-        cumulative: What `shares` gives, or None.
+        total: Number of samples.
+        seed: The training's seed.
+        first: The first position.
+        cumulative: From `shares`, or None.
     """
 
     def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -75,7 +73,7 @@ def numbered_samples(
 
 
 def batch_samples(num_samples: int, *, batch: int, seed: int, step: int, weights: Weights | None = None) -> list[int]:
-    """Which samples training batch ``step`` is made of, in its order."""
+    """The indices of the samples in training batch ``step``, in their order."""
     cumulative = shares(weights, num_samples)
 
     @cache
@@ -83,5 +81,5 @@ def batch_samples(num_samples: int, *, batch: int, seed: int, step: int, weights
         drawn: npt.NDArray[np.int64] = epoch_order(num_samples, seed=seed, epoch=epoch, cumulative=cumulative).numpy()
         return drawn
 
-    places = (divmod(number, num_samples) for number in range(step * batch, (step + 1) * batch))
-    return [int(order(epoch)[place]) for epoch, place in places]
+    positions = (divmod(number, num_samples) for number in range(step * batch, (step + 1) * batch))
+    return [int(order(epoch)[position]) for epoch, position in positions]

@@ -14,7 +14,7 @@ from kseg.augment import Augment
 from kseg.data.pipeline.arrays import Arrays
 from kseg.data.pipeline.batches import data_errors, train_batches
 from kseg.data.pipeline.transforms.albumentations import load_pipeline
-from kseg.data.pipeline.transforms.apply import vary
+from kseg.data.pipeline.transforms.apply import augment_sample
 from kseg.data.sample import Sample
 from kseg.errors import ConfigError, DataError
 
@@ -48,8 +48,8 @@ class TestInstalled:
         augment = Augment(albumentations=tmp_path / name)
         seen = []
         for number in range(6):
-            image, mask = vary(*sample, augment, seed=1, number=number)
-            again, _ = vary(*sample, augment, seed=1, number=number)
+            image, mask = augment_sample(*sample, augment, seed=1, number=number)
+            again, _ = augment_sample(*sample, augment, seed=1, number=number)
             np.testing.assert_array_equal(image, again)
             assert image.shape == (24, 32, 3)
             assert 255 in mask.numpy()

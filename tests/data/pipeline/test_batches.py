@@ -16,7 +16,7 @@ from kseg.data.pipeline import batches as pipeline
 from kseg.data.pipeline.arrays import Arrays, Streamed, load_arrays
 from kseg.data.pipeline.cache import SampleStore, fill_cache
 from kseg.data.pipeline.order import epoch_order, shares
-from kseg.data.pipeline.transforms.apply import vary
+from kseg.data.pipeline.transforms.apply import augment_sample
 from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
 from kseg.errors import DataError
@@ -30,7 +30,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 @pytest.fixture(autouse=True)
 def _garbage_waits() -> Iterator[None]:
     """Abandoned iterators are collected here, in the main thread, not in one that makes their batch."""
-    with pipeline.collect_apart():
+    with pipeline.no_automatic_gc():
         yield
         gc.collect()
 
@@ -38,7 +38,7 @@ def _garbage_waits() -> Iterator[None]:
 def test_garbage_is_left_to_the_caller() -> None:
     assert not gc.isenabled()  # the fixture
     gc.enable()
-    with pipeline.collect_apart():
+    with pipeline.no_automatic_gc():
         assert not gc.isenabled()
     assert gc.isenabled()
     gc.disable()
@@ -120,7 +120,7 @@ def test_batches_hold_what_vary_makes_of_the_samples() -> None:
     data, heavy = numbered(5), parse("heavy")
     (images, masks), *_ = take(pipeline.train_batches(data, batch=5, seed=3, augment=heavy), 1)
     for i, index in enumerate(pipeline.batch_samples(5, batch=5, seed=3, step=0)):
-        image, mask = vary(data.images[index], data.masks[index], heavy, seed=3, number=i)
+        image, mask = augment_sample(data.images[index], data.masks[index], heavy, seed=3, number=i)
         np.testing.assert_array_equal(images[i], image)
         np.testing.assert_array_equal(masks[i], mask)
 

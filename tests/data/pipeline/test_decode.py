@@ -14,7 +14,7 @@ from kseg.augment import parse
 from kseg.data.pipeline.arrays import Streamed, load_packed
 from kseg.data.pipeline.batches import data_errors, train_batches
 from kseg.data.pipeline.fetch import fetcher
-from kseg.data.pipeline.transforms.apply import vary
+from kseg.data.pipeline.transforms.apply import augment_sample
 from kseg.data.pipeline.transforms.fetch import Fetch
 from kseg.data.sample import Sample
 from kseg.errors import DataError
@@ -60,7 +60,7 @@ def write_sample(folder: Path, height: int, width: int, form: str = "jpg", mask_
 
 
 def fetched(sample: Sample, size: tuple[int, int] = SIZE) -> tuple[np.ndarray, np.ndarray]:
-    packed = fetcher(Streamed((sample,), LABELS, size)).whole(tf.constant(0, tf.int64)).numpy()
+    packed = fetcher(Streamed((sample,), LABELS, size)).full(tf.constant(0, tf.int64)).numpy()
     return packed, load_packed(sample, LABELS, size)
 
 
@@ -98,8 +98,8 @@ def test_masks_of_any_kind(tmp_path: Path, mask_form: str) -> None:
 def test_a_part_is_cut_out_of_the_full_picture(tmp_path: Path, form: str) -> None:
     sample = write_sample(tmp_path, 400, 600, form)
     fetch = fetcher(Streamed((sample,), LABELS, SIZE))
-    assert fetch.part is not None
-    part = fetch.part(tf.constant(0, tf.int64), lambda _: tf.constant([0.25, 0.1, 0.1, 0.14])).numpy()
+    assert fetch.crop is not None
+    part = fetch.crop(tf.constant(0, tf.int64), lambda _: tf.constant([0.25, 0.1, 0.1, 0.14])).numpy()
     image, mask = np.asarray(Image.open(sample.image).convert("RGB")), np.asarray(Image.open(sample.mask))
     window = np.s_[100:140, 60:144]
     expected = cv2.resize(image[window], (56, 40), interpolation=cv2.INTER_AREA)
@@ -116,7 +116,7 @@ def test_a_crop_that_comes_first_is_sharp_and_about_the_same_place(tmp_path: Pat
     for number in range(4):
         batches = train_batches(Streamed((sample,), LABELS, SIZE), batch=1, seed=3, augment=crop, start=number)
         images, masks = next(iter(batches))
-        image, mask = vary(whole[..., :3], whole[..., 3], crop, seed=3, number=number)
+        image, mask = augment_sample(whole[..., :3], whole[..., 3], crop, seed=3, number=number)
         assert np.abs(images.numpy()[0] - image.numpy()).mean() < 8
         assert (masks[0].numpy() == mask.numpy()).mean() > 0.9
 
@@ -147,4 +147,4 @@ def test_a_picture_that_is_damaged_while_it_is_streamed(tmp_path: Path) -> None:
 
 
 def test_a_fetch_of_wholes_alone_serves_crops_too() -> None:
-    assert Fetch(lambda index: index).part is None
+    assert Fetch(lambda index: index).crop is None

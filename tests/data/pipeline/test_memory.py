@@ -23,7 +23,7 @@ from kseg.data.find import find_dataset
 from kseg.data.pipeline.arrays import Streamed
 from kseg.data.pipeline.cache import fill_cache
 from kseg.data.spec import DataSpec
-from kseg.data.pipeline.batches import collect_apart, train_batches
+from kseg.data.pipeline.batches import no_automatic_gc, train_batches
 
 root, cache, size, room = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) << 20
 data = find_dataset(DataSpec(root, classes=["background", "object"], values={0: "background", 255: "object"}))
@@ -33,7 +33,7 @@ if cache == "disk":
 else:
     source = Streamed(samples, labels, (size, size))
 batches = iter(train_batches(source, batch=4, seed=0, augment=parse(["hflip", {"rotate": 10}]), parallel=2))
-with collect_apart():
+with no_automatic_gc():
     for _ in range(24):
         next(batches)
     used = int(re.search(r"VmData:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from kseg.augment import TRANSFORMS, parse
-from kseg.data.pipeline.transforms.apply import vary
+from kseg.data.pipeline.transforms.apply import augment_sample
 from kseg.labels import IGNORE_INDEX
 
 Sample = tuple[np.ndarray, np.ndarray]
@@ -33,7 +33,7 @@ def always(name: str, **settings: Any) -> list[Any]:
 
 def run(sample: Sample, items: Sequence[Any] | str, number: int = 0, **settings: Any) -> Sample:
     augment = parse(items if isinstance(items, str) else list(items))
-    image, mask = vary(*sample, augment, **{"seed": 1, "number": number, **settings})
+    image, mask = augment_sample(*sample, augment, **{"seed": 1, "number": number, **settings})
     return np.asarray(image), np.asarray(mask)
 
 
@@ -83,7 +83,7 @@ def test_inside_tf_data_it_does_the_same(sample: Sample, name: str) -> None:
     numbers = tf.data.Dataset.range(6)
 
     def make(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return vary(*sample, parse(items), seed=1, number=number)
+        return augment_sample(*sample, parse(items), seed=1, number=number)
 
     for number, (image, mask) in enumerate(numbers.map(make, num_parallel_calls=3)):
         assert image.shape == (*SIZE, 3)
@@ -106,7 +106,7 @@ def test_probabilities_hold(noise: Sample, name: str) -> None:
     items = parse([{name: {**ALWAYS[name], "p": 0.3}}])
     small = (noise[0][:8, :8], noise[1][:8, :8])
     numbers = tf.data.Dataset.range(600).map(
-        lambda number: vary(*small, items, seed=4, number=number), num_parallel_calls=2
+        lambda number: augment_sample(*small, items, seed=4, number=number), num_parallel_calls=2
     )
     changed = sum(not np.array_equal(image, small[0]) for image, _ in numbers.as_numpy_iterator())
     assert 135 < changed < 225  # 180 ± 4 standard deviations

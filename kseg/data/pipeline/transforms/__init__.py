@@ -1,4 +1,4 @@
-"""Vary training samples by TensorFlow operations, eagerly or inside tf.data.
+"""Augment training samples by TensorFlow operations, eagerly or inside tf.data.
 
 ::
 
@@ -6,6 +6,6 @@
                           four       one matrix,       one matrix
                         samples     one resampling
 
-What happens to a sample depends on the seed and on the sample's number in the training alone. `apply` runs a list of
-transforms; each of the other modules holds transforms of one kind.
+The result depends only on the seed and the sample's position in the training. `apply` applies a list of transforms;
+the other modules contain the transforms of one kind each.
 """

@@ -1,4 +1,4 @@
-"""Pipelines of albumentations, an optional extra: ``pip install 'kseg[albumentations]'``. No TensorFlow."""
+"""Load pipelines of albumentations, with the extra ``kseg[albumentations]``. Loads no TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["load_pipeline"]
 
 
 def load_pipeline(path: Path) -> Any:
-    """Read a pipeline that ``albumentations.save`` wrote, as data: no code of the file's is run.
+    """Load a pipeline that ``albumentations.save`` wrote; it is read as data, so the file cannot run code.
 
     Raises:
         ConfigError: albumentations is not installed, or the file holds no pipeline of it.
@@ -25,7 +25,7 @@ def load_pipeline(path: Path) -> Any:
             "albumentations is not installed", where=where, remedy="pip install 'kseg[albumentations]'"
         ) from None
     data_format = "json" if path.suffix.lower() == ".json" else "yaml"
-    # Its loaders raise whatever the file's contents make them trip over.
+    # On invalid files, the loaders raise all kinds of exceptions.
     try:
         pipeline = albumentations.load(path, data_format=data_format)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Transforms of colour. A run of linear ones is one matrix; the packed class id passes through it unchanged."""
+"""Colour transforms. Consecutive linear ones are combined into one affine map; the packed class id is unchanged."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from kseg.augment.settings import Brightness, Contrast, Gamma, Hue, Saturation, Transform
 from kseg.data.pipeline.transforms.graph import compiled
-from kseg.data.pipeline.transforms.packed import join, masked, shifted
+from kseg.data.pipeline.transforms.packed import bits_of, join, shift_right
 
 __all__ = ["gamma_step", "linear_step"]
 
 _LUMA: Final = np.array([0.299, 0.587, 0.114], np.float32)
-# Grey and two axes of colour at right angles to each other (YIQ, ITU-R BT.601 luma).
+# RGB → YIQ (NTSC; luma of ITU-R BT.601): luma and two axes of chroma, in whose plane hue is an angle.
 _YIQ: Final = np.array([_LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float64)
 _RGB: Final = np.linalg.inv(_YIQ)
 
@@ -26,7 +26,7 @@ Linear = tuple[tf.Tensor, tf.Tensor]
 
 
 def linear_step(group: Sequence[tuple[Transform, tf.Tensor]], packed: tf.Tensor) -> tf.Tensor:
-    """Do a run of brightness, contrast, hue and saturation as one; rounded, and cut to 0..255, at its end.
+    """Apply consecutive linear transforms as one; the result is rounded and clipped to 0..255 once.
 
     Args:
         group: The transforms with their random numbers.
@@ -35,24 +35,24 @@ def linear_step(group: Sequence[tuple[Transform, tf.Tensor]], packed: tf.Tensor)
 
     transforms = tuple(transform for transform, _ in group)
     rows = tf.stack([draws for _, draws in group])
-    done = tf.reduce_any(rows[:, 0] < tf.constant([one.probability for one in transforms]))
-    return tf.cond(done, lambda: _recolor(transforms)(packed, rows), lambda: packed)
+    any_applied = tf.reduce_any(rows[:, 0] < tf.constant([transform.probability for transform in transforms]))
+    return tf.cond(any_applied, lambda: _recolor(transforms)(packed, rows), lambda: packed)
 
 
 @lru_cache(maxsize=32)
 def _recolor(transforms: tuple[Transform, ...]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """A run of linear transforms as one function of a packed sample and their random numbers."""
+    """Linear transforms as one function of a packed sample and their random numbers ``[n, EACH]``."""
 
     @compiled
     def recolor(packed: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         pixels = tf.bitcast(packed, tf.int32)
-        colors = [tf.cast(masked(shifted(pixels, 8 * i), 255), tf.float32) for i in range(3)]
-        needed = any(isinstance(one, Contrast) for one in transforms)
+        colors = [tf.cast(bits_of(shift_right(pixels, 8 * i), 255), tf.float32) for i in range(3)]
+        needed = any(isinstance(transform, Contrast) for transform in transforms)
         mean = tf.stack([tf.reduce_mean(color) for color in colors]) if needed else tf.zeros(3)
-        matrix, offset = _compose([(one, rows[i]) for i, one in enumerate(transforms)], mean)
+        matrix, offset = _compose([(transform, rows[i]) for i, transform in enumerate(transforms)], mean)
         mixed = [tf.reduce_sum([matrix[i, k] * colors[k] for k in range(3)], 0) + offset[i] for i in range(3)]
-        levels = [tf.cast(tf.clip_by_value(one + 0.5, 0.0, 255.0), tf.int32) for one in mixed]
-        return join(levels, shifted(pixels, 24))
+        levels = [tf.cast(tf.clip_by_value(channel + 0.5, 0.0, 255.0), tf.int32) for channel in mixed]
+        return join(levels, shift_right(pixels, 24))
 
     return recolor
 
@@ -62,43 +62,47 @@ def _bytes(values: tf.Tensor) -> tf.Tensor:
 
 
 def _compose(group: Sequence[tuple[Transform, tf.Tensor]], mean: tf.Tensor) -> Linear:
+    """The composition of the transforms that are applied.
+
+    ``mean`` is that of the image. Contrast needs it after the transforms before, which is their map applied to it.
+    """
     matrix, offset = tf.eye(3), tf.zeros(3)
     for transform, draws in group:
-        now = tf.linalg.matvec(matrix, mean) + offset
-        by, plus = _linear(transform, draws, now)
-        on = draws[0] < transform.probability
+        current_mean = tf.linalg.matvec(matrix, mean) + offset
+        step_matrix, step_offset = _linear(transform, draws, current_mean)
+        is_applied = draws[0] < transform.probability
         matrix, offset = (
-            tf.where(on, tf.matmul(by, matrix), matrix),
-            tf.where(on, tf.linalg.matvec(by, offset) + plus, offset),
+            tf.where(is_applied, tf.matmul(step_matrix, matrix), matrix),
+            tf.where(is_applied, tf.linalg.matvec(step_matrix, offset) + step_offset, offset),
         )
     return matrix, offset
 
 
 def _linear(transform: Transform, draws: tf.Tensor, mean: tf.Tensor) -> Linear:
-    swing = 2.0 * draws[1] - 1.0
+    signed_draw = 2.0 * draws[1] - 1.0
     if isinstance(transform, Brightness):
-        return tf.eye(3), tf.fill([3], 255.0 * transform.by * swing)
+        return tf.eye(3), tf.fill([3], 255.0 * transform.by * signed_draw)
     if isinstance(transform, Contrast):
-        factor = 1.0 + transform.by * swing
+        factor = 1.0 + transform.by * signed_draw
         gray = tf.reduce_sum(mean * _LUMA)
         return factor * tf.eye(3), tf.fill([3], gray * (1.0 - factor))
     if isinstance(transform, Saturation):
-        factor = 1.0 + transform.by * swing
+        factor = 1.0 + transform.by * signed_draw
         return factor * tf.eye(3) + (1.0 - factor) * tf.constant(np.tile(_LUMA, (3, 1))), tf.zeros(3)
     assert isinstance(transform, Hue)
-    return _hue(transform.degrees * pi / 180 * swing), tf.zeros(3)
+    return _hue(transform.degrees * pi / 180 * signed_draw), tf.zeros(3)
 
 
 def _hue(angle: tf.Tensor) -> tf.Tensor:
-    """The turn of the plane of colours that leaves grey and luma as they are."""
+    """The rotation of the chroma plane of YIQ, as a matrix on RGB ``[3, 3]``; greys and luma are fixed."""
     cosine, sine = tf.cos(angle), tf.sin(angle)
-    to, back = (tf.constant(one, tf.float32) for one in (_YIQ, _RGB))
-    turn = tf.reshape(tf.stack([1.0, 0.0, 0.0, 0.0, cosine, -sine, 0.0, sine, cosine]), (3, 3))
-    return tf.matmul(back, tf.matmul(turn, to))
+    to_yiq, to_rgb = (tf.constant(matrix, tf.float32) for matrix in (_YIQ, _RGB))
+    rotation = tf.reshape(tf.stack([1.0, 0.0, 0.0, 0.0, cosine, -sine, 0.0, sine, cosine]), (3, 3))
+    return tf.matmul(to_rgb, tf.matmul(rotation, to_yiq))
 
 
 def gamma_step(transform: Gamma, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tensor:
-    """Look every colour up in a table of 256; ids in one that leaves them."""
+    """Apply a gamma curve by a table of 256 levels; a second, identical table keeps the class ids."""
     low, high = transform.by
 
     def bend() -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""What cameras and files do to a picture: blur, noise, JPEG. The mask stays as it is."""
+"""Image degradations: blur, noise, JPEG compression. The mask is unchanged."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _bytes(values: tf.Tensor) -> tf.Tensor:
 
 
 def blur_step(transform: Blur, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tensor:
-    """A separable Gaussian, mirrored at the borders."""
-    # Mirroring knows no more pixels than there are.
+    """Blur with a separable Gaussian of radius 3 σ; the borders are reflected."""
+    # Reflection needs a radius smaller than the image.
     radius = min(math.ceil(3 * transform.sigma[1]), int(packed.shape[0]) - 1, int(packed.shape[1]) - 1)
 
     def blur(image: tf.Tensor) -> tf.Tensor:
@@ -40,11 +40,11 @@ def blur_step(transform: Blur, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tensor
 
 
 def noise_step(transform: Noise, draws: tf.Tensor, packed: tf.Tensor, source: Draws) -> tf.Tensor:
-    """Independent normal numbers added to each colour of each pixel."""
+    """Add independent Gaussian noise to each channel of each pixel."""
 
     def disturb(image: tf.Tensor) -> tf.Tensor:
         deviation = 255.0 * (transform.by[0] + (transform.by[1] - transform.by[0]) * draws[1])
-        # Another list of transforms has other draws here, so two noises in one list differ.
+        # The transform's own draw is part of the key, so that two noise transforms in one list differ.
         key = stateless_key(source.seed, NOISE, source.number) + tf.cast(draws[2] * 2.0**20, tf.int64)
         grain = tf.random.stateless_normal(tf.shape(image), key, alg="philox")
         return _bytes(tf.cast(image, tf.float32) + deviation * grain)
@@ -53,7 +53,7 @@ def noise_step(transform: Noise, draws: tf.Tensor, packed: tf.Tensor, source: Dr
 
 
 def jpeg_step(transform: Jpeg, draws: tf.Tensor, packed: tf.Tensor) -> tf.Tensor:
-    """Written as JPEG and read again."""
+    """Encode as JPEG with a random quality, and decode."""
     low, high = transform.quality
 
     def squeeze(image: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""How the transforms get the sample that they vary."""
+"""`Fetch`: how the augmentation gets a sample, or a crop of it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["Fetch"]
 
 @dataclass(frozen=True)
 class Fetch:
-    """How to get a sample.
+    """Functions that get a packed sample, for use in TensorFlow's graph.
 
     Args:
-        whole: From its index, an int64 scalar, to the sample, uint8 ``[H, W, 4]``.
-        part: From its index, and a function from class ids uint8 ``[h, w]`` to the part that is wanted (top, left,
-            height, width as shares, float32 ``[4]``), to that part, uint8 ``[H, W, 4]``. None where only the whole is
-            at hand.
+        full: Index (int64 scalar) → the sample, uint8 ``[H, W, 4]``.
+        crop: Index, and a function from the mask's class ids uint8 ``[h, w]`` to a window (top, left, height, width as
+            fractions, float32 ``[4]``) → that part of the sample at full resolution, resized to uint8 ``[H, W, 4]``.
+            None if the original image is not available.
     """
 
-    whole: Callable[[tf.Tensor], tf.Tensor]
-    part: Callable[[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]], tf.Tensor] | None = None
+    full: Callable[[tf.Tensor], tf.Tensor]
+    crop: Callable[[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]], tf.Tensor] | None = None

@@ -1,4 +1,4 @@
-"""Functions inside TensorFlow's graph."""
+"""Decorators of functions that are traced into TensorFlow's graph."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-__all__ = ["compiled", "plain"]
+__all__ = ["compiled", "without_autograph"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def plain(function: F) -> F:
-    """Keep TensorFlow from rewriting a function's ``if`` and ``for``: they mean Python's own."""
-    kept: F = tf.autograph.experimental.do_not_convert(function)
-    return kept
+def without_autograph(function: F) -> F:
+    """Keep AutoGraph from converting a function: its ``if`` and ``for`` run in Python, when the graph is built."""
+    unconverted: F = tf.autograph.experimental.do_not_convert(function)
+    return unconverted
 
 
 def compiled(function: F) -> F:
-    """Let XLA make one loop of a function's operations, the first time that it meets shapes: a fraction of a second.
+    """Compile a function by XLA, at its first call with new shapes, which takes a fraction of a second.
 
-    Worth it where many small operations pass over the same pixels; shapes must be known.
+    Worth it for many small operations on the same pixels, which XLA fuses into one loop. Shapes must be static.
     """
     made: F = tf.function(function, autograph=False, jit_compile=True)
     return made

@@ -1,4 +1,4 @@
-"""A pipeline of albumentations in place of kseg's own transforms."""
+"""Augmentation by a pipeline of albumentations, in place of kseg's own transforms."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import tensorflow as tf
 from kseg.data.pipeline.transforms.albumentations import load_pipeline
 from kseg.errors import ConfigError
 
-__all__ = ["vary_by_albumentations"]
+__all__ = ["augment_by_albumentations"]
 
-_here = threading.local()
+_thread_local = threading.local()
 
 
-def vary_by_albumentations(packed: tf.Tensor, path: Path, *, seed: int, number: tf.Tensor | int) -> tf.Tensor:
-    """Run the pipeline over a packed sample, seeded by the training's seed and the sample's number.
+def augment_by_albumentations(packed: tf.Tensor, path: Path, *, seed: int, number: tf.Tensor | int) -> tf.Tensor:
+    """Apply the pipeline to a packed sample, with a seed made from the training's and the sample's position.
 
     Raises:
-        ConfigError: The pipeline cannot be loaded, or changes the sample's size (as TensorFlow's error inside tf.data).
+        ConfigError: The pipeline cannot be loaded, or changes the size (inside tf.data: an error of TensorFlow).
     """
 
-    def run(sample: npt.NDArray[np.uint8], which: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    def run(sample: npt.NDArray[np.uint8], position: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         pipeline = _pipeline(path)
-        pipeline.set_random_seed(int(np.random.SeedSequence([seed, int(which)]).generate_state(1)[0]))
-        done = pipeline(image=np.ascontiguousarray(sample[..., :3]), mask=np.ascontiguousarray(sample[..., 3]))
-        image, mask = done["image"], done["mask"]
+        pipeline.set_random_seed(int(np.random.SeedSequence([seed, int(position)]).generate_state(1)[0]))
+        result = pipeline(image=np.ascontiguousarray(sample[..., :3]), mask=np.ascontiguousarray(sample[..., 3]))
+        image, mask = result["image"], result["mask"]
         if image.shape[:2] != sample.shape[:2] or mask.shape != sample.shape[:2]:
             raise ConfigError(
                 "the pipeline changes the size of its samples", where="augment.albumentations",
@@ -43,10 +43,10 @@ def vary_by_albumentations(packed: tf.Tensor, path: Path, *, seed: int, number: 
 
 
 def _pipeline(path: Path) -> Any:
-    """One a thread: a pipeline keeps its random state."""
-    loaded = getattr(_here, "loaded", None)
+    """The pipeline, loaded once per thread, since it keeps a random state."""
+    loaded = getattr(_thread_local, "loaded", None)
     if loaded is None:
-        loaded = _here.loaded = {}
+        loaded = _thread_local.loaded = {}
     if path not in loaded:
         loaded[path] = load_pipeline(path)
     return loaded[path]
