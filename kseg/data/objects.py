@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from pycocotools import mask as coco
 
 from kseg.data.run_lengths import Encoded, area, check_counts
 from kseg.sizes import Size
@@ -37,8 +38,6 @@ class Objects:
 
     def draw(self) -> npt.NDArray[np.uint16]:
         """Draw the mask: values uint16 ``[H, W]``, 0 where there is no object."""
-        from pycocotools import mask as coco
-
         drawn = np.zeros(self.size, np.uint16)
         for value, counts in self.runs:
             drawn[coco.decode({"size": list(self.size), "counts": counts.encode()}).astype(bool)] = value

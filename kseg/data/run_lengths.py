@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pycocotools import mask as coco
 
 from kseg.sizes import Size
 
@@ -63,6 +64,4 @@ def require_total(total: int, size: Size) -> None:
 
 def area(encoded: Encoded) -> int:
     """Number of pixels of a mask in RLE."""
-    from pycocotools import mask as coco
-
     return int(coco.area(dict(encoded)))

@@ -5,6 +5,7 @@ It calls the same functions as the other commands.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -120,8 +121,6 @@ def _fit(console: Console, config: Config) -> Path:
 
 
 def _evaluate(console: Console, run: Path) -> tuple[Predictor, Dataset, Scores]:
-    import logging
-
     from kseg.api.progress import progress_bar
     from kseg.evaluation import evaluate, load_data
     from kseg.inference import load_predictor

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kseg.card import ModelCard
 from kseg.config import RunConfig, TrainConfig
-from kseg.data.pipeline.batches import no_automatic_gc, data_errors
+from kseg.data.pipeline.batches import data_errors, no_automatic_gc
 from kseg.errors import Interrupted, TrainingError
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.supervision import plain_network

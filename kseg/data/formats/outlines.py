@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from pycocotools import mask as coco
 
 from kseg.data.run_lengths import Encoded, Unusable, area, check_counts, require_total
 from kseg.sizes import Size
@@ -38,8 +39,6 @@ def draw_polygons(parts: Sequence[object], size: Size) -> tuple[Encoded | None, 
         The pixels as pycocotools draws them, or None if no polygon can be drawn; and for each polygon that cannot, the
         reason.
     """
-    from pycocotools import mask as coco
-
     usable, reasons = [], []
     for part in parts:
         try:
@@ -124,8 +123,6 @@ def draw_runs(runs: Mapping[str, Any], size: Size) -> Encoded:
     Raises:
         Unusable: The size differs, the counts are damaged, or the mask is empty.
     """
-    from pycocotools import mask as coco
-
     counts = runs.get("counts")
     stated_size = runs.get("size")
     if not isinstance(stated_size, list) or set(map(type, stated_size)) != {int} or tuple(stated_size) != size:
@@ -156,8 +153,6 @@ def draw_mask(mask: npt.NDArray[Any], corner: tuple[int, int], size: Size) -> En
     Raises:
         Unusable: No nonzero pixel is inside the image.
     """
-    from pycocotools import mask as coco
-
     canvas = np.zeros(size, np.uint8, order="F")
     top, left = corner
     rows = slice(max(top, 0), max(min(top + mask.shape[0], size[0]), 0))
