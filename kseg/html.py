@@ -21,7 +21,9 @@ def rich_html(*renderables: RenderableType, width: int = 120) -> str:
         width: Characters a line, at most.
     """
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(record=True, file=io.StringIO(), width=width, force_jupyter=False, color_system=None)
-    console.print(*renderables, sep="\n")
+    for part in renderables:
+        console.print(part, soft_wrap=isinstance(part, Text))  # paths may be longer than a line
     return console.export_html(inline_styles=True, code_format=_CODE)

@@ -198,7 +198,7 @@ def _earlier(out: Path) -> dict[str, str]:
     try:
         files = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]
         return {str(file): str(image) for file, image in files.items()}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise OutputError(

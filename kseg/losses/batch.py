@@ -98,7 +98,7 @@ class Batch:
 
     @property
     def channels(self) -> int:
-        """The number of channels, C."""
+        """C, the number of channels of the predictions."""
         return int(self.logits.shape[-1])
 
     @cached_property

@@ -6,11 +6,11 @@
 
     model.compile("adam", loss=Dice() + 0.5 * CategoricalFocal(gamma=1))
 
-Each computes the function of `kseg.losses.functions.FUNCTIONS` that its docstring names; the formula stands there. They
-take the arguments that all losses share, keyword-only and explained in `kseg.losses.batch.BatchOptions`:
-``class_weights``, ``ignore_index``, ``from_logits`` and, where both kinds of networks make sense, ``activation``; and
-``name``. ``keras.saving.load_model`` loads a model that was compiled with them once this module has been imported, as
-by ``from kseg.losses import Dice``.
+Each class computes the function that its docstring names, where the formula and its paper stand. After their own
+arguments all take those that they share, as keywords: ``class_weights``, ``ignore_index``, ``from_logits`` and, where
+softmax and sigmoid both make sense, ``activation``, explained in `kseg.losses.batch.BatchOptions`; and ``name``.
+``keras.saving.load_model`` loads a model that was compiled with them once this module has been imported, as by ``from
+kseg.losses import Dice``.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class NamedLoss(BatchLoss):
     """Base class of the losses by name.
 
     Args:
-        loss: The name in `LOSSES`, which is the default of the argument ``name``, too.
-        arguments: Those of the loss.
-        shared: Those of `BatchOptions`, and ``name``.
+        loss: The name in `LOSSES`, also the default of ``name``.
+        arguments: The arguments in `LOSSES`.
+        shared: The shared arguments: those of `BatchOptions`, and ``name``.
 
     Raises:
         ConfigError: A value is wrong; `LOSSES` has the ranges.
@@ -70,11 +70,11 @@ class NamedLoss(BatchLoss):
         """Spell out ``**shared`` in the signature that ``help`` and notebooks show."""
         super().__init_subclass__(**kwargs)
         own = [p for p in signature(cls.__init__).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        shared = {f.name: f.default for f in fields(BatchOptions) if f.name != "activation" or cls.activation is None}
-        spelled = [
-            Parameter(key, Parameter.KEYWORD_ONLY, default=value) for key, value in {**shared, "name": None}.items()
-        ]
-        cls.__init__.__signature__ = Signature([*own, *spelled])  # type: ignore[attr-defined]
+        shared = {**{field.name: field.default for field in fields(BatchOptions)}, "name": None}
+        if cls.activation is not None:
+            del shared["activation"]
+        keywords = [Parameter(key, Parameter.KEYWORD_ONLY, default=default) for key, default in shared.items()]
+        cls.__init__.__signature__ = Signature([*own, *keywords])  # type: ignore[attr-defined]
 
     def __init__(self, loss: str, arguments: Mapping[str, float], shared: Mapping[str, Any]) -> None:
         kind, parameters = type(self).__name__, signature(type(self)).parameters
@@ -92,7 +92,8 @@ class NamedLoss(BatchLoss):
         return {key: value for key, value in config.items() if key in signature(type(self)).parameters}
 
     def __repr__(self) -> str:
-        defaults = {**{key: p.default for key, p in signature(type(self)).parameters.items()}, "name": self.loss}
+        defaults = {key: parameter.default for key, parameter in signature(type(self)).parameters.items()}
+        defaults["name"] = self.loss
         changed = [f"{key}={value!r}" for key, value in self.get_config().items() if value != defaults[key]]
         return f"{type(self).__name__}({', '.join(changed)})"
 
@@ -101,7 +102,8 @@ class NamedLoss(BatchLoss):
 class CategoricalCrossentropy(NamedLoss):
     """Cross-entropy between classes that exclude one another: the loss to begin with, its gradients never vanish.
 
-    `kseg.losses.pixel.cross_entropy`; of one channel the same as `BinaryCrossentropy`.
+    Computes `kseg.losses.pixel.cross_entropy`; with one channel the same as `BinaryCrossentropy`. The keyword arguments
+    are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         smoothing: The share of the truth that is spread evenly over the classes, 0 … 0.9, for noisy masks. Defaults to
@@ -124,7 +126,7 @@ class CategoricalCrossentropy(NamedLoss):
 class BinaryCrossentropy(NamedLoss):
     """Binary cross-entropy of one channel, or of several that do not exclude one another.
 
-    `kseg.losses.pixel.bce`.
+    Computes `kseg.losses.pixel.bce`. The keyword arguments are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         smoothing: The share of the truth that is spread evenly over yes and no, 0 … 0.9, for noisy masks. Defaults to
@@ -147,7 +149,8 @@ class BinaryCrossentropy(NamedLoss):
 class CategoricalFocal(NamedLoss):
     """Focal loss of classes that exclude one another: cross-entropy with little weight on easy pixels.
 
-    `kseg.losses.pixel.focal` with softmax; of one channel the same as `BinaryFocal`.
+    Computes `kseg.losses.pixel.focal` with softmax; with one channel the same as `BinaryFocal`. The keyword arguments
+    are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         gamma: How fast the weight falls with the probability of the truth, 0 … 10; 0 is cross-entropy. Defaults to 2.
@@ -169,7 +172,8 @@ class CategoricalFocal(NamedLoss):
 class BinaryFocal(NamedLoss):
     """Focal loss of one channel, or of several that do not exclude one another.
 
-    `kseg.losses.pixel.focal` with sigmoid.
+    Computes `kseg.losses.pixel.focal` with sigmoid. The keyword arguments are those of
+    `kseg.losses.batch.BatchOptions`.
 
     Args:
         gamma: How fast the weight falls with the probability of the truth, 0 … 10; 0 is cross-entropy. Defaults to 2.
@@ -191,7 +195,7 @@ class BinaryFocal(NamedLoss):
 class Dice(NamedLoss):
     """1 - soft Dice: for small objects, beside a cross-entropy, since large and small classes have the same weight.
 
-    `kseg.losses.region.dice`.
+    Computes `kseg.losses.region.dice`. The keyword arguments are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         smooth: Pixels added to numerator and denominator, 0 … 1e6. Defaults to 1.
@@ -211,7 +215,8 @@ class Dice(NamedLoss):
 class GeneralizedDice(NamedLoss):
     """One Dice over all classes, small ones weighted up: for classes of very different sizes.
 
-    `kseg.losses.region.generalized_dice`. Classes of a few pixels dominate it.
+    Computes `kseg.losses.region.generalized_dice`. Classes of a few pixels dominate it. The keyword arguments are those
+    of `kseg.losses.batch.BatchOptions`.
 
     Example:
 
@@ -228,7 +233,7 @@ class GeneralizedDice(NamedLoss):
 class Jaccard(NamedLoss):
     """1 - soft Jaccard index: where IoU is the metric.
 
-    `kseg.losses.region.jaccard`.
+    Computes `kseg.losses.region.jaccard`. The keyword arguments are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         smooth: Pixels added to numerator and denominator, 0 … 1e6. Defaults to 1.
@@ -248,7 +253,7 @@ class Jaccard(NamedLoss):
 class LogJaccard(NamedLoss):
     """-log of the soft Jaccard index: as `Jaccard`, with a strong gradient while the overlap is small.
 
-    `kseg.losses.region.log_jaccard`.
+    Computes `kseg.losses.region.log_jaccard`. The keyword arguments are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         smooth: Pixels added to numerator and denominator, 0.001 … 1e6. Defaults to 1.
@@ -268,7 +273,7 @@ class LogJaccard(NamedLoss):
 class Tversky(NamedLoss):
     """Dice with weights of its own for false positives and false negatives.
 
-    `kseg.losses.region.tversky`.
+    Computes `kseg.losses.region.tversky`. The keyword arguments are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         alpha: Weight of false positives, 0.01 … 10. Defaults to 0.3.
@@ -292,7 +297,7 @@ class Tversky(NamedLoss):
 class FocalTversky(NamedLoss):
     """A root of the Tversky loss: for small, hard objects, since classes of high loss gain weight.
 
-    `kseg.losses.region.focal_tversky`.
+    Computes `kseg.losses.region.focal_tversky`. The keyword arguments are those of `kseg.losses.batch.BatchOptions`.
 
     Args:
         alpha: Weight of false positives, 0.01 … 10. Defaults to 0.3.
@@ -323,7 +328,7 @@ class FocalTversky(NamedLoss):
 class Lovasz(NamedLoss):
     """The Lovász extension of the Jaccard loss: IoU itself, for fine-tuning or beside a cross-entropy.
 
-    `kseg.losses.lovasz.lovasz`.
+    Computes `kseg.losses.lovasz.lovasz`. The keyword arguments are those of `kseg.losses.batch.BatchOptions`.
 
     Example:
 
@@ -340,7 +345,8 @@ class Lovasz(NamedLoss):
 class Boundary(NamedLoss):
     """The distance of wrong pixels from the true boundary: to add to another loss, with a weight such as 10.
 
-    `kseg.losses.boundary.boundary`. The network must have images of one size.
+    Computes `kseg.losses.boundary.boundary`. The network must have images of one size. The keyword arguments are those
+    of `kseg.losses.batch.BatchOptions`.
 
     Example:
 

@@ -246,7 +246,7 @@ def test_unusable_masks_are_data_errors_that_name_the_file(samples):
         evaluate(PREDICTOR, [Sample("0", samples[0].image, None)], RED.labels)
     write_png(samples[1].mask, np.zeros((20, 31), np.uint8))
     with pytest.raises(
-        DataError, match=r"1\.png: the mask is not of the image's size; expected 20 × 30 .*; found 20 × 31"
+        DataError, match=r"1\.png: the mask is not of the image's size; expected 20×30 .*; found 20×31"
     ):
         evaluate(PREDICTOR, samples, RED.labels)
     write_png(samples[0].mask, np.full((20, 30), 3, np.uint8))

@@ -15,7 +15,7 @@ import numpy as np
 
 from kseg.losses.batch import BatchOptions, prepare
 from kseg.losses.functions import FUNCTIONS
-from tests.losses.keras_cases import KERAS_CASES, make, other_arguments, train_and_load
+from tests.losses.keras_cases import TRAININGS, make, other_arguments, train_and_load
 
 
 def main(source: str, target: str) -> None:
@@ -33,7 +33,7 @@ def main(source: str, target: str) -> None:
             value, slope = jax.jit(jax.value_and_grad(loss))(arrays[f"logits {case}"])
             results |= {f"{name} {case} value": value, f"{name} {case} gradient": slope}
     with tempfile.TemporaryDirectory() as folder:
-        for kind, channels, activation in KERAS_CASES:
+        for kind, channels, activation in TRAININGS:
             case = f"{channels} {'softmax' if channels == 1 else activation}"
             loss = make(kind, activation, class_weights=arrays[f"weights {case}"].tolist(), **other_arguments(kind))
             training = train_and_load(

@@ -34,6 +34,12 @@ KERAS_CASES = (
     *((kind, 4, "sigmoid") for kind in CLASSES if not kind.startswith("Categorical")),
 )
 """Class, channels, and the activation that its network ends in."""
+TRAININGS = (
+    *((kind, 4, "sigmoid" if kind.startswith("Binary") else "softmax") for kind in CLASSES),
+    ("Dice", 4, "sigmoid"),
+    *((kind, 1, "sigmoid") for kind in ("BinaryCrossentropy", "Dice", "Lovasz", "Boundary")),
+)
+"""Those of them that are trained with, which takes longer."""
 
 
 def make(kind: str, activation: str | None = None, **options: Any) -> Any:

@@ -16,7 +16,7 @@ import pytest
 import kseg
 from kseg.losses import LOSSES
 from tests.losses.cases import CASES, WEIGHTS, Array, call, draw, gradient
-from tests.losses.keras_cases import KERAS_CASES, make, other_arguments, train_and_load
+from tests.losses.keras_cases import TRAININGS, make, other_arguments, train_and_load
 
 CASE_NAMES = tuple(f"{channels} {activation}" for channels, activation in CASES)
 
@@ -57,7 +57,7 @@ def test_functions_on_jax_are_those_on_tensorflow(
     np.testing.assert_allclose(slopes, gradient(name, ids, logits, **options), rtol=1e-3, atol=1e-6)
 
 
-@pytest.mark.parametrize(("kind", "channels", "activation"), KERAS_CASES)
+@pytest.mark.parametrize(("kind", "channels", "activation"), TRAININGS)
 def test_trainings_on_jax_are_those_on_tensorflow(
     kind: str, channels: int, activation: Any, theirs: dict[str, Array], tmp_path: Path
 ) -> None:

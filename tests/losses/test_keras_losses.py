@@ -16,7 +16,7 @@ import kseg.losses
 from kseg.errors import ConfigError, KsegError, UnknownNameError, UsageError
 from kseg.losses import LOSSES
 from tests.losses.cases import SHAPE, WEIGHTS, Array, call, draw
-from tests.losses.keras_cases import CLASSES, KERAS_CASES, REGIONS, make, other_arguments, train_and_load
+from tests.losses.keras_cases import CLASSES, KERAS_CASES, REGIONS, TRAININGS, make, other_arguments, train_and_load
 
 every_class = pytest.mark.parametrize("kind", CLASSES)
 every_case = pytest.mark.parametrize(("kind", "channels", "activation"), KERAS_CASES)
@@ -190,7 +190,7 @@ def test_class_weights_of_pixels_need_one_class_per_pixel(kind: str) -> None:
         make(kind, class_weights=(1, 2, 3))(*overlapping())
 
 
-@every_case
+@pytest.mark.parametrize(("kind", "channels", "activation"), TRAININGS)
 def test_it_trains_saves_and_loads(kind: str, channels: int, activation: Any, tmp_path: Path) -> None:
     ids, images = draw(channels)
     loss = make(kind, activation, class_weights=WEIGHTS[channels], **other_arguments(kind))

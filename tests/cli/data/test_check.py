@@ -81,7 +81,9 @@ def test_a_configuration_is_never_overwritten(call: Call, tmp_path: Path) -> Non
     (tmp_path / "mine.yaml").write_text("data: {root: nuclei}\n")
     code, _, err = call("data", "check", "mine.yaml", "--fix-config", "mine.yaml")
     assert code == 1
-    assert err == ("error: mine.yaml: the file exists already; give another name to --fix-config, or remove the file\n")
+    assert err == (
+        "error: mine.yaml: the file exists already; choose another file for the configuration, or remove this one\n"
+    )
     assert (tmp_path / "mine.yaml").read_text() == "data: {root: nuclei}\n"
 
 

@@ -12,7 +12,7 @@ import yaml
 from kseg.config import load_config
 from kseg.data.find import find_dataset
 from kseg.data.sample import SPLITS
-from kseg.data.spec import DataSpec
+from kseg.data.spec import DataSpec, Lists
 from tests.cli.conftest import Call
 from tests.data.folders import keys, make_pairs, write
 from tests.data.splits.test_splits import VALUES, make_classes
@@ -79,7 +79,7 @@ def test_lists_are_never_lost(call: Call, photos: Path, tmp_path: Path) -> None:
     before = read(tmp_path / "lists")
     code, out, err = call(*args, "--seed", 5)
     assert (code, out) == (1, "")
-    assert "lists: there are lists already; found train.txt, val.txt, test.txt; name another folder" in err
+    assert "lists: the lists exist already; found train.txt, val.txt, test.txt; name another folder" in err
     assert read(tmp_path / "lists") == before
     assert call(*args, "--seed", 5, "--overwrite")[0] == 0
     assert read(tmp_path / "lists") != before
@@ -98,8 +98,8 @@ def test_strange_file_names(call: Call, tmp_path: Path) -> None:
     root = make_pairs(tmp_path / "p", ["a b", "#c", "d'e", "é ü", "f,g;h"])
     code, _, err = call("data", "split", root, "--classes", "background,x", "--out", "lists")
     assert code == 0, err
-    config = {"by": "lists", **{name: str(tmp_path / "lists" / f"{name}.txt") for name in SPLITS}}
-    splits = find_dataset(DataSpec(root=root, classes=["background", "x"], split=config)).splits
+    lists = Lists(**{name: str(tmp_path / "lists" / f"{name}.txt") for name in SPLITS})
+    splits = find_dataset(DataSpec(root=root, classes=["background", "x"], split=lists)).splits
     assert sorted(chain(*keys(splits).values())) == sorted(["a b", "#c", "d'e", "é ü", "f,g;h"])
 
 
@@ -107,7 +107,11 @@ def test_strange_file_names(call: Call, tmp_path: Path) -> None:
     ("flags", "code", "message"),
     [
         (("--fractions", "0.8,0.1"), 2, "--fractions: not the shares of a split; expected three numbers: 0.8,0.1,0.1"),
-        (("--fractions", "0.8,0.8,0.1"), 2, "the fractions do not make a whole; expected train + val + test = 1"),
+        (
+            ("--fractions", "0.8,0.8,0.1"),
+            2,
+            "the fractions do not add up to 1; expected train, val and test ≥ 0 with a sum of 1",
+        ),
         (("--group", "("), 2, "data.split.group: not a regular expression"),
         (("--group", "^w"), 2, "data.split.group: the expression matches no picture"),
         (("--group", "^v"), 1, "data.split: all 24 pictures are in one group"),
