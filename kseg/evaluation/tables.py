@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from kseg.evaluation.scores import Scores
 
-__all__ = ["class_table", "scores_tables"]
+__all__ = ["HEADINGS", "class_table", "scores_tables"]
 
-_HEADINGS: Final[Mapping[Score, str]] = {
+HEADINGS: Final[Mapping[Score, str]] = {
     "iou": "IoU",
     "dice": "Dice",
     "precision": "precision",
@@ -63,7 +63,7 @@ def class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
 
     headings = {
         name: heading
-        for name, heading in _HEADINGS.items()
+        for name, heading in HEADINGS.items()
         if not (name.startswith("boundary") and all(math.isnan(row[name]) for row in per_class.values()))
     }
     table = _table("class", [heading.replace(" ", "\n") for heading in headings.values()])
@@ -79,7 +79,7 @@ def _mean_table(scores: Scores) -> Table:
         [f"over dataset,\nforeground,\n{foreground}", f"over dataset,\nall,\n{every}",
          f"per image,\nforeground,\n{foreground}", "images\nwith it"],
     )  # fmt: skip
-    for name, heading in _HEADINGS.items():
+    for name, heading in HEADINGS.items():
         per_image, images = scores.image_mean(name)
         values = (scores.mean(name), scores.mean(name, "all"), per_image)
         if not (name.startswith("boundary") and all(map(math.isnan, values))):

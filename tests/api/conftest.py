@@ -11,6 +11,7 @@ from kseg.demo.faces import make_faces
 from kseg.training import Run
 
 CLASSES = ["background", "eyeglasses"]
+VALUES = {0: "background", 255: "eyeglasses"}
 SMALL = {"imgsz": [48, 48], "widths": [8, 16], "norm": "batch", "batch": 4, "lr": 4e-3}
 """A network that learns something in seconds."""
 
@@ -24,7 +25,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A training of two epochs."""
-    values = {0: "background", 255: "eyeglasses"}
     return kseg.fit(
-        data=photos, classes=CLASSES, values=values, epochs=2, project=str(tmp_path_factory.mktemp("runs")), **SMALL
+        data=photos, classes=CLASSES, values=VALUES, epochs=2, project=str(tmp_path_factory.mktemp("runs")), **SMALL
     )

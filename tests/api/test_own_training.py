@@ -12,7 +12,7 @@ import pytest
 
 import kseg
 from kseg.errors import ConfigError, DataError, TrainingError, UsageError
-from tests.api.conftest import CLASSES
+from tests.api.conftest import VALUES
 from tests.jax_python import run_jax
 
 PROGRAM = """
@@ -21,8 +21,7 @@ import keras, numpy as np
 import kseg
 
 photos, path = sys.argv[1:]
-classes = ["background", "eyeglasses"]
-train, val = kseg.data.from_folder(photos, size=(32, 32), batch=8, augment="light", classes=classes)
+train, val = kseg.data.from_folder(photos, size=(32, 32), batch=8, augment="light")
 model = kseg.models.Unet(input_shape=(32, 32, 3), classes=2, encoder_channels=(4, 8), activation="softmax")
 model.compile(
     optimizer=keras.optimizers.Adam(3e-3),
@@ -67,7 +66,7 @@ def test_a_training_of_ones_own_needs_no_other_piece_of_kseg(
 
 
 def test_each_pass_is_an_epoch_of_its_own_and_validation_is_in_order(photos: Path) -> None:
-    train, val = kseg.data.from_folder(photos, size=(24, 32), batch=6, classes=CLASSES)
+    train, val = kseg.data.from_folder(photos, size=(24, 32), batch=6, values=VALUES)
     steps = int(train.cardinality())
     assert steps == -(-32 // 6)
     first, second = ([images.numpy() for images, _ in train] for _ in range(2))
@@ -85,7 +84,7 @@ def test_each_pass_is_an_epoch_of_its_own_and_validation_is_in_order(photos: Pat
 
 def test_the_seed_decides_the_batches(photos: Path) -> None:
     def batches(seed: int) -> list[np.ndarray]:
-        train, _ = kseg.data.from_folder(photos, size=(16, 16), batch=8, classes=CLASSES, seed=seed, augment="light")
+        train, _ = kseg.data.from_folder(photos, size=(16, 16), batch=8, values=VALUES, seed=seed, augment="light")
         return [images.numpy() for images, _ in train]
 
     np.testing.assert_array_equal(batches(3), batches(3))
@@ -98,7 +97,7 @@ def test_wherever_images_are_kept_the_batches_are_the_same(
 ) -> None:
     monkeypatch.setenv("KSEG_CACHE", str(tmp_path))
     pairs = [
-        kseg.data.from_folder(photos, size=(48, 48), batch=8, classes=CLASSES, cache=kind)[0]  # type: ignore[arg-type]
+        kseg.data.from_folder(photos, size=(48, 48), batch=8, values=VALUES, cache=kind)[0]  # type: ignore[arg-type]
         for kind in ("ram", cache)
     ]
     for (images, masks), (others, other_masks) in zip(*pairs, strict=True):
@@ -123,7 +122,7 @@ def test_a_mistake_in_from_folder_is_one_line(
     photos: Path, options: dict[str, object], error: type, message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        kseg.data.from_folder(photos, **{"classes": CLASSES, **options})  # type: ignore[arg-type]
+        kseg.data.from_folder(photos, **{"values": VALUES, **options})  # type: ignore[arg-type]
 
 
 def test_a_folder_without_pictures_is_a_data_error(tmp_path: Path) -> None:

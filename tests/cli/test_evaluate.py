@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from kseg.cli.evaluate import HEADINGS
 from kseg.evaluation import CLASS_SCORES, load_data
+from kseg.evaluation.tables import HEADINGS
 from kseg.images import write_png
 from kseg.labels import LabelMap
 from tests.cli.test_predict import PROGRAM, kseg

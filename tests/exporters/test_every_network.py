@@ -42,7 +42,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "u-net++": {"arch": "unetplusplus"},
     "deeplabv3+": {"arch": "deeplabv3plus", "widths": (4, 4, 8), "decoder_widths": (8,)},
     "no bottleneck": {"bottleneck": "none"},
-    "attention": {"bottleneck": "attention", "heads": 2},
+    "attention": {"bottleneck": "attention", "attention_heads": 2},
     "aspp": {"bottleneck": "aspp", "norm": "batch"},
     "gates": {"attention_gates": True},
     "separable": {"block": "separable", "norm": "batch"},
@@ -51,7 +51,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "bilinear": {"upsampling": "bilinear"},
     "nearest": {"upsampling": "nearest"},
     "softmax": {"channels": 3},
-    "sigmoid": {"channels": 3, "head": "sigmoid"},
+    "sigmoid": {"channels": 3, "activation": "sigmoid"},
 }
 LABELS = {1: LabelMap(("background", "x")), 3: LabelMap(("a", "b", "c"))}
 WRITE = {exporter.file: exporter.write for exporter in EXPORTERS}
