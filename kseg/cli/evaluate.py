@@ -66,8 +66,6 @@ def command(
     import kseg
     from kseg.files import make_folder, write_json
 
-    if json_file:
-        make_folder(json_file.absolute().parent)
     scores = kseg.evaluate(
         model, data, split=split, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom,
         min_area=min_area, boundary=boundary,
@@ -76,6 +74,7 @@ def command(
     for warning in scores.warnings:
         logging.getLogger("kseg").warning("%s", warning)
     if json_file:
+        make_folder(json_file.absolute().parent)
         write_json(json_file, {"schema": 1, **scores.to_json()})
         click.echo(f"scores written to {json_file}")
 

@@ -229,6 +229,11 @@ class DataSpec:
         for name in ("classes", "colors", "exclude"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not isinstance(self.split, (Fractions, Folders, Lists)):
+            raise ConfigError(
+                "not a split", where="data.split", expected="Fractions(…), Folders(…) or Lists(…) of kseg.data",
+                found=type(self.split).__name__,
+            )  # fmt: skip
         if self.classes is not None and self.format not in _COMPLETED:
             self.label_map_of(self.classes, self.values)
 

@@ -115,6 +115,7 @@ def test_wherever_images_are_kept_the_batches_are_the_same(
         ),
         ({"augment": "hevy"}, ConfigError, r"augment: .*did you mean 'heavy'"),
         ({"cache": "tape"}, UsageError, "cache: unknown cache 'tape'"),
+        ({"split": {"by": "folders"}}, ConfigError, r"data\.split: not a split; expected Fractions.*found dict"),
         ({"classes": ["cat"]}, ConfigError, "data.classes"),
     ],
 )

@@ -218,12 +218,15 @@ def test_truth_in_all_forms_is_counted_alike(kind):
 
 
 @every_kind
-def test_the_ignored_id_is_what_the_caller_says(kind):
-    truth, logits, _ = _batch(6, 4, 4)
-    usual, other = make(kind, 4), make(kind, 4, ignore_index=9)
-    usual.update_state(truth, logits)
-    other.update_state(np.where(truth == 255, 9, truth), logits)
-    assert float(usual.result()) == float(other.result())
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("ignored", [0, 1, 9])
+def test_any_id_may_be_the_ignored_one(kind, channels, ignored):
+    truth, logits, _ = _batch(6, max(2, channels), channels, ignored=False)
+    truth[:, :2] = ignored
+    usual, other = make(kind, max(2, channels), "all"), make(kind, max(2, channels), "all", ignore_index=ignored)
+    usual.update_state(np.where(truth == ignored, 255, truth), logits)
+    other.update_state(truth, logits)
+    np.testing.assert_array_equal(usual.matrix, other.matrix)
 
 
 @every_kind
