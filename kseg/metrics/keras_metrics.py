@@ -85,7 +85,7 @@ def batch_confusion(
 def _binary_confusion(truth: Tensor, predicted: Tensor, ignore_index: int) -> Tensor:
     """Four sums instead of a matrix product."""
     labelled = truth != ignore_index
-    positive = truth == 1
+    positive = ops.logical_and(truth == 1, labelled)
     true_positives = _count(ops.logical_and(positive, predicted))
     false_negatives = _count(positive) - true_positives
     false_positives = _count(ops.logical_and(predicted, labelled)) - true_positives
