@@ -70,6 +70,7 @@ def test_overlay_and_scores_are_written_beside(photos, tmp_path):
     assert shown.shape == image.shape
     changed = np.abs(shown.astype(int) - image).max(axis=-1)
     assert changed[16:, 24:].max() < 12  # only JPEG's noise far from the object
+    assert changed[4:10, 8:17].min() > 25, "and the object is tinted throughout"
 
 
 def test_scores_of_several_classes_are_npz(photos, tmp_path):
