@@ -42,26 +42,23 @@ def time_bare(config: Any, epochs: int) -> float:
 
     prepared = prepare_data(config.data, config.train, config.augment)
     spec = config.model.network_spec(config.train.imgsz, prepared.channels)
-    model = compile_network(
-        spec, config.model, config.train, prepared.dataset.labels, steps=prepared.steps, class_weights=None,
-        precision="float32",
-    )  # fmt: skip
+    model = compile_network(spec, config.model, config.train, prepared, precision="float32")
     batch = config.train.batch
     assert isinstance(prepared.train, Arrays)  # cache: ram
     images = prepared.train.images[:batch].astype("float32")
     masks = prepared.train.masks[:batch]
-    rest = len(prepared.val) % batch or batch
+    last_batch = len(prepared.val) % batch or batch
     for _ in range(2):
         model.train_on_batch(images, masks)
         model.test_on_batch(images, masks)
-        model.test_on_batch(images[:rest], masks[:rest])
+        model.test_on_batch(images[:last_batch], masks[:last_batch])
     begin = time.perf_counter()
     for _ in range(epochs):
         for _ in range(prepared.steps):
             model.train_on_batch(images, masks)
         for _ in range(prepared.val_steps - 1):
             model.test_on_batch(images, masks)
-        model.test_on_batch(images[:rest], masks[:rest])
+        model.test_on_batch(images[:last_batch], masks[:last_batch])
     return time.perf_counter() - begin
 
 

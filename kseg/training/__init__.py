@@ -3,13 +3,13 @@
 ::
 
     fit             what a training is, from top to bottom: fit, resume
-    checks          settings that do not go together
-    data            the data set found, checked and decoded; balance weighs rare classes
-    device          where it is computed, in which precision
-    network         the network as it is trained: loss, metrics, optimizer, fine-tuning; acceleration/ its layers
-    loop            epochs, with callbacks, checkpoints, the state to resume from
-    pictures        what the run folder shows
-    reporter, run   how far it is; what came of it
+    checks          settings that contradict each other, or need an extra that is not installed
+    data            finds, checks and decodes the data set; balance: weights of classes and samples
+    device          CPU or GPU, and Keras' dtype policy
+    network         the compiled network: loss, metrics, optimizer, finetune; acceleration/ has faster layers
+    loop            the epochs, with callbacks, checkpoints, and the state to resume from
+    record          settings, environment and facts of the run; pictures: its figures
+    reporter, run   progress; the result
 """
 
 from kseg.training.fit import fit, resume

@@ -1,4 +1,4 @@
-"""What the configuration says about rare classes, worked out on the training images: weights as plain numbers."""
+"""Weights against class imbalance, computed from the training images: of classes and of samples."""
 
 from __future__ import annotations
 
@@ -23,13 +23,18 @@ _log = logging.getLogger("kseg")
 def loss_weights(
     choice: Method | Mapping[str, float] | None, labels: LabelMap, report: DatasetReport
 ) -> tuple[float, ...] | None:
-    """A weight for each class, in the order of the classes; None where all are to count the same.
+    """The weight of each class in the loss, in the order of the classes; None if all weigh the same.
 
-    Warns of a class that the training images do not have, whose computed weight is 0.
+    Logs a warning for a class without pixels in the training images, whose computed weight is 0.
+
+    Args:
+        choice: ``train.class_weights``: a method, weights by class name (others are 1), or None.
+        labels: The classes.
+        report: The pixels of each class in each image.
 
     Raises:
-        UnknownNameError: ``train.class_weights`` names a class that there is not.
-        ConfigError: All its weights are 0.
+        UnknownNameError: ``train.class_weights`` names an unknown class.
+        ConfigError: All weights are 0.
     """
     if choice is None:
         return None
@@ -42,25 +47,26 @@ def loss_weights(
     return tuple(float(weight) for weight in class_weights(choice, pixels))
 
 
-def _by_name(numbers: Mapping[str, float], labels: LabelMap) -> tuple[float, ...]:
+def _by_name(named: Mapping[str, float], labels: LabelMap) -> tuple[float, ...]:
     default = dict.fromkeys(labels.names, 1.0)
-    for name in numbers:
+    for name in named:
         lookup(default, name, kind="class", where="train.class_weights")
-    weights = tuple({**default, **numbers}.values())
+    weights = tuple({**default, **named}.values())
     if not any(weights):
         raise ConfigError(
-            "no class counts", where="train.class_weights", expected="a number > 0 for some class", found="0 for all"
-        )
+            "every class weighs 0", where="train.class_weights", expected="a weight > 0 for some class",
+            found="0 for all", remedy="leave out the classes that are to weigh 1",
+        )  # fmt: skip
     return weights
 
 
 def draw_weights(sampler: Literal["shuffle", "balanced"], report: DatasetReport) -> npt.NDArray[np.float64] | None:
-    """How often each training image is to be drawn, float64 ``[N]``; None where each is drawn once an epoch."""
+    """How often each training image is drawn, relative to the others: float64 ``[N]``; None: each once an epoch."""
     if sampler == "shuffle":
         return None
     return sample_weights(report.image_pixels["train"])
 
 
 def describe_weights(weights: tuple[float, ...], labels: LabelMap) -> str:
-    """For people: ``background 0.51, eyeglasses 1.49``."""
+    """The weights as text: ``background 0.51, eyeglasses 1.49``."""
     return ", ".join(f"{name} {weight:.3g}" for name, weight in zip(labels.names, weights, strict=True))

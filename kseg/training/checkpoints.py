@@ -1,4 +1,4 @@
-"""The weights that a training keeps, written beside it."""
+"""Checkpoints: last.keras, best.keras and those of ``run.save_every``, written by a thread during the next epoch."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ Draw = Callable[[Path, keras.Model, ModelCard], object]
 
 
 def mode_of(monitor: str) -> str:
-    """Whether the monitored score is better small or large, in Keras' words."""
+    """``min`` if a lower value of the monitored score is better (a loss), else ``max``; as Keras' callbacks take it."""
     return "min" if monitor.endswith("loss") else "max"
 
 
 class Checkpoints(keras.callbacks.Callback):
     """Writes last.keras after each epoch, best.keras after each best one, and those of ``run.save_every``.
 
-    Keras takes a quarter of a second of Python to write even a small network, so it is done beside the next epoch,
+    Keras takes a quarter of a second of Python to write even a small network, so it is done during the next epoch,
     from a copy of the weights; a failed write ends the training at the next epoch's end.
 
     Args:
         folder: The run folder.
-        trained: Whose weights are saved: the network under training, or the part of it that is to be kept.
-        network: The network that is saved (float32, ending in the activation); it takes the trained weights.
+        trained: The network under training without auxiliary heads, whose weights are copied.
+        network: The network that is saved: of the same structure, in float32, ending in the activation.
         card: The model card; the epoch and its scores are added.
-        monitor: The log entry that decides.
-        every: After every so many epochs the file stays, and a picture is drawn; 0: never.
-        draw: Draws the predictions of a network; called in the thread of the writer, too.
+        monitor: The log entry that says which epoch is the best.
+        every: Epochs between checkpoints that are kept, with a picture of predictions; 0 keeps none.
+        draw: Draws the predictions of a network into a file; called in the writer's thread.
         writer: The thread that writes.
     """
 
@@ -73,7 +73,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.writer = writer
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Save. A score that is NaN (no foreground in the validation) is never better, but a first file is written."""
+        """Queue the checkpoint. A NaN score is never the best, except in the first epoch, since best.keras must exist."""
         scores = {key: float(value) for key, value in (logs or {}).items()}
         value = self.sign * scores[self.monitor]
         self.epochs = epoch + 1
@@ -82,44 +82,44 @@ class Checkpoints(keras.callbacks.Callback):
             self.best_value = value if not math.isnan(value) else -math.inf
             self.best_epoch = epoch + 1
         card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores))
-        stays = self.every > 0 and (epoch + 1) % self.every == 0
+        permanent = self.every > 0 and (epoch + 1) % self.every == 0
         self.writer.wait()
-        self.writer.submit(partial(self._keep, self.trained.get_weights(), card, better=better, stays=stays))
+        self.writer.submit(partial(self._save, self.trained.get_weights(), card, better=better, permanent=permanent))
 
-    def _keep(self, weights: list[Any], card: ModelCard, *, better: bool, stays: bool) -> None:
+    def _save(self, weights: list[Any], card: ModelCard, *, better: bool, permanent: bool) -> None:
         epoch = int(card.provenance["epoch"])
-        self._write(weights, card, [self.folder.best] * better + [self.folder.weights_of(epoch)] * stays)
-        if stays:
+        self._write(weights, card, [self.folder.best] * better + [self.folder.weights_of(epoch)] * permanent)
+        if permanent:
             self.draw(self.folder.val_predictions_of(epoch), self.network, card)
 
-    def _write(self, weights: list[Any], card: ModelCard, others: Sequence[Path] = ()) -> None:
+    def _write(self, weights: list[Any], card: ModelCard, copies: Sequence[Path] = ()) -> None:
         self.network.set_weights(weights)
         save_model(self.network, self.folder.last, card)
-        for other in others:
+        for path in copies:
             # The same bytes under another name: writing them twice would take as long again.
-            link_or_copy(self.folder.last, other)
+            link_or_copy(self.folder.last, path)
         self.last_epoch = int(card.provenance["epoch"])
 
     def state_dict(self) -> CallbackState:
-        """The best score, its epoch, and the epochs so far."""
+        """The best score, its epoch, and the number of finished epochs."""
         return {"epochs": self.epochs, "best_value": self.best_value, "best_epoch": self.best_epoch}
 
     def load_state_dict(self, state: CallbackState) -> None:
-        """Restores the state saved by `state_dict`, so that no worse network takes the place of the best."""
+        """Restores the state saved by `state_dict`, so that best.keras is replaced only by a better network."""
         self.best_value, self.best_epoch = float(state["best_value"]), int(state["best_epoch"])
         self.epochs = self.last_epoch = int(state["epochs"])
 
     def save_last(self) -> None:
-        """Write last.keras with the weights as they are now. Raises OutputError; the earlier file stays."""
+        """Write the current weights to last.keras. Raises OutputError, in which case the earlier file stays."""
         self.writer.wait()
         self._write(self.trained.get_weights(), self.card.with_provenance(epoch=self.last_epoch))
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """Wait for the last write."""
+        """Wait until the last checkpoint is written. Raises what the write raised."""
         self.writer.wait()
 
     def last_good(self) -> str:
-        """Which weights are good, for an error's remedy."""
+        """A text for error messages: which file has the weights of the last finished epoch."""
         self.writer.wait()
         if not self.last_epoch:
             return "no epoch was finished, so there are no weights to keep"

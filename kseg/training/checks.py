@@ -1,4 +1,4 @@
-"""Settings that are sound each, but not together or not here; told before the data are read. Loads no Keras."""
+"""Checks of settings that are valid alone, but not together or not on this machine. Loads no Keras."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _log = logging.getLogger("kseg")
 
 
 def check_settings(model: ModelConfig, train: TrainConfig, run: RunConfig, *, begins: bool) -> None:
-    """See that model, training and run go together.
+    """Check that the settings of model, training and run fit together.
 
     Args:
         model, train, run: The sections of the configuration.
-        begins: Whether the training begins here. One that goes on needs no weights to begin with, whatever it freezes.
+        begins: Whether the training begins now. A resumed one needs no initial weights, even with a frozen encoder.
 
     Raises:
-        ConfigError: They do not, or an extra of kseg is missing.
-        UsageError: The size does not fit the network.
-        ArtifactError: ``model.start`` is no model of kseg.
+        ConfigError: They do not fit together, or an extra of kseg is missing.
+        UsageError: The network cannot take images of ``train.imgsz``.
+        ArtifactError: ``model.start`` is not a model that kseg wrote.
         UnknownNameError: There is no such encoder or architecture, or there are no such weights.
     """
     spec = model.network_spec(train.imgsz, channels=1)
@@ -53,11 +53,11 @@ def _check_weights(model: ModelConfig, train: TrainConfig) -> None:
 def _check_supervision(spec: NetworkSpec) -> None:
     if spec.deep:
         return
-    whole = spec.arch == "deeplabv3plus"
+    unsupported = spec.arch == "deeplabv3plus"
     raise ConfigError(
         "the decoder has no coarser levels to supervise", where="train.deep_supervision",
-        expected=f"false with {spec.arch}{'' if whole else ' of one level'}", found="true",
-        remedy=f"set {'model.arch to unet or unetplusplus' if whole else 'more model.widths'}, or leave it out",
+        expected=f"false with {spec.arch}{'' if unsupported else ' of one level'}", found="true",
+        remedy=f"set {'model.arch to unet or unetplusplus' if unsupported else 'more model.widths'}, or leave it out",
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def _check_tensorboard(run: RunConfig) -> None:
 
 
 def check_batch(batch: int, images: int) -> None:
-    """See that there are enough training images for a batch. Raises ConfigError."""
+    """Check that there are at least ``batch`` training images. Raises ConfigError."""
     if batch > images:
         raise ConfigError(
             "the batch is larger than the training data", where="train.batch",
@@ -80,17 +80,17 @@ def check_batch(batch: int, images: int) -> None:
 
 
 def warn_of_scaling(model: ModelConfig, spec: NetworkSpec) -> None:
-    """Warn where the network scales pixels in another way than its pretrained weights were trained with."""
+    """Log a warning if the network normalises pixels otherwise than its pretrained weights were trained with."""
     if model.weights is None and model.start is None:
         return
-    usual = ENCODERS[spec.encoder].normalization
+    pretraining = ENCODERS[spec.encoder].normalization
     if model.start is not None:
-        usual = read_card(start_file(model.start)).normalization
-    if spec.scaling != usual:
-        # A file of weights does not say what it was trained with.
+        pretraining = read_card(start_file(model.start)).normalization
+    if spec.scaling != pretraining:
+        # A file of weights does not say how pixels were normalised in its training.
         certain = model.start is not None or not isinstance(model.weights, Path)
         _log.warning(
-            "model.normalization: the weights of %s %s trained with %s pixels, and get %s ones; %s would give "
-            "them what they know", spec.encoder, "were" if certain else "are usually", usual, spec.scaling,
-            usual if model.start else "null",
+            "model.normalization: the weights of %s %s trained with the normalisation %s, but this network has %s; "
+            "set it to %s to match", spec.encoder, "were" if certain else "are usually", pretraining, spec.scaling,
+            pretraining if model.start else "null",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The data of a training: found, checked and decoded, before Keras is loaded."""
+"""Find, check and decode the data of a training. Keras is not needed for it, so mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError
 from kseg.parallel import Progress
 from kseg.sizes import Size
-from kseg.training.balance import draw_weights
+from kseg.training.balance import draw_weights, loss_weights
 from kseg.training.checks import check_batch
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingData", "prepare_data"]
 
 _MEMORY_SHARE = 0.4
-"""Of the free memory, how much decoded images may take before they are decoded at each use instead."""
+"""The share of the free memory that decoded images may take; beyond it they are decoded at each use."""
 
 _log = logging.getLogger("kseg")
 Cache = Literal["ram", "disk", "none"]
@@ -43,17 +43,19 @@ Cache = Literal["ram", "disk", "none"]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a training works on.
+    """The decoded data of a training, with its batches.
 
     Args:
         dataset: The files and labels.
-        report: The pixels of each class, counted by the check.
-        train: Training images and masks at the network's size.
-        val: Those of the validation.
+        report: The pixels of each class, counted while the data were checked.
+        train: Training images and masks, resized to the network's size.
+        val: Validation images and masks, likewise.
         batch: Samples in one step.
-        seed: Decides the order of the samples and their variations.
-        augment: How training images are varied.
-        sample_weights: How often each training image is drawn, float64 ``[N]``; None: once an epoch.
+        seed: Seed of the order of the samples and of the augmentation.
+        augment: The augmentation of training images.
+        sample_weights: How often each training image is drawn, relative to the others: float64 ``[N]``. None draws
+            each once an epoch.
+        class_weights: The weight of each class in the loss, in the order of the classes; None weighs all the same.
     """
 
     dataset: Dataset
@@ -64,25 +66,26 @@ class TrainingData:
     seed: int
     augment: Augment
     sample_weights: npt.NDArray[np.float64] | None = None
+    class_weights: tuple[float, ...] | None = None
 
     @property
     def channels(self) -> int:
-        """Score channels: one for background and a class, else one a class."""
+        """The number of score channels: 1 for a background and one class, else the number of classes."""
         labels = self.dataset.labels
         return 1 if labels.is_binary else labels.num_classes
 
     @property
     def steps(self) -> int:
-        """Training steps an epoch: as many full batches as show every image once."""
+        """The number of training steps in an epoch, rounded up, so that every image is seen."""
         return math.ceil(len(self.train) / self.batch)
 
     @property
     def val_steps(self) -> int:
-        """Batches of one validation."""
+        """The number of batches in a pass over the validation images."""
         return math.ceil(len(self.val) / self.batch)
 
     def train_batches(self, start: int = 0) -> tf.data.Dataset:
-        """Endless training batches from step ``start`` on, see `kseg.data.pipeline.batches`."""
+        """Endless training batches, from step ``start`` on; see `kseg.data.pipeline.batches`."""
         from kseg.data.pipeline.batches import train_batches
 
         return train_batches(
@@ -91,7 +94,7 @@ class TrainingData:
         )  # fmt: skip
 
     def val_batches(self) -> tf.data.Dataset:
-        """The validation samples in order, again and again."""
+        """The batches of the validation images, in order, endlessly repeated."""
         from kseg.data.pipeline.batches import eval_batches
 
         return eval_batches(self.val, batch=self.batch)
@@ -113,8 +116,8 @@ def prepare_data(
     Args:
         spec: The data set.
         train: The settings of the training.
-        augment: How training images are varied.
-        on_progress: Told how many files are checked or decoded.
+        augment: The augmentation of training images.
+        on_progress: Called with the number of files checked or decoded, and their total.
 
     Raises:
         ConfigError, UsageError: A setting is wrong or does not fit the data.
@@ -124,6 +127,7 @@ def prepare_data(
     check_batch(train.batch, len(dataset.samples("train")))
     dataset.samples("val")
     report = check_dataset(dataset, spec, on_progress=on_progress)
+    class_weights = loss_weights(train.class_weights, dataset.labels, report)
     _check_augment(augment, train.imgsz)
     cache = _choose_cache(train.cache, train.imgsz, len(dataset.samples("train")) + len(dataset.samples("val")))
 
@@ -134,8 +138,17 @@ def prepare_data(
         store = load_arrays if cache == "ram" else fill_cache
         return store(samples, dataset.labels, train.imgsz, on_progress=on_progress)
 
-    weights = draw_weights(train.sampler, report)
-    return TrainingData(dataset, report, decode("train"), decode("val"), train.batch, train.seed, augment, weights)
+    return TrainingData(
+        dataset=dataset,
+        report=report,
+        train=decode("train"),
+        val=decode("val"),
+        batch=train.batch,
+        seed=train.seed,
+        augment=augment,
+        sample_weights=draw_weights(train.sampler, report),
+        class_weights=class_weights,
+    )
 
 
 def _check_augment(augment: Augment, size: Size) -> None:
@@ -143,24 +156,24 @@ def _check_augment(augment: Augment, size: Size) -> None:
     for i, transform in enumerate(augment.transforms):
         if isinstance(transform, Rot90) and transform.p > 0 and height != width:
             raise ConfigError(
-                "a quarter turn changes the shape of a picture that is not square", where=f"augment.{i}.rot90",
+                "a quarter turn changes the shape of an image that is not square", where=f"augment.{i}.rot90",
                 expected="a square train.imgsz, or no rot90", found=f"{height} × {width}",
                 remedy="use vflip and hflip instead",
             )  # fmt: skip
     if augment.albumentations is not None:
-        load_pipeline(augment.albumentations)  # what is wrong with it is told before training
+        load_pipeline(augment.albumentations)  # only so that a mistake in the file is reported before training
 
 
 def _choose_cache(cache: Literal["auto", "ram", "disk", "none"], size: Size, images: int) -> Cache:
-    """Where decoded samples are kept."""
+    """Where decoded samples are stored; ``auto`` is ``ram`` if they fit into `_MEMORY_SHARE` of it, else ``none``."""
     if cache != "auto":
         return cache
     needed, free = images * size[0] * size[1] * 4, _available_memory()
     if free is None or needed <= _MEMORY_SHARE * free:
         return "ram"
     _log.info(
-        "decoded images would take %.1f GB of %.1f GB free memory: decoding them at each use instead; "
-        "--cache disk would keep them in files",
+        "decoded images would take %.1f GB of %.1f GB free memory, so they are decoded at each use; "
+        "--cache disk stores them in files",
         needed / 1e9,
         free / 1e9,
     )
@@ -168,7 +181,7 @@ def _choose_cache(cache: Literal["auto", "ram", "disk", "none"], size: Size, ima
 
 
 def _available_memory() -> int | None:
-    """Bytes of memory that are free to use, or None where the system does not say."""
+    """The available memory in bytes, or None where the system does not tell (anything but Linux)."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:

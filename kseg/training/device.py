@@ -1,4 +1,4 @@
-"""Which device a training runs on, and in which precision."""
+"""The device that a training runs on, and its precision (Keras' dtype policy)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ __all__ = ["Device", "choose_device", "choose_precision"]
 
 
 _TENSOR_CORES: Final = (7, 0)
-"""Compute capability from which on float16 matrix units exist (Volta); bfloat16 came with 8.0 (Ampere)."""
+"""The first compute capability with float16 matrix units (Volta); bfloat16 needs 8.0 (Ampere)."""
 
 _BFLOAT16_FLAGS: Final = frozenset({"amx_bf16", "avx512_bf16"})
-"""What Linux calls the units: of matrices (Intel from Sapphire Rapids on), of vectors (AMD from Zen 4 on)."""
+"""Linux' names for bfloat16 units: of matrices (Intel, since Sapphire Rapids), of vectors (AMD, since Zen 4)."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where a training runs: ``cpu`` or ``gpu``, a name for people, and the GPU's compute capability."""
+    """The device of a training.
+
+    Args:
+        kind: ``cpu`` or ``gpu``.
+        name: The product name, to be shown.
+        capability: The compute capability of a GPU; None where it is unknown, and on a CPU.
+    """
 
     kind: Literal["cpu", "gpu"]
     name: str
@@ -32,32 +38,32 @@ class Device:
 
 
 def choose_device(device: DeviceName) -> Device:
-    """Pick the device and hide the GPUs if it is the CPU.
+    """Choose the device, and hide the GPUs from TensorFlow if it is the CPU.
 
     Raises:
-        UsageError: A GPU is asked for and Keras' backend sees none.
+        UsageError: A GPU is asked for and Keras' backend sees none, or the CPU is and JAX already holds a GPU.
     """
     if keras.backend.backend() == "tensorflow":
         gpu = use_device(device, where="train.device")
         return Device("gpu", gpu.name, gpu.capability) if gpu else Device("cpu", _processor())
-    # Asked for GPUs by name, JAX raises where there are none.
+    # All devices, not `list_devices("gpu")`: for that JAX raises where there is none.
     gpus = [name for name in map(str, keras.distribution.list_devices()) if name.startswith("gpu")]
     if device == "cpu" and gpus:
         raise UsageError(
-            "this Keras backend takes the GPU before kseg can hide it", where="train.device",
+            "this Keras backend takes the GPU before kseg can hide it", where="train.device", found="cpu",
             remedy=f"start with {keras.backend.backend().upper()}_PLATFORMS=cpu",
         )  # fmt: skip
     return _jax_gpu() if gpus else _no_gpu(device)
 
 
 def _jax_gpu() -> Device:
-    """What Keras does not say of the chip, JAX does."""
+    """The name and compute capability of the first GPU, which Keras does not tell, but JAX does."""
     import jax
 
     chip = jax.devices()[0]
-    told = re.fullmatch(r"(\d+)\.(\d+)", str(getattr(chip, "compute_capability", "")))
-    # Where it tells none (AMD's), everything that JAX runs on today has bfloat16 units.
-    return Device("gpu", str(chip.device_kind), (int(told[1]), int(told[2])) if told else (8, 0))
+    version = re.fullmatch(r"(\d+)\.(\d+)", str(getattr(chip, "compute_capability", "")))
+    # AMD's GPUs have no such number; those that JAX supports have bfloat16 units, as NVIDIA's from 8.0 on.
+    return Device("gpu", str(chip.device_kind), (int(version[1]), int(version[2])) if version else (8, 0))
 
 
 def _no_gpu(device: DeviceName) -> Device:
@@ -70,9 +76,9 @@ def _no_gpu(device: DeviceName) -> Device:
 
 
 def choose_precision(precision: str, device: Device) -> str:
-    """Keras' dtype policy: mixed where the hardware gains by it, if ``precision`` is ``auto``.
+    """Keras' dtype policy: ``precision`` itself; for ``auto`` a mixed one where the hardware is faster with it.
 
-    A CPU gains only where it multiplies bfloat16 itself: elsewhere bfloat16 is emulated and slower.
+    A CPU is so only if it has bfloat16 units: elsewhere bfloat16 is emulated, which is slower than float32.
     """
     if precision != "auto":
         return precision

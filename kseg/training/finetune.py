@@ -1,4 +1,4 @@
-"""Which parts of a pretrained network learn, and from when on."""
+"""Fine-tuning: which parts of a pretrained network are trainable, and from which epoch on."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ import keras
 from kseg.config import TrainConfig
 from kseg.models.encoders.features import is_encoder
 
-__all__ = ["Thaw", "freeze", "thaw_callbacks"]
+__all__ = ["UnfreezeEncoder", "freeze", "unfreeze_callbacks"]
 
 
 def freeze(model: keras.Model, train: TrainConfig) -> None:
-    """Hold the encoder, or its batch statistics, as the settings want it at the training's beginning.
+    """Freeze the encoder, or its batch normalisation, as ``train.encoder_trainable`` and ``freeze_batch_norm`` say.
 
-    A frozen layer of batch normalisation keeps its statistics and uses them; so does one of a frozen encoder.
+    Frozen batch normalisation keeps its moving statistics and normalises by them, in training, too.
     """
     for layer in filter(is_encoder, model.layers):
-        _set_trainable(layer, train, thawed=train.encoder_trainable is True)
+        _set_trainable(layer, train, unfrozen=train.encoder_trainable is True)
 
 
-def _set_trainable(layer: keras.Layer, train: TrainConfig, *, thawed: bool) -> None:
-    statistics = isinstance(layer, keras.layers.BatchNormalization)
-    layer.trainable = thawed and not (statistics and train.freeze_batch_norm)
+def _set_trainable(layer: keras.Layer, train: TrainConfig, *, unfrozen: bool) -> None:
+    frozen_statistics = train.freeze_batch_norm and isinstance(layer, keras.layers.BatchNormalization)
+    layer.trainable = unfrozen and not frozen_statistics
 
 
-class Thaw(keras.callbacks.Callback):
-    """Lets the encoder learn from some epoch on.
+class UnfreezeEncoder(keras.callbacks.Callback):
+    """Makes a frozen encoder trainable from some epoch on.
 
     Args:
-        train: The settings.
-        epoch: The first epoch in which it learns, counted from 0.
+        train: The settings of the training.
+        epoch: The first epoch in which the encoder is trained, counted from 0.
     """
 
     def __init__(self, train: TrainConfig, epoch: int) -> None:
         super().__init__()
         self._train = train
         self._epoch = epoch
-        self._thawed = False
+        self._unfrozen = False
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
-        """Thaw it, and have the step compiled anew."""
+        """Unfreeze the encoder, and have Keras compile the training step again."""
         del logs
-        if epoch >= self._epoch and not self._thawed:
-            self._thawed = True
+        if epoch >= self._epoch and not self._unfrozen:
+            self._unfrozen = True
             for layer in filter(is_encoder, self.model.layers):
-                _set_trainable(layer, self._train, thawed=True)
+                _set_trainable(layer, self._train, unfrozen=True)
             self.model.make_train_function(force=True)
 
 
-def thaw_callbacks(train: TrainConfig) -> list[keras.callbacks.Callback]:
-    """The callback that the settings need, if any."""
-    after = train.encoder_trainable
-    return [] if isinstance(after, bool) else [Thaw(train, after)]
+def unfreeze_callbacks(train: TrainConfig) -> list[keras.callbacks.Callback]:
+    """An `UnfreezeEncoder` if ``train.encoder_trainable`` is a number of epochs; nothing if it is true or false."""
+    epoch = train.encoder_trainable
+    return [] if isinstance(epoch, bool) else [UnfreezeEncoder(train, epoch)]

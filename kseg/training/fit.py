@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kseg.config import Config, load_config
+from kseg.config import Config, load_config, to_yaml
 from kseg.run_folder import RunFolder
 from kseg.tensorflow_runtime import load_tensorflow
-from kseg.training.balance import loss_weights
 from kseg.training.checks import check_settings, warn_of_scaling
 from kseg.training.data import prepare_data
 from kseg.training.reporter import Reporter
@@ -25,47 +24,46 @@ def fit(config: Config, *, reporter: Reporter | None = None) -> Run:
 
     Args:
         config: Every setting.
-        reporter: Is told how it goes.
+        reporter: Receives the progress. Defaults to one that shows nothing.
 
     Returns:
-        Where the run lies and how it went.
+        The run: its folder, the scores of each epoch, and which epoch is the best.
 
     Raises:
         ConfigError, UsageError: A setting does not fit the data or the hardware.
         DataError: The images or masks cannot be used.
-        TrainingError: The loss became NaN (the last good weights are on disk), or the memory does not suffice.
+        TrainingError: The loss became NaN (the weights of the last epoch are on disk), or memory ran out.
         OutputError: The disk is full or not writable; earlier checkpoints are untouched.
-        Interrupted: Ctrl-C; last.keras holds the weights of that moment, and `resume` goes on after the last epoch.
+        Interrupted: Ctrl-C; last.keras holds the current weights, and `resume` continues after the last finished epoch.
     """
-    return _report_end(config, None, reporter or Reporter())
+    return _fit(config, None, reporter or Reporter())
 
 
 def resume(path: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Run:
-    """Go on with a training that was interrupted, after its last finished epoch, as if nothing had happened.
+    """Continue an interrupted training after its last finished epoch, as if it had never been interrupted.
 
-    The weights, the optimiser, the schedule, the order of the images, the best score and the patience are those of that
-    moment.
+    Weights, optimiser, learning-rate schedule, order of the images, best score and patience are restored.
 
     Args:
         path: The run folder.
-        reporter: Is told how it goes.
+        reporter: Receives the progress. Defaults to one that shows nothing.
 
     Returns:
-        As `fit`, of all epochs; ``seconds`` are those since it went on.
+        As `fit`, with the rows of all epochs; ``seconds`` counts from the resumption.
 
     Raises:
-        UsageError: It is no run folder, or the run has ended, was stopped in its first epoch or is still trained.
-        ArtifactError: The saved state is corrupt, or of another network than args.yaml has.
-        DataError: The images or masks cannot be used, or are not those that it began with.
+        UsageError: It is no run folder, or the run has ended, was stopped in its first epoch or is still being trained.
+        ArtifactError: The saved state is corrupt, or belongs to another network than args.yaml describes.
+        DataError: The images or masks cannot be used, or have changed since the run began.
         ConfigError, TrainingError, OutputError, Interrupted: As `fit`.
     """
     folder = RunFolder.open_interrupted(Path(path))
-    # The weights that it began with may be gone.
+    # The saved state replaces the initial weights, whose files may be gone.
     config = load_config(folder.args, {"model.weights": None, "model.start": None})
-    return _report_end(config, folder, reporter or Reporter())
+    return _fit(config, folder, reporter or Reporter())
 
 
-def _report_end(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> Run:
+def _fit(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> Run:
     try:
         return _train(config, interrupted, reporter)
     finally:
@@ -78,7 +76,6 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) ->
     data = prepare_data(config.data, train, config.augment, on_progress=reporter.reading)
     spec = model.network_spec(train.imgsz, data.channels, data.report.pixels)
     warn_of_scaling(model, spec)
-    class_weights = loss_weights(train.class_weights, data.dataset.labels, data.report)
 
     load_tensorflow(onednn=True)
     from kseg.training import loop, record
@@ -89,25 +86,23 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) ->
 
     device = choose_device(train.device)
     precision = choose_precision(train.precision, device)
-    # Before the folder is made: its weights may be missing or not fit, and then there is no run.
-    network = compile_network(
-        spec, model, train, data.dataset.labels, steps=data.steps, class_weights=class_weights, precision=precision
-    )
+    # Before the folder is made: where the initial weights are missing or do not fit, no run folder is left behind.
+    network = compile_network(spec, model, train, data, precision=precision)
     folder = interrupted or RunFolder.create(run.project, run.name or data.dataset.root.resolve().name)
     with folder.locked(), stop_signals() as stop_requested:
+        facts = record.facts(spec, data, device, precision, network)
         if interrupted is None:
             state = None
-            record.begin(folder, config, data, device, precision)
+            record.begin_run(folder, to_yaml(config), data, device, precision)
         else:
-            state = record.go_on(folder, data, device, precision)
+            state = record.resume_run(folder, data, device, precision)
+            facts["resumed"] = f"after epoch {state.epoch} of {train.epochs}"
         card = record.make_card(folder.path.name, model, spec, data.dataset)
         callbacks = loop.Callbacks(network, folder, card, spec, train, run, data, reporter, stop_requested)
         if state is not None:
             restore(state, folder.state, network, callbacks.all)
-        reporter.started(
-            folder.path, record.facts(config, spec, data, class_weights, device, precision, network, state)
-        )
+        reporter.started(folder.path, facts)
         seconds = loop.run_epochs(network, train, data, callbacks, epochs_done=state.epoch if state else 0)
         callbacks.draw_outcome()
-    rows = tuple(callbacks.journal.rows)
+    rows = tuple(callbacks.results.rows)
     return Run(folder.path, rows, callbacks.checkpoints.best_epoch, seconds, len(rows) < train.epochs)

@@ -20,10 +20,10 @@ from kseg.models.supervision import plain_network
 from kseg.run_folder import RunFolder
 from kseg.sizes import format_size
 from kseg.training.average import average_callbacks
-from kseg.training.callbacks import EarlyStopping, Journal, StopAtStep, StopOnNan, StopRequested
+from kseg.training.callbacks import EarlyStopping, ResultsLogger, StopAtStep, StopOnNan, StopRequested
 from kseg.training.checkpoints import Checkpoints, mode_of
 from kseg.training.data import TrainingData
-from kseg.training.finetune import thaw_callbacks
+from kseg.training.finetune import unfreeze_callbacks
 from kseg.training.pictures import ValidationPanel, draw_results
 from kseg.training.reporter import Reporter
 from kseg.training.state import StateKeeper
@@ -40,12 +40,12 @@ class Callbacks:
     Args:
         network: The compiled network.
         folder: The run folder.
-        card: The card of its models.
+        card: The model card of the checkpoints.
         spec: The network's structure.
         train: The settings of the training.
         run: The settings of the run folder.
-        data: What is trained on.
-        reporter: Is told how it goes.
+        data: The data of the training.
+        reporter: Receives the progress.
         stop_requested: Set when the user asks to stop.
     """
 
@@ -68,39 +68,39 @@ class Callbacks:
             folder, plain_network(network), build_model(spec), card,
             monitor=train.monitor, every=run.save_every, draw=self.panel.draw, writer=writer,
         )  # fmt: skip
-        self.journal = Journal(folder, self.checkpoints, reporter, batch=data.batch)
-        board = [keras.callbacks.TensorBoard(folder.tensorboard, write_graph=False)] if run.tensorboard else []
+        self.results = ResultsLogger(folder, self.checkpoints, reporter, batch=data.batch)
+        tensorboard = [keras.callbacks.TensorBoard(folder.tensorboard, write_graph=False)] if run.tensorboard else []
         callbacks = [
-            *thaw_callbacks(train),
+            *unfreeze_callbacks(train),
             StopOnNan(data.files_of, self.checkpoints.last_good),
             StopAtStep(stop_requested),
             *average_callbacks(train),
             self.checkpoints,
-            self.journal,
-            *board,
+            self.results,
+            *tensorboard,
             *_early_stopping(train),
         ]
         self.all = [*callbacks, StateKeeper(folder.state, data.dataset.fingerprint(), writer, callbacks)]
 
     def save_interrupted(self) -> Interrupted:
-        """Keep the weights of this moment; gives the error that tells where they are."""
+        """Save the current weights to last.keras; returns the error to raise, which says where they are."""
         self.checkpoints.save_last()
-        if self.journal.rows:
-            draw_results(self.folder.curves, self.journal.rows)
+        if self.results.rows:
+            draw_results(self.folder.curves, self.results.rows)
         resumable = f"; kseg fit --resume {self.folder.path} goes on" if self.folder.state.is_file() else ""
         return Interrupted(
-            "stopped", where=str(self.folder.path), found=f"{len(self.journal.rows)} finished epochs",
+            "stopped", where=str(self.folder.path), found=f"{len(self.results.rows)} finished epochs",
             remedy=f"the weights of this moment are in {self.folder.last}{resumable}",
         )  # fmt: skip
 
     def draw_outcome(self) -> None:
-        """Draw the scores over the epochs, and what the best network finds in the validation images."""
-        draw_results(self.folder.curves, self.journal.rows)
-        # Through the file, so that the picture shows what `kseg predict` will do.
+        """Draw the scores over the epochs, and the best network's predictions for some validation images."""
+        draw_results(self.folder.curves, self.results.rows)
+        # Loaded from its file, so that the picture shows what `kseg predict` will return.
         network, card = load_model(self.folder.best)
         if not self.panel.draw(self.folder.val_predictions, network, card):
             picture = self.folder.val_predictions
-            _log.warning("the best network finds background only in the validation images: see %s", picture)
+            _log.warning("the best network predicts background only for the validation images: see %s", picture)
 
 
 def _early_stopping(train: TrainConfig) -> list[keras.callbacks.Callback]:
@@ -112,11 +112,21 @@ def _early_stopping(train: TrainConfig) -> list[keras.callbacks.Callback]:
 def run_epochs(
     network: keras.Model, train: TrainConfig, data: TrainingData, callbacks: Callbacks, *, epochs_done: int
 ) -> float:
-    """Train until the last epoch, or until early stopping ends it; gives the seconds that it took.
+    """Train until the last epoch, or until early stopping ends it.
+
+    Args:
+        network: The compiled network.
+        train: The settings of the training.
+        data: The data of the training.
+        callbacks: Their effects are files in the run folder, and reports.
+        epochs_done: The number of epochs that an interrupted run has finished.
+
+    Returns:
+        The wall time in seconds.
 
     Raises:
         Interrupted: The user asked to stop.
-        TrainingError: The loss became NaN, or the memory does not hold a step.
+        TrainingError: The loss became NaN, or memory ran out.
         DataError: A file can no longer be read.
         OutputError: A checkpoint cannot be written.
     """
@@ -131,7 +141,7 @@ def run_epochs(
                 validation_data=data.val_batches(),
                 validation_steps=data.val_steps,
                 callbacks=callbacks.all,
-                shuffle=False,  # the pipeline does it; Keras would warn
+                shuffle=False,  # the input pipeline shuffles; Keras would warn
                 verbose=0,
             )
     except (StopRequested, KeyboardInterrupt) as stop:
@@ -141,15 +151,15 @@ def run_epochs(
 
 @contextmanager
 def _memory_errors(train: TrainConfig) -> Iterator[None]:
-    """Too little memory becomes a TrainingError that says what would need less."""
+    """Turn a backend's out-of-memory error into a TrainingError that names the settings to lower."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, RuntimeError) as error:
-        # JAX has one RuntimeError for all that goes wrong on the device; its text tells which.
+        # JAX raises RuntimeError for every failure on the device; only the text says which one.
         if isinstance(error, RuntimeError) and not str(error).startswith("RESOURCE_EXHAUSTED"):
             raise
         raise TrainingError(
-            "the memory does not hold a training step", where="train.batch",
+            "out of memory in a training step", where="train.batch",
             found=f"batch {train.batch} at {format_size(train.imgsz)}",
             remedy="use a smaller --batch, --imgsz or model.widths",
         ) from error  # fmt: skip

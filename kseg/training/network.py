@@ -1,4 +1,4 @@
-"""The network as it is trained."""
+"""The compiled network of a training."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import keras
 
 from kseg.config import ModelConfig, TrainConfig
-from kseg.labels import LabelMap
 from kseg.losses.loss import SegmentationLoss, SupervisedLoss
 from kseg.metrics.keras_metrics import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model
 from kseg.models.supervision import head_weights, plain_network
 from kseg.models.weights.start import start_from
 from kseg.training.acceleration.accelerate import accelerate
+from kseg.training.data import TrainingData
 from kseg.training.finetune import freeze
 from kseg.training.optimizer import make_optimizer
 
@@ -24,48 +24,41 @@ _log = logging.getLogger("kseg")
 
 
 def compile_network(
-    spec: NetworkSpec,
-    settings: ModelConfig,
-    train: TrainConfig,
-    labels: LabelMap,
-    *,
-    steps: int,
-    class_weights: Sequence[float] | None,
-    precision: str,
+    spec: NetworkSpec, model: ModelConfig, train: TrainConfig, data: TrainingData, *, precision: str
 ) -> keras.Model:
-    """The network as it is trained: ending in logits, with loss, metrics and optimiser.
+    """Build the network, load its initial weights, and compile it with loss, metrics and optimiser.
 
-    With deep supervision it ends in those of all levels; `kseg.models.supervision.plain_network` is what is kept of it.
+    Its outputs are logits. With deep supervision they are concatenated with those of the coarser levels;
+    `kseg.models.supervision.plain_network` returns the network without them.
 
     Args:
         spec: The structure.
-        settings: The weights that it begins with.
-        train: The settings of the training; the seed decides the random weights.
-        labels: The classes that the metrics count.
-        steps: Training steps an epoch.
-        class_weights: How much each class counts in the loss; None: all the same.
+        model: Says where the initial weights come from.
+        train: The settings of the training; ``seed`` initialises random weights.
+        data: Gives the classes, their weights in the loss, and the number of steps in an epoch.
         precision: Keras' dtype policy.
 
     Raises:
-        ArtifactError: The weights cannot be loaded, or are another network's.
+        ArtifactError: The weights cannot be loaded, or belong to another network.
     """
     keras.utils.set_random_seed(train.seed)
     network = build_model(
-        spec, logits=True, supervised=train.deep_supervision, weights=settings.weights, precision=precision
+        spec, logits=True, supervised=train.deep_supervision, weights=model.weights, precision=precision
     )
-    if settings.start is not None:
-        _log.info("started from %s", start_from(plain_network(network), settings.start))
+    if model.start is not None:
+        _log.info("started from %s", start_from(plain_network(network), model.start))
     network = accelerate(network)
-    optimizer = make_optimizer(train, network, steps)
-    # Variables that first appear inside the compiled step make TensorFlow trace it twice; those of a frozen encoder
-    # may come later.
+    optimizer = make_optimizer(train, network, data.steps)
+    # Before freezing, so that the encoder has its slots when it thaws: variables that first appear inside the compiled
+    # step make TensorFlow trace it twice.
     optimizer.build(network.trainable_variables)
     freeze(network, train)
+    labels = data.dataset.labels
     network.compile(
         optimizer=optimizer,
-        loss=_loss(spec, train, class_weights, heads=network.output_shape[-1] // spec.channels),
+        loss=_loss(spec, train, data.class_weights, heads=network.output_shape[-1] // spec.channels),
         metrics=[SegmentationMetrics(labels.num_classes, labels.foreground, channels=spec.channels)],
-        # XLA on the CPU trains these networks at two thirds of the rate; JAX knows nothing else.
+        # On the CPU, XLA trains these networks at two thirds of the rate of TensorFlow's own kernels; JAX needs XLA.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     return network

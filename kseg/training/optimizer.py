@@ -1,4 +1,4 @@
-"""The optimiser: AdamW, whose encoder may learn at another pace than the rest."""
+"""The optimiser: AdamW and its learning-rate schedule; the encoder may have a lower learning rate than the rest."""
 
 from __future__ import annotations
 
@@ -10,30 +10,32 @@ import keras
 from kseg.config import TrainConfig
 from kseg.models.encoders.features import is_encoder
 
-__all__ = ["FusedAdamW", "PacedAdamW", "make_optimizer"]
+__all__ = ["FusedAdamW", "ScaledRateAdamW", "make_optimizer"]
 
 WARMUP_SHARE = 0.05
+"""Linear warm-up: the share of all steps, but at most `WARMUP_STEPS`, in which the learning rate rises."""
 WARMUP_STEPS = 100
 WARMUP_START = 10
+"""The learning rate begins at 1 / `WARMUP_START` of its peak."""
 
 ONE_CYCLE_RISE = 0.3
 """One-cycle (Smith & Topin 2018, https://arxiv.org/abs/1708.07120): the share of the steps in which the rate rises."""
 ONE_CYCLE_START = 25
-"""How many times lower than its highest it begins."""
+"""The learning rate begins at 1 / `ONE_CYCLE_START` of its peak."""
 
-# A decayed shift or scale only biases the output (Loshchilov & Hutter leave them out in their code too).
+# Weight decay of a shift or scale only biases the output (Loshchilov & Hutter exclude them in their code, too).
 _UNDECAYED = ["bias", "gamma", "beta"]
 
 
 class FusedAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), on TensorFlow one operation a variable.
+    """AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101) with one fused operation a variable.
 
-    Keras' own step reads and writes a variable and its moments in a dozen operations; the numbers are the same. So are
-    the arguments; with ``amsgrad``, which the operation lacks, the step is Keras' own.
+    Keras' own step reads and writes a variable and its moments in a dozen operations; the results are the same, and so
+    are the arguments. On other backends than TensorFlow, and with ``amsgrad``, the step is Keras' own.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable."""
+        """Apply the gradient to a variable and its moments (weight decay excepted, which Keras applies before)."""
         if self.amsgrad or keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
             return
@@ -42,9 +44,9 @@ class FusedAdamW(keras.optimizers.AdamW):
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations.value + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
-            var=_held(variable).handle,
-            m=_held(self._momentums[index]).handle,
-            v=_held(self._velocities[index]).handle,
+            var=_backend_variable(variable).handle,
+            m=_backend_variable(self._momentums[index]).handle,
+            v=_backend_variable(self._velocities[index]).handle,
             beta1_power=self.beta_1**step,
             beta2_power=self.beta_2**step,
             lr=tf.cast(learning_rate, tf.float32),
@@ -55,60 +57,61 @@ class FusedAdamW(keras.optimizers.AdamW):
         )
 
 
-class PacedAdamW(FusedAdamW):
-    """The same with a slower pace for some variables.
+class ScaledRateAdamW(FusedAdamW):
+    """`FusedAdamW` with a scaled learning rate for some of the variables.
 
     Args:
-        learning_rate: As Keras takes it.
-        weight_decay: As Keras takes it; it is multiplied by the learning rate, so the pace slows it as well.
-        slow: The variables.
-        pace: What their learning rate is multiplied by.
+        learning_rate: A number or a Keras schedule.
+        weight_decay: As in Keras' AdamW: multiplied by the learning rate, for scaled variables by the scaled one.
+        scaled: The variables whose learning rate is scaled.
+        scale: The factor of their learning rate.
     """
 
-    def __init__(self, learning_rate: Any, *, weight_decay: float, slow: list[Any], pace: float) -> None:
+    def __init__(self, learning_rate: Any, *, weight_decay: float, scaled: list[Any], scale: float) -> None:
         super().__init__(learning_rate, weight_decay=weight_decay)
-        self._pace = pace
-        self._rate = weight_decay
-        self._slow = _identities(slow)
-        # Keras decays all variables at one pace, so those that are slow are decayed here.
-        self._decayed = _identities([v for v in slow if not any(name in v.name for name in _UNDECAYED)])
-        self.exclude_from_weight_decay(var_list=slow, var_names=_UNDECAYED)
+        self._scale = scale
+        self._decay = weight_decay
+        self._scaled = _identities(scaled)
+        # Keras decays all variables by the unscaled rate, so the scaled variables are decayed in `update_step`.
+        self._decayed = _identities([v for v in scaled if not any(name in v.name for name in _UNDECAYED)])
+        self.exclude_from_weight_decay(var_list=scaled, var_names=_UNDECAYED)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable."""
-        if id(variable) not in self._slow:
+        """Apply the gradient to a variable and its moments, by the scaled rate if it is one of ``scaled``."""
+        if id(variable) not in self._scaled:
             super().update_step(gradient, variable, learning_rate)
             return
-        paced = learning_rate * self._pace
-        if id(variable) in self._decayed and self._rate:
-            self.assign_sub(variable, keras.ops.cast(paced * self._rate, variable.dtype) * variable)
-        super().update_step(gradient, variable, paced)
+        rate = learning_rate * self._scale
+        if id(variable) in self._decayed and self._decay:
+            self.assign_sub(variable, keras.ops.cast(rate * self._decay, variable.dtype) * variable)
+        super().update_step(gradient, variable, rate)
 
 
-def _held(variable: Any) -> Any:
-    # On TensorFlow the optimiser is given what Keras' variables hold, or those themselves.
+def _backend_variable(variable: Any) -> Any:
+    """The TensorFlow variable of a Keras one: TensorFlow's trainer passes the former to ``update_step``."""
     return variable.value if isinstance(variable, keras.Variable) else variable
 
 
 def _identities(variables: list[Any]) -> set[int]:
-    return {id(one) for variable in variables for one in (variable, _held(variable))}
+    """The ``id`` of each Keras variable and of its backend variable."""
+    return {id(v) for variable in variables for v in (variable, _backend_variable(variable))}
 
 
 def make_optimizer(train: TrainConfig, model: keras.Model, steps: int) -> keras.optimizers.Optimizer:
-    """The optimiser of a training.
+    """The optimiser of a training, with its learning-rate schedule.
 
     Args:
-        train: The settings.
-        model: What is trained.
-        steps: Steps an epoch.
+        train: The settings of the training.
+        model: The network; its encoder learns at ``train.encoder_lr`` times the rate.
+        steps: The number of steps in an epoch.
     """
     rate = _schedule(train, steps)
     if train.encoder_lr == 1.0:
         optimizer = FusedAdamW(rate, weight_decay=train.weight_decay)
         optimizer.exclude_from_weight_decay(var_names=_UNDECAYED)
         return optimizer
-    slow = [weight for layer in model.layers if is_encoder(layer) for weight in layer.trainable_weights]
-    return PacedAdamW(rate, weight_decay=train.weight_decay, slow=slow, pace=train.encoder_lr)
+    encoder = [weight for layer in model.layers if is_encoder(layer) for weight in layer.trainable_weights]
+    return ScaledRateAdamW(rate, weight_decay=train.weight_decay, scaled=encoder, scale=train.encoder_lr)
 
 
 def _schedule(train: TrainConfig, steps: int) -> Any:

@@ -1,4 +1,4 @@
-"""What a run folder says about its training: settings, environment, data, and the card of its models."""
+"""The records of a training in its run folder: settings, environment, data, and the model card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keras
 
 from kseg import __version__
 from kseg.card import ModelCard
-from kseg.config import Config, ModelConfig, to_yaml
+from kseg.config import ModelConfig
 from kseg.data.dataset import Dataset
 from kseg.data.inspection.charts import draw_statistics
 from kseg.data.inspection.statistics import summarize
@@ -30,28 +30,37 @@ from kseg.training.device import Device
 from kseg.training.pictures import draw_train_batch
 from kseg.training.state import TrainingState, read_state
 
-__all__ = ["begin", "facts", "go_on", "make_card"]
+__all__ = ["begin_run", "facts", "make_card", "resume_run"]
 
 
-def begin(folder: RunFolder, config: Config, data: TrainingData, device: Device, precision: str) -> None:
-    """Write what is known before the first step.
+def begin_run(folder: RunFolder, settings: str, data: TrainingData, device: Device, precision: str) -> None:
+    """Write the files that are complete before the first training step.
+
+    They are args.yaml, env.json, data.json, labels.png and train_batch.jpg.
+
+    Args:
+        folder: The run folder.
+        settings: The whole configuration, as YAML.
+        data: The data set, and the batches that the network gets.
+        device: Where the network is trained.
+        precision: Keras' dtype policy.
 
     Raises:
         OutputError: The folder cannot be written.
     """
-    write_text(folder.args, to_yaml(config))
+    write_text(folder.args, settings)
     write_json(folder.environment, _environment(device, precision))
     data.dataset.save(folder.data)
     draw_statistics(folder.class_frequencies, summarize(data.dataset, data.report))
     draw_train_batch(folder.train_batch, data.train_batches(), data.dataset.labels)
 
 
-def go_on(folder: RunFolder, data: TrainingData, device: Device, precision: str) -> TrainingState:
-    """Read the state of an interrupted run, and note that it is resumed.
+def resume_run(folder: RunFolder, data: TrainingData, device: Device, precision: str) -> TrainingState:
+    """Read the state of an interrupted run, and add the resumption to its env.json.
 
     Raises:
         ArtifactError: The state is corrupt.
-        DataError: The data are not those that the run began with.
+        DataError: The data have changed since the run began.
         OutputError: The folder cannot be written.
     """
     state = read_state(folder.state)
@@ -66,16 +75,16 @@ def go_on(folder: RunFolder, data: TrainingData, device: Device, precision: str)
     # The later epochs may come from another machine or version than the first ones.
     resumed = {"after_epoch": state.epoch, **_environment(device, precision)}
     try:
-        began = json.loads(folder.environment.read_text(encoding="utf-8"))
-        entries = [*began.get("resumed", []), resumed]
+        recorded = json.loads(folder.environment.read_text(encoding="utf-8"))
+        resumptions = [*recorded.get("resumed", []), resumed]
     except (OSError, ValueError, AttributeError, TypeError):
-        began, entries = {}, [resumed]
-    write_json(folder.environment, {**began, "resumed": entries})
+        recorded, resumptions = {}, [resumed]
+    write_json(folder.environment, {**recorded, "resumed": resumptions})
     return state
 
 
 def _environment(device: Device, precision: str) -> dict[str, Any]:
-    """What env.json holds: the command, the machine, versions and precision."""
+    """The content of env.json: the command, the machine, versions and precision."""
     backend = keras.backend.backend()
     return {
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -88,7 +97,7 @@ def _environment(device: Device, precision: str) -> dict[str, Any]:
 
 
 def make_card(name: str, model: ModelConfig, spec: NetworkSpec, dataset: Dataset) -> ModelCard:
-    """The card of the run's models; each checkpoint adds its epoch and scores."""
+    """The model card of the run's checkpoints, each of which adds its epoch and scores."""
     return ModelCard(
         name=name,
         architecture=f"{model.arch}/{model.encoder}",
@@ -108,30 +117,21 @@ def make_card(name: str, model: ModelConfig, spec: NetworkSpec, dataset: Dataset
 
 
 def facts(
-    config: Config,
-    spec: NetworkSpec,
-    data: TrainingData,
-    class_weights: tuple[float, ...] | None,
-    device: Device,
-    precision: str,
-    network: keras.Model,
-    state: TrainingState | None,
+    spec: NetworkSpec, data: TrainingData, device: Device, precision: str, network: keras.Model
 ) -> dict[str, str]:
-    """What a person wants to see before the first epoch, in the order in which it is shown."""
+    """Heading → text that is shown before the first epoch, in this order: data, classes, network, device, …"""
     dataset = data.dataset
     counts = ", ".join(f"{split} {len(samples)}" for split, samples in dataset.splits.items())
-    shown = {
+    texts = {
         "data": f"{dataset.root} ({counts})",
         "classes": ", ".join(dataset.labels.names),
         "network": f"{spec.arch}, encoder {spec.encoder}, {format_size(spec.size)}, batch {data.batch}",
         "device": f"{device.name}, {precision}",
     }
-    if class_weights is not None:
-        shown["class weights"] = describe_weights(class_weights, dataset.labels)
+    if data.class_weights is not None:
+        texts["class weights"] = describe_weights(data.class_weights, dataset.labels)
     if spec.pixel_mean is not None and spec.pixel_std is not None:
         mean, std = (", ".join(f"{value:.1f}" for value in values) for values in (spec.pixel_mean, spec.pixel_std))
-        shown["pixels"] = f"mean {mean}, deviation {std} (red, green, blue)"
-    shown["parameters"] = f"{plain_network(network).count_params():,}"
-    if state is not None:
-        shown["resumed"] = f"after epoch {state.epoch} of {config.train.epochs}"
-    return shown
+        texts["pixels"] = f"mean {mean}, deviation {std} (red, green, blue)"
+    texts["parameters"] = f"{plain_network(network).count_params():,}"
+    return texts

@@ -1,4 +1,4 @@
-"""`Reporter`: receives the progress of a training, and decides how to show it."""
+"""`Reporter`: receives the progress of a training. Subclass it to show the progress in another way."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class Reporter:
     """Reporter that does nothing; base class."""
 
     def reading(self, done: int, total: int) -> None:
-        """``done`` of ``total`` files are checked or decoded."""
+        """Called while the data are read: ``done`` of ``total`` files are checked or decoded."""
 
     def started(self, folder: Path, facts: Mapping[str, str]) -> None:
-        """The run folder exists and training begins; ``facts`` in the order in which they should be shown."""
+        """Called before the first step; ``facts``: heading → text, in the order in which to show them."""
 
     def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
-        """``step`` of ``steps`` in ``epoch`` (both from 1) is done."""
+        """Called after each step; ``epoch`` and ``step`` count from 1, ``loss`` is the mean of the epoch so far."""
 
     def epoch(self, row: EpochRow, epochs: int, *, best: bool) -> None:
-        """An epoch is done and written; ``best`` if it is the best so far."""
+        """Called after each epoch and its validation; ``best`` if it is the best so far."""
 
     def finished(self) -> None:
-        """The training has ended, or failed; nothing more will be reported."""
+        """Called once, when the training has ended or failed."""

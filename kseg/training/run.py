@@ -1,4 +1,4 @@
-"""`Run`: the result of a training."""
+"""`Run`: the result of a training, returned by `kseg.fit`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Run"]
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished training. In a notebook it is shown as a table; wherever a path to a run is expected, it can be given.
+    """A finished training. It is shown as a table in a notebook, and is path-like: usable wherever a run folder is.
 
     Args:
         folder: The run folder.
@@ -37,7 +37,7 @@ class Run:
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """Score → its value of every epoch, as in Keras' ``History.history``: ``run.history["val_loss"]``."""
+        """Name of a score → its values, one an epoch, as Keras' ``History.history``: ``run.history["val_loss"]``."""
         return {name: [row[name] for row in self.rows] for name in self.rows[0]}
 
     def __fspath__(self) -> str:

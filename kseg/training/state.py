@@ -1,8 +1,8 @@
-"""What a stopped training needs to go on as if it had never been stopped: ``weights/training.npz``.
+"""The state of a training after an epoch, in ``weights/training.npz``: all that an exact resumption needs.
 
-Besides the weights these are the optimiser's moments and its place in the schedule, the best score so far, the epochs
-without a better one, and the rows of results.csv. The order of the images and their variations follow from the seed and
-the number of steps (`kseg.data.pipeline.batches`), so they need no place here.
+Besides the weights: the optimiser's moments and step count (its place in the schedule), the best score so far, the
+number of epochs since then, and the rows of results.csv. The order of the images and their augmentation follow from
+the seed and the number of steps (`kseg.data.pipeline.batches`), so they are not stored.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ __all__ = ["CallbackState", "StateKeeper", "Stateful", "TrainingState", "read_st
 
 Arrays = Sequence[npt.NDArray[Any]]
 CallbackState = Mapping[str, Any]
-"""What a callback must not forget: plain data for JSON, and lists of arrays."""
+"""The state of a callback, by name: values of JSON types, and lists of arrays."""
 
 _FORMAT = "kseg training 2"
 
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A callback that must not begin anew where a training goes on."""
+    """A callback with a state that a resumed training restores."""
 
     def state_dict(self) -> CallbackState:
-        """Its state at the end of an epoch."""
+        """The state at the end of an epoch."""
 
     def load_state_dict(self, state: CallbackState) -> None:
-        """Restores the state saved by `state_dict`, before the training begins."""
+        """Restores the state saved by `state_dict`; called before the training begins."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class TrainingState:
     """A training between two epochs.
 
     Args:
-        epoch: How many epochs are done.
+        epoch: The number of finished epochs.
         data: The fingerprint of the data set.
-        network: All variables of the network under training, in Keras' order.
-        optimizer: Those of the optimiser.
-        callback_states: By the name of its class, the state of each callback.
+        network: The values of all variables of the network under training, in Keras' order.
+        optimizer: The values of all variables of the optimiser, in Keras' order.
+        callback_states: Name of the callback's class → its state.
     """
 
     epoch: int
@@ -62,13 +62,13 @@ class TrainingState:
 
 
 class StateKeeper(keras.callbacks.Callback):
-    """Writes the state after each epoch, and takes it away when the training has ended. It comes after all others.
+    """Writes the state after each epoch, and deletes the file when the training has ended. The last callback.
 
     Args:
-        path: Where it is written.
+        path: The file.
         data: The fingerprint of the data set.
-        writer: Writes the checkpoints, too: the state of an epoch must not be there before them.
-        callbacks: Those whose state is saved.
+        writer: The thread that also writes the checkpoints: the state must not be on disk before those of its epoch.
+        callbacks: All other callbacks; the state of the `Stateful` ones is saved.
     """
 
     def __init__(self, path: Path, data: str, writer: Writer, callbacks: Iterable[keras.callbacks.Callback]) -> None:
@@ -92,7 +92,7 @@ class StateKeeper(keras.callbacks.Callback):
         self.writer.submit(lambda: save_state(self.path, state))
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """What has ended cannot go on, and the file is several times as large as the network's."""
+        """Delete the file: a training that has ended is not resumed, and the file is larger than the network's."""
         del logs
         self.writer.wait()
         self.path.unlink(missing_ok=True)
@@ -101,16 +101,16 @@ class StateKeeper(keras.callbacks.Callback):
 def restore(
     state: TrainingState, path: Path, model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]
 ) -> None:
-    """Bring a compiled network and its callbacks to where the state was taken.
+    """Restore the network, its optimiser and the callbacks to the saved state.
 
     Args:
-        state: What `read_state` read.
-        path: Where it stood, for the error.
-        model: The network, built and compiled as then.
-        callbacks: As then.
+        state: The state that `read_state` returned.
+        path: Its file, for error messages.
+        model: The network, built and compiled as when the state was saved.
+        callbacks: The same callbacks as then.
 
     Raises:
-        ArtifactError: It is the state of another network.
+        ArtifactError: The state belongs to another network.
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
@@ -130,30 +130,31 @@ def _values(variables: Iterable[Any]) -> list[npt.NDArray[Any]]:
 
 
 def _assign(variables: Sequence[Any], values: Arrays, path: Path) -> None:
-    expected, found = [tuple(v.shape) for v in variables], [value.shape for value in values]
-    if expected != found:
+    shapes, saved_shapes = [tuple(v.shape) for v in variables], [value.shape for value in values]
+    if shapes != saved_shapes:
+        same_number = len(shapes) == len(saved_shapes)
         raise ArtifactError(
-            "the state of another network", where=str(path),
-            expected=f"{len(expected)} variables, as args.yaml has them",
-            found=f"{len(found)}, of other shapes" if len(expected) == len(found) else str(len(found)),
-            remedy="undo the changes to args.yaml, or take the version of kseg that began the run (env.json)",
+            "the saved state belongs to another network", where=str(path),
+            expected=f"{len(shapes)} variables, as the network of args.yaml has",
+            found=f"{len(saved_shapes)}{' of other shapes' if same_number else ''}",
+            remedy="undo the changes to args.yaml, or use the version of kseg that began the run (env.json)",
         )  # fmt: skip
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 
 def save_state(path: Path, state: TrainingState) -> None:
-    """Write it whole, or leave the earlier one. Raises OutputError."""
+    """Write the state; if that fails, an earlier file stays as it is. Raises OutputError."""
     groups: dict[str, Arrays] = {"network": state.network, "optimizer": state.optimizer}
-    plain: dict[str, dict[str, Any]] = {}
+    scalars: dict[str, dict[str, Any]] = {}
     for name, values in state.callback_states.items():
-        plain[name] = {key: value for key, value in values.items() if not _are_arrays(value)}
+        scalars[name] = {key: value for key, value in values.items() if not _are_arrays(value)}
         groups |= {f"{name}/{key}": value for key, value in values.items() if _are_arrays(value)}
     counts = {name: len(group) for name, group in groups.items()}
-    facts = {"format": _FORMAT, "epoch": state.epoch, "data": state.data, "callbacks": plain, "arrays": counts}
+    header = {"format": _FORMAT, "epoch": state.epoch, "data": state.data, "callbacks": scalars, "arrays": counts}
     arrays = {f"{name}/{i}": value for name, group in groups.items() for i, value in enumerate(group)}
     with write_aside(path) as aside:
-        np.savez(aside, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+        np.savez(aside, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
 
 
 def _are_arrays(value: Any) -> bool:
@@ -161,7 +162,7 @@ def _are_arrays(value: Any) -> bool:
 
 
 def read_state(path: Path) -> TrainingState:
-    """Read what `save_state` wrote; it is data alone, and nothing in it is run.
+    """Read the file that `save_state` wrote; nothing in it is executed (no pickles).
 
     Raises:
         ArtifactError: The file is corrupt or something else.
@@ -169,16 +170,16 @@ def read_state(path: Path) -> TrainingState:
     try:
         # Opened here, since NumPy leaves a corrupt file open.
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            facts = json.loads(str(file["facts"]))
-            if facts["format"] != _FORMAT:
-                raise ValueError(f"format {facts['format']!r}")
-            groups = {name: [file[f"{name}/{i}"] for i in range(count)] for name, count in facts["arrays"].items()}
-        callback_states = {name: dict(values) for name, values in facts["callbacks"].items()}
+            header = json.loads(str(file["header"]))
+            if header["format"] != _FORMAT:
+                raise ValueError(f"format {header['format']!r}")
+            groups = {name: [file[f"{name}/{i}"] for i in range(count)] for name, count in header["arrays"].items()}
+        callback_states = {name: dict(values) for name, values in header["callbacks"].items()}
         for key in groups.keys() - {"network", "optimizer"}:
             name, inner = key.split("/")
             callback_states[name][inner] = groups[key]
         return TrainingState(
-            int(facts["epoch"]), str(facts["data"]), groups["network"], groups["optimizer"], callback_states
+            int(header["epoch"]), str(header["data"]), groups["network"], groups["optimizer"], callback_states
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(

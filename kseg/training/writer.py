@@ -1,4 +1,4 @@
-"""Files written beside the training, so that it need not wait for the disk."""
+"""Write files in a thread, so that the training does not wait for the disk."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ __all__ = ["Writer"]
 
 
 class Writer:
-    """Writes one after the other, in the order given. After one that failed, none of the later ones is begun."""
+    """Runs the submitted writes in one thread, in their order; after a write that failed, it skips the later ones."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
-        self._under_way: list[Future[None]] = []
+        self._pending: list[Future[None]] = []
         self._failed = False
 
     def submit(self, write: Callable[[], None]) -> None:
-        """Have it called when those before it are done."""
-        self._under_way.append(self._thread.submit(self._run, write))
+        """Queue a write; it is called when the earlier ones have returned."""
+        self._pending.append(self._thread.submit(self._run, write))
 
     def _run(self, write: Callable[[], None]) -> None:
         if self._failed:
@@ -30,6 +30,6 @@ class Writer:
             raise
 
     def wait(self) -> None:
-        """Return when all is written. Raises what a write has raised."""
-        while self._under_way:
-            self._under_way.pop(0).result()
+        """Return when all writes are done. Raises the exception of one that failed."""
+        while self._pending:
+            self._pending.pop(0).result()

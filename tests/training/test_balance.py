@@ -20,7 +20,6 @@ from kseg.exporters import EXPORTERS, export_model
 from kseg.inference import load_predictor
 from kseg.models import NetworkSpec, load_model
 from kseg.training import Reporter, Run, fit
-from kseg.training.balance import loss_weights
 from kseg.training.checks import warn_of_scaling
 from kseg.training.network import compile_network
 
@@ -94,14 +93,9 @@ def test_a_heavier_class_is_found_in_more_places(discs: Path, tmp_path: Path) ->
     def score(weights: Any) -> float:
         config = config_for(discs, tmp_path, train__class_weights=weights)
         data = prepare(config)
-        labels = data.dataset.labels
         spec = config.model.network_spec(config.train.imgsz, data.channels)
-        class_weights = loss_weights(config.train.class_weights, labels, data.report)
-        model = compile_network(
-            spec, config.model, config.train, labels, steps=data.steps, class_weights=class_weights,
-            precision="float32",
-        )  # fmt: skip
-        arrays = load_arrays(data.dataset.samples("train")[:4], labels, (32, 32))
+        model = compile_network(spec, config.model, config.train, data, precision="float32")
+        arrays = load_arrays(data.dataset.samples("train")[:4], data.dataset.labels, (32, 32))
         images, masks = arrays.images.astype(np.float32), arrays.masks
         for _ in range(10):
             model.train_on_batch(images, masks)
@@ -110,10 +104,8 @@ def test_a_heavier_class_is_found_in_more_places(discs: Path, tmp_path: Path) ->
     assert score({"disc": 20}) > score(None) + 0.1 > score({"background": 20}) + 0.2
 
 
-def prepared_weights(discs: Path, tmp_path: Path, wanted: Any) -> tuple[float, ...] | None:
-    config = config_for(discs, tmp_path, train__class_weights=wanted)
-    data = prepare(config)
-    return loss_weights(config.train.class_weights, data.dataset.labels, data.report)
+def prepared_weights(discs: Path, tmp_path: Path, setting: Any) -> tuple[float, ...] | None:
+    return prepare(config_for(discs, tmp_path, train__class_weights=setting)).class_weights
 
 
 def test_weights_by_name(discs: Path, tmp_path: Path) -> None:
@@ -125,7 +117,7 @@ def test_weights_by_name(discs: Path, tmp_path: Path) -> None:
 def test_a_misspelt_class_and_no_weight_at_all(discs: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"train\.class_weights: unknown class 'disk'; .*did you mean 'disc'"):
         prepared_weights(discs, tmp_path, {"disk": 3})
-    with pytest.raises(ConfigError, match=r"train\.class_weights: no class counts"):
+    with pytest.raises(ConfigError, match=r"train\.class_weights: every class weighs 0"):
         prepared_weights(discs, tmp_path, {"disc": 0, "background": 0})
 
 
@@ -150,9 +142,12 @@ def test_a_scaling_that_the_weights_do_not_know_is_a_warning(
         for name, warnings in (("symmetric", 0), ("unit", 1), ("dataset", 1)):
             caplog.clear()
             assert warn(config_for(discs, tmp_path, model__normalization=name, **settings)).scaling == name
-            told = [one.message for one in caplog.records if "model.normalization" in one.message]
-            assert len(told) == warnings
-            assert all(f"were trained with symmetric pixels, and get {name} ones" in one for one in told)
+            messages = [record.message for record in caplog.records if "model.normalization" in record.message]
+            assert len(messages) == warnings
+            assert all(
+                f"were trained with the normalisation symmetric, but this network has {name};" in text
+                for text in messages
+            )
 
 
 def test_what_a_file_was_trained_with_is_not_known(
@@ -162,7 +157,10 @@ def test_what_a_file_was_trained_with_is_not_known(
     settings = {"model__widths": None, "model__encoder": "mobilenetv2", "model__weights": str(tmp_path / "w.h5")}
     with caplog.at_level(logging.WARNING, logger="kseg"):
         warn(config_for(discs, tmp_path, model__normalization="unit", **settings))
-    assert "the weights of mobilenetv2 are usually trained with symmetric pixels, and get unit ones" in caplog.text
+    assert (
+        "the weights of mobilenetv2 are usually trained with the normalisation symmetric, but this network has unit"
+        in caplog.text
+    )
 
 
 def test_a_wrong_size_is_told_before_the_data_are_read_whatever_the_scaling(discs: Path, tmp_path: Path) -> None:

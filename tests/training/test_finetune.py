@@ -17,7 +17,7 @@ from kseg.errors import ConfigError
 from kseg.models import NetworkSpec, build_model
 from kseg.models.encoders.features import is_encoder
 from kseg.training import Reporter, fit
-from kseg.training.finetune import freeze, thaw_callbacks
+from kseg.training.finetune import freeze, unfreeze_callbacks
 from kseg.training.optimizer import FusedAdamW, make_optimizer
 from tests.training.conftest import config_for, draw_discs
 
@@ -60,7 +60,7 @@ def run(model: keras.Model, epochs: int = 1, **settings: Any) -> list[Weights]:
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 255, (4, 16, 16, 3)).astype(np.float32)
     truth = (images[..., :1] > 127).astype(np.float32)
-    model.fit(images, truth, batch_size=2, epochs=epochs, callbacks=[*thaw_callbacks(train), note], verbose=0)
+    model.fit(images, truth, batch_size=2, epochs=epochs, callbacks=[*unfreeze_callbacks(train), note], verbose=0)
     return seen
 
 

@@ -217,17 +217,17 @@ def truncate(run: Path) -> None:
 
 
 def put_a_pickle_in(run: Path) -> None:
-    np.savez(run / "weights" / "training.npz", facts=np.array({"format": "kseg training 1"}, dtype=object))
+    np.savez(run / "weights" / "training.npz", header=np.array({"format": "kseg training 1"}, dtype=object))
 
 
 def write_another_format(run: Path) -> None:
-    np.savez(run / "weights" / "training.npz", facts=np.array(json.dumps({"format": "kseg training 0"})))
+    np.savez(run / "weights" / "training.npz", header=np.array(json.dumps({"format": "kseg training 0"})))
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (widen, r"training\.npz: the state of another network; .*args\.yaml.*; undo the changes"),
+        (widen, r"training\.npz: the saved state belongs to another network; .*args\.yaml.*; undo the changes"),
         (truncate, r"training\.npz: the state of the training cannot be read; .*--set model\.start="),
         (put_a_pickle_in, r"training\.npz: the state of the training cannot be read; found .*allow_pickle"),
         (write_another_format, r"cannot be read; found format 'kseg training 0'"),

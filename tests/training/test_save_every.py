@@ -51,7 +51,7 @@ def test_it_is_the_averaged_network_that_was_scored(kept: Run, epoch: int) -> No
 def test_the_picture_shows_what_the_file_finds(kept: Run, tmp_path: Path) -> None:
     dataset = Dataset.load(kept.folder / "data.json")
     panel = ValidationPanel.of(dataset.samples("val"), dataset.labels, (32, 32))
-    assert len(panel.shown.images) == min(MAX_ROWS, len(dataset.samples("val")))
+    assert len(panel.samples.images) == min(MAX_ROWS, len(dataset.samples("val")))
     for epoch in (2, 4):
         panel.draw(tmp_path / "again.jpg", *load_model(kept.folder / "weights" / f"epoch_{epoch:04}.keras"))
         assert (kept.folder / f"val_pred_{epoch:04}.jpg").read_bytes() == (tmp_path / "again.jpg").read_bytes()

@@ -72,7 +72,9 @@ def test_another_scaling_than_the_start_knows_is_a_warning(
     config = config_for(discs, tmp_path, model__start=str(trained[0].folder), model__normalization="unit")
     with caplog.at_level(logging.WARNING, logger="kseg"):
         warn_of_scaling(config.model, config.model.network_spec(config.train.imgsz, channels=1))
-    assert "were trained with symmetric pixels, and get unit ones; symmetric would give them" in caplog.text
+    assert (
+        "were trained with the normalisation symmetric, but this network has unit; set it to symmetric" in caplog.text
+    )
 
 
 def test_a_download_that_fails_leaves_no_run(discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

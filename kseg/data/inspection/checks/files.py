@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -103,29 +103,27 @@ def _mask_size(facts: SampleFacts) -> str:
 
 def gray(context: Context) -> Iterator[Finding]:
     """Images with a single grey channel."""
-    keys = tuple(
-        facts.sample.key for _, facts in context.samples() if facts.image and facts.image.header.mode in _GRAY_MODES
-    )
-    if keys:
-        yield Finding(
-            code="gray-images", severity="note",
-            what=f"{len(keys)} of {context.total} images are stored in a single grey channel",
-            why="networks take three channels: the grey channel is repeated, in training and prediction alike",
-            count=len(keys), total=context.total, files=keys, advice="nothing to set",
-        )  # fmt: skip
+    yield from _stored_as(
+        context, _GRAY_MODES, code="gray-images", what="are stored in a single grey channel",
+        why="networks take three channels: the grey channel is repeated, in training and prediction alike",
+    )  # fmt: skip
 
 
 def alpha(context: Context) -> Iterator[Finding]:
     """Images with an alpha channel; they are opaque, else they could not be read."""
-    keys = tuple(
-        facts.sample.key for _, facts in context.samples() if facts.image and facts.image.header.mode in _ALPHA_MODES
-    )
+    yield from _stored_as(
+        context, _ALPHA_MODES, code="rgba-images", what="have an alpha channel, opaque everywhere",
+        why="it has no information and is dropped",
+    )  # fmt: skip
+
+
+def _stored_as(context: Context, modes: Collection[str], *, code: str, what: str, why: str) -> Iterator[Finding]:
+    """A note on the images whose mode, as Pillow names it, is one of these."""
+    keys = tuple(facts.sample.key for _, facts in context.samples() if facts.image and facts.image.header.mode in modes)
     if keys:
         yield Finding(
-            code="rgba-images", severity="note",
-            what=f"{len(keys)} of {context.total} images have an alpha channel, opaque everywhere",
-            why="it has no information and is dropped", count=len(keys), total=context.total, files=keys,
-            advice="nothing to set",
+            code=code, severity="note", what=f"{len(keys)} of {context.total} images {what}", why=why,
+            count=len(keys), total=context.total, files=keys, advice="nothing to set",
         )  # fmt: skip
 
 
