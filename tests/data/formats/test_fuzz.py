@@ -1,4 +1,8 @@
-"""Whatever stands in an annotation file: masks, or one line of error; no traceback and no crash."""
+"""Whatever stands in an annotation file: masks, or one line of error that names it; no traceback and no crash.
+
+Each test begins with a file that nothing is wrong with, which has to be read; and what lies beside a damaged file is
+read as ever, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,16 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kseg.data.find import find_dataset
 from kseg.data.spec import DataSpec, Lists
 from kseg.data.truth import read_truth
 from kseg.errors import KsegError
-from tests.data.formats.contract import CLASSES, draw_mask, draw_picture
+from tests.data.formats.contract import CLASSES, draw_mask, draw_picture, truth
 from tests.data.formats.test_coco import SIZE, coco, of
 from tests.data.formats.test_labelme import labelme
 from tests.data.formats.test_yolo import yolo_lines
@@ -101,85 +106,131 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def read(root: Path, format: str, **changed: Any) -> None:
+def read(root: Path, format: str, file: str, *, whole: bool, intact: tuple[str, ...] = (), **settings: Any) -> None:
+    """See that a data set is read, or refused as it should be.
+
+    Args:
+        root: Its folder.
+        format: Its format.
+        file: The damaged file, or the folder of all that it leads to: an error has to name it, or a setting.
+        whole: Whether nothing is damaged: no error will do.
+        intact: The samples whose masks must be those of `tests.data.formats.contract`, if anything is read.
+        settings: More fields of the `DataSpec`.
+    """
     for unpaired in ("error", "skip"):
         try:
-            dataset = find_dataset(DataSpec(root=root, format=format, unpaired=unpaired, **changed))  # type: ignore[arg-type]
-            for sample in dataset.samples("all"):
-                assert read_truth(sample, dataset.labels).shape in (SIZE, SIZE[::-1])
+            dataset = find_dataset(DataSpec(root=root, format=format, unpaired=unpaired, **settings))  # type: ignore[arg-type]
+            masks = {sample.key: read_truth(sample, dataset.labels) for sample in dataset.samples("all")}
         except KsegError as error:
-            str(error).encode("utf-8")
+            message = str(error)
+            message.encode("utf-8")
+            assert not whole, message
+            assert len(message.splitlines()) == 1
+            assert file in message or "data." in message.replace(str(root), ""), message
+            continue
+        assert masks
+        assert {mask.shape for mask in masks.values()} <= {SIZE, SIZE[::-1]}
+        for key in intact:
+            np.testing.assert_array_equal(masks[key], truth(f"train/{key}", dataset.labels.names), err_msg=key)
 
 
 def as_json(data: Any) -> bytes:
     return json.dumps(data).encode()
 
 
+INTACT = ("b", "empty")
+
+
 @FEW
 @given(data=st.one_of(mutated(COCO), mutated(COCO), JSONS))
+@example(data=COCO)
 def test_coco(root: Path, data: Any) -> None:
     (root / "all.json").write_bytes(as_json(data))
-    read(root, "coco", annotations="all.json")
-    read(root, "coco", annotations="all.json", classes=CLASSES)
+    whole = data == COCO
+    for classes in (None, CLASSES):
+        intact = INTACT if whole else ()
+        read(root, "coco", "all.json", whole=whole, intact=intact, annotations="all.json", classes=classes)
 
 
 @FEW
 @given(data=damaged(as_json(COCO)))
+@example(data=as_json(COCO))
 def test_damaged_coco(root: Path, data: bytes) -> None:
     (root / "all.json").write_bytes(data)
-    read(root, "coco", annotations="all.json", values={0: "background", 17: "cat", 3: "dog"})
+    values = {0: "background", 17: "cat", 3: "dog"}
+    whole = data == as_json(COCO)
+    read(root, "coco", "all.json", whole=whole, intact=INTACT if whole else (), annotations="all.json", values=values)
 
 
 @FEW
 @given(data=st.one_of(mutated(labelme("train/a")), mutated(labelme("train/b")), JSONS))
+@example(data=labelme("train/a"))
 def test_labelme(root: Path, data: Any) -> None:
     folder = root / "described"
     folder.mkdir(exist_ok=True)
-    for name in ("b", "empty"):
-        (folder / f"{name}.json").write_bytes(as_json(labelme("train/b")))
+    (folder / "b.json").write_bytes(as_json(labelme("train/b")))
+    (folder / "empty.json").write_bytes(as_json({**labelme("train/empty")}))
     (folder / "a.json").write_bytes(as_json(data))
-    read(root, "labelme", annotations="described")
+    read(root, "labelme", "a.json", whole=data == labelme("train/a"), intact=INTACT, annotations="described")
 
 
 @FEW
 @given(lines=damaged(yolo_lines("train/a").encode()), names=st.one_of(JSONS, st.just(["dog", "cat"])))
+@example(lines=yolo_lines("train/a").encode(), names=["dog", "cat"])
 def test_yolo(root: Path, lines: bytes, names: Any) -> None:
-    for name in ("b", "empty"):
-        (root / "labels" / f"{name}.txt").write_text(yolo_lines("train/b"))
+    for name in INTACT:
+        (root / "labels" / f"{name}.txt").write_text(yolo_lines(f"train/{name}"))
     (root / "labels" / "a.txt").write_bytes(lines)
     (root / "data.yaml").write_bytes(as_json({"names": names}))
-    read(root, "yolo")
+    usual = names == ["dog", "cat"]
+    whole = usual and lines == yolo_lines("train/a").encode()
+    read(root, "yolo", "a.txt" if usual else str(root), whole=whole, intact=INTACT if usual else ())
+
+
+YAML = b"names:\n  0: dog\n  1: cat\ntrain: images\nval: ../images\n"
 
 
 @FEW
-@given(data=damaged(b"names:\n  0: dog\n  1: cat\ntrain: images\nval: ../images\n"))
+@given(data=damaged(YAML))
+@example(data=YAML)
 def test_damaged_yaml(root: Path, data: bytes) -> None:
     for name in ("a", "b", "empty"):
-        (root / "labels" / f"{name}.txt").write_text(yolo_lines("train/b"))
+        (root / "labels" / f"{name}.txt").write_text(yolo_lines(f"train/{name}"))
     (root / "data.yaml").write_bytes(data)
-    read(root, "yolo")
+    read(root, "yolo", str(root), whole=data == YAML)
 
 
 ROWS = b"".join(b"images/%s.png,masks/%s.png,train\n" % (name, name) for name in (b"a", b"b", b"empty"))
+MANIFEST = b"image,mask,split\n" + ROWS
 
 
 @FEW
-@given(data=st.one_of(damaged(b"image,mask,split\n" + ROWS), st.binary(max_size=60)))
+@given(data=st.one_of(damaged(MANIFEST), st.binary(max_size=60)))
+@example(data=MANIFEST)
 def test_manifest(root: Path, data: bytes) -> None:
     (root / "manifest.csv").write_bytes(data)
-    read(root, "manifest", classes=CLASSES)
+    read(root, "manifest", str(root), whole=data == MANIFEST, classes=CLASSES)
+
+
+LIST = b"a\nb\nimages/empty.png\n"
 
 
 @FEW
-@given(data=st.one_of(damaged(ROWS), damaged(b"a\nb\nimages/empty.png\n"), st.binary(max_size=60)))
+@given(data=st.one_of(damaged(ROWS), damaged(LIST), st.binary(max_size=60)))
+@example(data=ROWS)
+@example(data=LIST)
 def test_lists(root: Path, data: bytes) -> None:
     (root / "train.txt").write_bytes(data)
     split = Lists(train="train.txt", val="", test="")
-    read(root, "lists", classes=CLASSES, split=split)
+    read(root, "lists", str(root), whole=data in (ROWS, LIST), classes=CLASSES, split=split)
+
+
+SET = b"a\nb 1\nempty -1\n"
 
 
 @FEW
-@given(data=st.one_of(damaged(b"a\nb 1\nempty -1\n"), st.binary(max_size=60)))
+@given(data=st.one_of(damaged(SET), st.binary(max_size=60)))
+@example(data=SET)
 def test_voc(root: Path, data: bytes) -> None:
     home = root / "voc"
     for name in ("a", "b", "empty"):
@@ -189,4 +240,4 @@ def test_voc(root: Path, data: bytes) -> None:
     lists = home / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True, exist_ok=True)
     (lists / "train.txt").write_bytes(data)
-    read(home, "voc")
+    read(home, "voc", str(home), whole=data == SET)
