@@ -85,6 +85,32 @@ def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
         make_folder(tmp_path / "file" / "sub")
 
 
+def test_a_folder_is_replaced_as_a_whole_or_stays(tmp_path: Path) -> None:
+    target = tmp_path / "saved_model"
+    for name in ("old", "new"):
+        with write_aside(target) as aside:
+            aside.mkdir()
+            (aside / name).touch()
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+    def fail() -> None:
+        with write_aside(target) as aside:
+            aside.mkdir()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["saved_model"], "nothing is left beside it"
+
+
+def test_a_file_takes_no_folder_s_place(tmp_path: Path) -> None:
+    (tmp_path / "a.bin" / "theirs").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"a\.bin: cannot write the file"):
+        write_bytes(tmp_path / "a.bin", b"x")
+    assert (tmp_path / "a.bin" / "theirs").is_dir()
+
+
 def test_a_read_only_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Root may write anywhere, so the refusal has to come from the call itself.
     def refuse(self: Path) -> None:
