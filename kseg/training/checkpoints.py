@@ -73,7 +73,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.writer = writer
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Queue the checkpoint. A NaN score is never the best, except in the first epoch, since best.keras must exist."""
+        """Queue the checkpoint. A NaN score is never the best, except in the first epoch, so that best.keras exists."""
         scores = {key: float(value) for key, value in (logs or {}).items()}
         value = self.sign * scores[self.monitor]
         self.epochs = epoch + 1
