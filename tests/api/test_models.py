@@ -156,8 +156,9 @@ def test_export_scores_what_it_writes_and_both_artifacts_predict(run: Run, expor
     assert f"{exported.rows[1].iou:.4f}" in exported._repr_html_()
     assert "model_int8.tflite" in repr(exported)
     expected = kseg.load(run)(photo).mask
-    for file in ("model_float32.tflite", "model_int8.tflite"):
-        assert (kseg.load(exported.out / file)(photo).mask == expected).mean() > 0.95
+    for file, least in (("model_float32.tflite", 0.99), ("model_int8.tflite", 0.8)):
+        mask = kseg.load(exported.out / file)(photo).mask
+        assert (mask & expected).sum() > least * (mask | expected).sum() > 0
 
 
 def test_a_format_may_be_named_without_a_list(run: Run, tmp_path: Path) -> None:

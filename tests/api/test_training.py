@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import kseg
+from kseg.augment import parse
 from kseg.errors import ConfigError, DataError, KsegError, OutputError, UnknownNameError, UsageError
 from kseg.training import Reporter, Run
 from tests.api.conftest import CLASSES, SMALL
@@ -48,6 +49,7 @@ def test_keywords_are_the_keys_of_the_yaml_and_lie_over_the_file(photos: Path, t
     assert written["model"]["widths"] == [4, 8]
     assert written["model"]["norm"] == "group"
     assert written["data"]["split"]["train"] == 0.5
+    assert parse(written["augment"]) == parse("light")
 
 
 @pytest.mark.parametrize(

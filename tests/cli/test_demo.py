@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from kseg.cli.main import main
+from kseg.data.dataset import Dataset
 from kseg.demo import tour
+from kseg.demo.faces import make_faces
 from kseg.errors import PartialFailure
-from kseg.images import image_size, read_mask
+from kseg.images import image_size, read_image, read_mask
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Demo:
     code: int
     stdout: str
     folder: Path
+    judged: tuple[tuple[float, Mapping[str, str]], ...]
+    """What `judge` was asked."""
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +34,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """One demo with faces, network and ambition all small."""
     parent = tmp_path_factory.mktemp("demo")
     (parent / "tiny").mkdir()
+    judge, judged = tour.judge, []
+
+    def note(iou: float, failures: Mapping[str, str]) -> None:
+        judged.append((iou, failures))
+        judge(iou, failures)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tour, "SIZE", (32, 32))
         patch.setattr(tour, "EXPECTED_IOU", 0.0)
+        patch.setattr(tour, "judge", note)
         small = {"model.widths": [4, 8], "model.norm": "none", "train.imgsz": [32, 32]}
         patch.setattr(tour, "RECIPE", {**tour.RECIPE, **small})
         args = ["demo", "--out", str(parent / "tiny"), "--epochs", "2", "--images", "40", "--seed", "1"]
         result = CliRunner().invoke(main, args, catch_exceptions=False)
-    return Demo(result.exit_code, result.stdout, parent / "tiny2")
+    return Demo(result.exit_code, result.stdout, parent / "tiny2", tuple(judged))
 
 
 def test_the_demo_ends_well_and_never_reuses_a_folder(demo: Demo) -> None:
@@ -71,9 +83,25 @@ def test_it_predicts_test_faces_and_shows_them(demo: Demo) -> None:
         assert mask.stem in json.dumps(record["splits"]["test"])
         assert read_mask(mask).shape == (32, 32)
         assert mask.with_name(f"{mask.stem}_overlay.jpg").is_file()
+    color = Dataset.load(demo.folder / "fit" / "eyeglasses" / "data.json").labels.colors[1]
+    outlined = (read_image(demo.folder / "panel.png") == color).all(axis=2)
+    assert outlined.sum() > 50, "the eyeglasses of the truth, at least, are drawn over the faces"
     height, width = image_size(demo.folder / "panel.png")
     assert width > 6 * 64
     assert height > math.ceil(len(masks) / 2) * 64
+
+
+def test_the_seed_draws_the_faces_and_begins_the_training(demo: Demo, tmp_path: Path) -> None:
+    name = "images/face_0001.jpg"
+    faces = make_faces(tmp_path / "faces", 2, size=(32, 32), seed=1)
+    assert (demo.folder / "faces" / name).read_bytes() == (faces / name).read_bytes()
+    assert "\n  seed: 1\n" in (demo.folder / "fit" / "eyeglasses" / "args.yaml").read_text()
+
+
+def test_the_score_of_the_trained_model_is_judged(demo: Demo) -> None:
+    rows = json.loads((demo.folder / "export" / "parity.json").read_text())["rows"]
+    assert demo.judged == ((pytest.approx(rows[0]["iou"]), {}),)
+    assert f"foreground IoU {demo.judged[0][0]:.3f}" in demo.stdout
 
 
 def test_it_tells_the_scores_of_each_artifact_and_the_commands_to_go_on_with(demo: Demo) -> None:

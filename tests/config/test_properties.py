@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kseg.augment import PRESETS, TRANSFORMS
@@ -126,49 +126,58 @@ near = st.dictionaries(
 )
 
 
-def load_or_refuse(path: Path | None, overrides: dict[str, Any]) -> None:
-    """Anything but a configuration or one line of ConfigError fails the test."""
-    message = ""
+def load_or_refuse(path: Path | None, overrides: dict[str, Any]) -> bool:
+    """Whether it is a configuration; anything but that or one line of ConfigError fails the test."""
     try:
-        load_config(path, overrides)
+        return load_config(path, overrides).data.root.is_absolute()
     except ConfigError as error:
         message = str(error)
-    assert "\n" not in message
-    assert len(message) < 2000
+        assert "\n" not in message
+        assert 0 < len(message) < 2000
+        return False
+
+
+SOUND = {"data": {"root": "."}, "train": {"lr": 0.5}}
 
 
 @given(tree=anything | near)
+@example(tree=SOUND)
 @settings(deadline=None, max_examples=150)
 def test_any_yaml_is_a_configuration_or_one_line(folder: Path, tree: Any) -> None:
     path = folder / "any.yaml"
     path.write_text(yaml.safe_dump(tree, allow_unicode=False), encoding="utf-8")
-    load_or_refuse(path, {})
+    assert load_or_refuse(path, {}) or tree != SOUND
 
 
 yamlish = st.text(st.sampled_from("ab01 \n\t:-[]{},#&*!|>'\"%@`?.~$\\e"), max_size=60)
 
 
 @given(content=st.binary(max_size=60) | yamlish.map(str.encode) | text.map(str.encode))
+@example(content=b"0.5")
 @settings(deadline=None, max_examples=250)
 def test_any_bytes_are_a_configuration_or_one_line(folder: Path, content: bytes) -> None:
     path = folder / "bytes.yaml"
     path.write_bytes(content)
     load_or_refuse(path, {})
     path.write_bytes(b"data: {root: .}\ntrain:\n  lr: " + content)
-    load_or_refuse(path, {})
+    assert load_or_refuse(path, {}) or content != b"0.5"
 
 
 @given(overrides=st.dictionaries(st.sampled_from(OVERRIDABLE) | text, anything, max_size=4))
+@example(overrides={"train.lr": 0.5})
 @settings(deadline=None, max_examples=150)
 def test_any_overrides_make_a_configuration_or_one_line(overrides: dict[str, Any]) -> None:
-    load_or_refuse(None, {"data.root": ".", **overrides})
+    assert load_or_refuse(None, {"data.root": ".", **overrides}) or overrides != {"train.lr": 0.5}
 
 
 @given(key=st.sampled_from(KEYS) | text, value=yamlish)
+@example(key="train.lr", value="0.5")
 @settings(deadline=None, max_examples=150)
 def test_any_setting_is_read_or_refused(key: str, value: str) -> None:
+    sound = (key, value) == ("train.lr", "0.5")
     try:
-        name, found = parse_set(f"{key}={value}")
+        name, setting = parse_set(f"{key}={value}")
     except UsageError:  # ConfigError is one
+        assert not sound
         return
-    load_or_refuse(None, {"data.root": ".", name: found})
+    assert load_or_refuse(None, {"data.root": ".", name: setting}) or not sound

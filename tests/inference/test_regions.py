@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
@@ -134,6 +132,15 @@ def test_an_unknown_class_is_told_with_its_like():
 
 
 @given(st.from_regex(r"(\w*=)?[^=]*", fullmatch=True))
+@example("7")
+@example("car=7")
 def test_any_text_is_an_area_or_one_error(text):
-    with suppress(UsageError):
-        assert all(pixels >= 0 for pixels in parse_min_area([text], ROADS).values())
+    try:
+        areas = parse_min_area([text], ROADS)
+    except UsageError as error:
+        message = str(error)
+        assert message.startswith("--min-area: ")
+        assert text not in ("7", "car=7")
+        return
+    assert all(pixels > 0 for pixels in areas.values())
+    assert areas or text not in ("7", "car=7")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import kseg
@@ -102,9 +101,16 @@ def test_each_mistake_is_one_clear_line(text: str, message: str) -> None:
 
 
 @given(st.text(max_size=20) | st.text("dice focal(gamma=2,)+*.0e-", max_size=30))
+@example("dice")
 def test_no_text_makes_the_parser_crash(text: str) -> None:
-    with suppress(ConfigError, UnknownNameError):
-        check(parse_loss(text).terms)
+    try:
+        terms = parse_loss(text).terms
+    except (ConfigError, UnknownNameError) as error:
+        message = str(error)
+        assert message.startswith("train.loss: ")
+        assert text != "dice"
+        return
+    check(terms)
 
 
 @given(

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
@@ -137,11 +137,13 @@ def test_runs_that_cannot_be_drawn(runs: dict[str, object], reason: str) -> None
 
 
 @given(st.one_of(st.text(), st.text(alphabet=[chr(i) for i in range(48, 112)]), st.lists(st.integers())))
+@example([0, 600])
 @settings(max_examples=400)
 def test_no_run_lengths_crash(counts: object) -> None:
     try:
         drawn = draw_runs({"size": list(SIZE), "counts": counts}, SIZE)
     except Unusable:
+        assert counts != [0, 600]
         return
     assert pixels(drawn).shape == SIZE
 
@@ -150,7 +152,12 @@ NUMBERS = st.one_of(st.floats(), st.integers(), st.sampled_from([0, 1e12, -1e12,
 
 
 @given(st.lists(st.one_of(st.lists(NUMBERS, max_size=14), st.text(max_size=6), st.none()), max_size=4))
+@example([[0, 0, 9, 0, 9, 9]])
 @settings(max_examples=400)
 def test_no_polygon_crashes(parts: list[object]) -> None:
     encoded, reasons = draw_polygons(parts, SIZE)
-    assert (encoded is not None and pixels(encoded).any()) or reasons
+    if encoded is None:
+        assert reasons or not parts
+        assert parts != [[0, 0, 9, 0, 9, 9]]
+    else:
+        assert pixels(encoded).any()
