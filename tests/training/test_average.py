@@ -56,6 +56,7 @@ def run(average: int, epochs: int = 4) -> Notes:
     for weights, loss in notes.kept:
         model.set_weights(weights)
         np.testing.assert_allclose(model.evaluate(inputs, truth, verbose=0), loss, rtol=1e-4)
+    assert len(notes.begun) == len(notes.trained) == len(notes.kept) == epochs
     return notes
 
 

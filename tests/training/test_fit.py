@@ -106,9 +106,13 @@ class TestRunFolder:
 
     @pytest.mark.parametrize("name", ["labels.png", "results.png", "train_batch.jpg", "val_pred.jpg"])
     def test_pictures_show_something(self, trained: Trained, name: str) -> None:
+        """What they show is for test_pictures.py and test_statistics.py; those of images have the disc's colour."""
         picture = np.asarray(Image.open(trained[0].folder / name).convert("RGB"))
         assert min(picture.shape[:2]) >= 150
         assert picture.std() > 20
+        color = Dataset.load(trained[0].folder / "data.json").labels.colors[1]
+        outlined = (np.abs(picture.astype(int) - color).max(axis=2) < 40).sum()
+        assert (outlined > 300) == name.endswith(".jpg")
 
     def test_a_second_run_takes_a_new_folder(self, trained: Trained, discs: Path) -> None:
         project = trained[0].folder.parents[1]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +14,13 @@ from PIL import Image
 
 from kseg.data.dataset import Dataset
 from kseg.data.find import find_dataset
+from kseg.data.inspection import charts
 from kseg.data.inspection.charts import draw_statistics
 from kseg.data.inspection.inspect import check_dataset
 from kseg.data.inspection.statistics import Statistics, summarize
 from kseg.data.pipeline.balance import class_weights
 from kseg.data.spec import DataSpec, Fractions
+from kseg.figures import figure
 from tests.data.folders import write
 
 SIZES = [(10, 20)] * 4 + [(30, 12)] * 3 + [(16, 16)] * 3
@@ -92,8 +97,29 @@ def test_json_holds_everything(statistics: Statistics) -> None:
     assert data["channel_std"] == statistics.channel_std.tolist()
 
 
-def test_the_picture_shows_something(statistics: Statistics, tmp_path: Path) -> None:
+def test_the_picture_has_a_bar_for_each_number(
+    statistics: Statistics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+
+    @contextmanager
+    def watched(*args: Any, **options: Any) -> Iterator[Any]:
+        with figure(*args, **options) as canvas:
+            yield canvas
+            drawn.append(canvas)
+
+    monkeypatch.setattr(charts, "figure", watched)
     draw_statistics(tmp_path / "a.png", statistics)
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
     assert min(picture.shape[:2]) >= 400
     assert picture.std() > 20
+    pixels, images, weights, sizes, channels = (axes for part in drawn[0].subfigs for axes in part.axes)
+    for axes, groups in (
+        (pixels, statistics.pixel_share), (images, statistics.image_share), (weights, statistics.weights),
+    ):  # fmt: skip
+        bars = [bar.get_width() for bar in axes.patches]
+        assert bars == pytest.approx([number for numbers in groups.values() for number in numbers])
+    assert len(pixels.patches) == 2 * 3
+    assert [label.get_text() for label in pixels.get_yticklabels()] == ["background", "one", "two"]
+    assert {(y, x) for x, y in sizes.collections[0].get_offsets().tolist()} == set(SIZES)
+    assert [bar.get_height() for bar in channels.patches] == pytest.approx(statistics.channel_mean.tolist())

@@ -52,7 +52,9 @@ def numbered(count: int) -> Arrays:
 
 
 def take(dataset: Iterator[Pair], count: int) -> list[Pair]:
-    return [(np.asarray(images), np.asarray(masks)) for images, masks in itertools.islice(dataset, count)]
+    pairs = [(np.asarray(images), np.asarray(masks)) for images, masks in itertools.islice(dataset, count)]
+    assert len(pairs) == count, "batches never end"
+    return pairs
 
 
 @pytest.mark.parametrize(("count", "batch"), [(7, 3), (3, 8), (8, 4), (1, 2)])

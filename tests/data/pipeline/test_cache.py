@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +78,11 @@ def test_what_changed_is_made_again_and_nothing_else(dataset: Dataset, tmp_path:
     other = Dataset(dataset.root, type(dataset.labels)(("a", "b"), {0: "b", 255: "a"}), dataset.splits)
     fill(other, tmp_path / "c")
     assert len(decoded) == 10, "other labels"
+    turned = {"train": tuple(replace(sample, turned=True) for sample in dataset.samples("all"))}
+    fill(replace(dataset, splits=turned), tmp_path / "c")
+    assert len(decoded) == 14, "masks that are turned with their images"
     fill(dataset, tmp_path / "c")
-    assert len(decoded) == 10, "and the first are still there"
+    assert len(decoded) == 14, "and the first are still there"
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "empty", "longer"])
