@@ -1,14 +1,14 @@
-"""Prediction: one narrow waist, `Predictor`, and one runtime a file behind it.
+"""Prediction: `Predictor`, through which all other packages predict, and behind it a runtime in a file each.
 
 ::
 
     image [H, W, 3] ─ resize → run(images [B, h, w, 3]) → scores [B, h, w, C] ─ resize → class ids [H, W]
                                └ runtimes/: Keras, SavedModel, LiteRT, ONNX Runtime, or any function
 
-Importing this loads no TensorFlow; a ``.tflite`` or ``.onnx`` file is predicted without it.
+Importing this loads no TensorFlow; nor do ``.tflite`` and ``.onnx`` files need it.
 """
 
-from kseg.inference.files import FilesPlan, PredictReport, Written, predict_files
+from kseg.inference.files import FilesPlan, PredictedFile, PredictReport, predict_files
 from kseg.inference.load import RUNTIMES, PredictionPlan, check_threshold, load_predictor, resolve_model
 from kseg.inference.model import Model, Prediction
 from kseg.inference.predictor import Decision, Predictor
@@ -24,10 +24,10 @@ __all__ = [
     "Model",
     "Picture",
     "PredictReport",
+    "PredictedFile",
     "Prediction",
     "PredictionPlan",
     "Predictor",
-    "Written",
     "check_threshold",
     "check_zoom",
     "drop_small_regions",

@@ -1,4 +1,4 @@
-"""Predict files: masks, overlays and scores on disk, for pictures without any truth."""
+"""Predict image files: write masks, overlays and scores. No ground truth is needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kseg.inference.prefetch import prefetch
 from kseg.inference.sources import Target, find_pictures, name_targets
 from kseg.parallel import Progress
 
-__all__ = ["FilesPlan", "PredictReport", "Written", "predict_files"]
+__all__ = ["FilesPlan", "PredictReport", "PredictedFile", "predict_files"]
 
 MANIFEST = "predictions.json"
 
@@ -29,13 +29,13 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Written:
-    """What one picture became.
+class PredictedFile:
+    """A picture whose mask was written.
 
     Args:
-        image: The picture.
-        mask: Its mask, in on-disk values.
-        foreground: The share of its pixels that are no background, 0..1.
+        image: The path of the picture.
+        mask: The path of its mask, which holds on-disk values.
+        foreground: The share of foreground pixels in it, 0..1.
     """
 
     image: Path
@@ -45,34 +45,34 @@ class Written:
 
 @dataclass(frozen=True)
 class PredictReport:
-    """What `predict_files` did.
+    """The result of `predict_files`.
 
     Args:
         out: The output folder.
-        written: One entry a picture that was predicted.
+        written: One entry for each picture that was predicted.
         failed: Picture → why it could not be read.
-        renamed: Pictures whose files got another name than their own, since two shared it.
+        renamed: Those of ``written`` whose mask is not named as the picture, since several pictures share the name.
     """
 
     out: Path
-    written: tuple[Written, ...]
+    written: tuple[PredictedFile, ...]
     failed: dict[Path, str]
-    renamed: tuple[Written, ...]
+    renamed: tuple[PredictedFile, ...]
 
     @property
     def background_only(self) -> int:
-        """How many masks hold nothing but background."""
+        """The number of masks that hold background only."""
         return sum(entry.foreground == 0 for entry in self.written)
 
 
 @dataclass(frozen=True)
 class FilesPlan:
-    """Which pictures are predicted, and into which files; checked before a runtime loads for seconds.
+    """Which pictures are predicted, and into which files; checked before a runtime is loaded, which takes seconds.
 
     Args:
-        out: The output folder, which is there.
-        targets: A row a picture.
-        earlier: File → picture, of earlier predictions in the folder, which these may replace.
+        out: The output folder; it exists.
+        targets: One entry for each picture.
+        earlier: File → picture, of earlier predictions in the folder; these files may be overwritten.
     """
 
     out: Path
@@ -86,9 +86,9 @@ class FilesPlan:
         """Find the pictures, name their files and make the folder.
 
         Args:
-            card: The model's.
+            card: The model's card.
             sources: Files, folders (searched at any depth) and patterns.
-            out: The output folder; made where it does not exist.
+            out: The output folder; created if it does not exist.
             overlay: Also write ``<stem>_overlay.jpg``.
             save_prob: Also write the scores: ``<stem>_prob.png`` (0..255; binary models) or ``<stem>_prob.npz``
                 (float16 ``scores`` ``[H, W, C]``).
@@ -97,7 +97,7 @@ class FilesPlan:
             UsageError: A source matches nothing.
             OutputError: The folder cannot be written, or a file in it that kseg did not write would be lost.
         """
-        earlier = _earlier(out)
+        earlier = _read_manifest(out)
         images = find_pictures(sources, exclude={(out / file).resolve() for file in earlier})
         suffix = (".png" if card.channels == 1 else ".npz") if save_prob else None
         targets = name_targets(images, out, overlay=overlay, prob=suffix)
@@ -107,21 +107,21 @@ class FilesPlan:
 
 
 def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progress | None = None) -> PredictReport:
-    """Write the mask of every picture as a PNG in the data's own on-disk values, at the picture's own size.
+    """Write a mask for every picture: a PNG of the picture's size that holds the data's own on-disk values.
 
-    A picture that cannot be read is reported, and the others go on. Beside the masks, ``predictions.json`` says which
-    file belongs to which picture.
+    A picture that cannot be read is reported, and the others are predicted. Beside the masks, ``predictions.json``
+    says which file belongs to which picture.
 
     Args:
         predictor: The network.
-        plan: Which pictures, and where to.
-        on_progress: Called with the pictures done and in all.
+        plan: The pictures and the files to write.
+        on_progress: Called with the number of finished pictures, and their total.
 
     Raises:
         OutputError: A file cannot be written.
     """
     _write_manifest(plan)
-    written: list[Written] = []
+    written: list[PredictedFile] = []
     failed: dict[Path, str] = {}
     for done, (target, read_result) in enumerate(prefetch(_read, plan.targets), start=1):
         try:
@@ -139,7 +139,7 @@ def _read(target: Target) -> Pixels:
     return read_image(target.picture.image)
 
 
-def _predict(predictor: Predictor, image: Pixels, target: Target) -> Written:
+def _predict(predictor: Predictor, image: Pixels, target: Target) -> PredictedFile:
     labels = predictor.card.labels
     if target.prob is None:
         ids = predictor.predict(image)
@@ -153,7 +153,7 @@ def _predict(predictor: Predictor, image: Pixels, target: Target) -> Written:
         write_jpeg(target.overlay, draw_overlay(image, ids, labels))
     if target.prob:
         _write_scores(target.prob, scores)
-    return Written(target.picture.image, target.mask, float(np.isin(ids, labels.foreground).mean()))
+    return PredictedFile(target.picture.image, target.mask, float(np.isin(ids, labels.foreground).mean()))
 
 
 def _write_scores(path: Path, scores: npt.NDArray[np.float32]) -> None:
@@ -165,27 +165,27 @@ def _write_scores(path: Path, scores: npt.NDArray[np.float32]) -> None:
     write_bytes(path, data.getvalue())
 
 
-def _renamed(written: Iterable[Written], targets: Iterable[Target]) -> tuple[Written, ...]:
-    own = {t.picture.image for t in targets if t.stem == str(t.picture.name.with_suffix(""))}
-    return tuple(entry for entry in written if entry.image not in own)
+def _renamed(written: Iterable[PredictedFile], targets: Iterable[Target]) -> tuple[PredictedFile, ...]:
+    same_name = {t.picture.image for t in targets if t.stem == str(t.picture.name.with_suffix(""))}
+    return tuple(entry for entry in written if entry.image not in same_name)
 
 
-def _files(plan: Sequence[Target]) -> dict[Path, Target]:
-    return {path: target for target in plan for path in target.files()}
+def _files(targets: Sequence[Target]) -> dict[Path, Target]:
+    return {path: target for target in targets for path in target.files()}
 
 
 def _require_own(out: Path, targets: Sequence[Target], earlier: Mapping[str, str]) -> None:
-    """See that no file is replaced that is not kseg's, such as someone's true masks. Raises OutputError."""
+    """Check that only files of earlier predictions are overwritten, no ground-truth masks. Raises OutputError."""
     foreign = [p for p in _files(targets) if p.exists() and p.relative_to(out).as_posix() not in earlier]
     if foreign:
         raise OutputError(
-            f"{len(foreign)} files that kseg predict did not write would be lost", where=str(out),
+            f"{len(foreign)} files that kseg predict did not write would be overwritten", where=str(out),
             found=abbreviate(foreign), remedy="choose another --out",
         )  # fmt: skip
 
 
 def _write_manifest(plan: FilesPlan) -> None:
-    """Before the first mask: what the manifest lists is kseg's own, and a later prediction may replace it."""
+    """Write ``predictions.json`` (before the first mask): a later prediction may overwrite the files that it lists."""
     names = {
         path.relative_to(plan.out).as_posix(): printable(target.picture.image)
         for path, target in _files(plan.targets).items()
@@ -193,8 +193,8 @@ def _write_manifest(plan: FilesPlan) -> None:
     write_json(plan.out / MANIFEST, {"schema": 1, "files": dict(sorted({**plan.earlier, **names}.items()))})
 
 
-def _earlier(out: Path) -> dict[str, str]:
-    """File → picture, as the manifest of an earlier prediction in the folder tells."""
+def _read_manifest(out: Path) -> dict[str, str]:
+    """File → picture, of earlier predictions in the folder; empty where there are none. Raises OutputError."""
     try:
         files = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]
         return {str(file): str(image) for file, image in files.items()}

@@ -1,4 +1,4 @@
-"""From a path to a `Predictor`: which model is meant, how it is asked, which runtime runs it."""
+"""From a path to a `Predictor`: find the model, check the options of the prediction, load the runtime."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 
 from kseg.card import ModelCard, read_card
 from kseg.errors import ArtifactError, UsageError
-from kseg.inference.predictor import Predictor, with_mirror
+from kseg.inference.predictor import Predictor, with_flip
 from kseg.inference.regions import parse_min_area
 from kseg.inference.windows import check_zoom
 from kseg.registry import lookup
@@ -28,8 +28,7 @@ RUNTIMES: Final = {
 }
 """Kind of artifact → the module whose ``load(path, card, device=, threads=)`` runs it.
 
-Names, not modules: only the runtime that is needed may be imported, since one costs seconds and others need no
-TensorFlow at all.
+Names of modules, so that only the runtime that is needed is imported: importing TensorFlow takes seconds.
 """
 
 _KINDS: Final = "a run folder, a .keras, .tflite or .onnx file, or a SavedModel folder"
@@ -37,17 +36,17 @@ _KINDS: Final = "a run folder, a .keras, .tflite or .onnx file, or a SavedModel 
 
 @dataclass(frozen=True)
 class PredictionPlan:
-    """A model and how it is asked, checked before a runtime loads for seconds.
+    """A model and the options of its predictions, checked before a runtime is loaded, which takes seconds.
 
     Args:
         model: The model's file or folder.
         card: Its card.
-        device: Where to run: ``auto`` takes a GPU if the runtime sees one.
-        threads: CPU threads; None leaves it to the runtime.
-        threshold: The score from which on a pixel is foreground (binary models); None for the card's.
-        flip: Ask about the mirror image, too, and take the mean: a little better, at twice the time.
-        zoom: Above 1, ask about the image enlarged so many times, too, in windows; see `zoomed_scores`.
-        min_area: Class id → the least pixels of a region; see `Predictor`.
+        device: The device: ``auto`` is a GPU if the runtime sees one.
+        threads: The number of CPU threads; None leaves it to the runtime.
+        threshold: Pixels with at least this score are foreground (binary models); None takes the card's.
+        flip: Also predict the mirror image, and average the scores: slightly better, at twice the time.
+        zoom: Above 1, also predict the image enlarged by this factor, in windows; see `zoomed_scores`.
+        min_area: Class id → the smallest area of a region in pixels; see `Predictor`.
     """
 
     model: Path
@@ -71,15 +70,16 @@ class PredictionPlan:
         zoom: float = 1.0,
         min_area: Sequence[str] = (),
     ) -> PredictionPlan:
-        """Find the model and check everything that is asked of it.
+        """Find the model, read its card and check the options.
 
         Args:
             path: A run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg writes
                 them.
-            min_area: As `parse_min_area` reads it: ``50``, ``car=50``. The other arguments are those of the plan.
+            device: As in `PredictionPlan`; so are ``threads``, ``threshold``, ``flip`` and ``zoom``.
+            min_area: As `parse_min_area` reads it: ``50``, ``car=50``.
 
         Raises:
-            ArtifactError: There is no such model, or it is corrupt, not kseg's, or of no known kind.
+            ArtifactError: There is no such model, or it is corrupt, not kseg's, or of an unknown kind.
             UnknownNameError: There is no such device.
             UsageError: The threshold, the zoom or an area is out of range, or kseg's extra ``onnx`` is missing.
         """
@@ -101,10 +101,10 @@ class PredictionPlan:
         """
         runtime = import_module(RUNTIMES[_kind(self.model)])
         run = runtime.load(self.model, self.card, device=self.device, threads=self.threads)
-        return Predictor(with_mirror(run) if self.flip else run, self.card, self.min_area, self.zoom, self.threshold)
+        return Predictor(with_flip(run) if self.flip else run, self.card, self.min_area, self.zoom, self.threshold)
 
     def settings(self) -> dict[str, Any]:
-        """What is done beyond running the network once, as plain JSON types: ``flip``, ``zoom`` and ``min_area``."""
+        """The options that change the scores, as plain JSON types: ``flip``, ``zoom`` and ``min_area`` (by name)."""
         areas = {self.card.labels.names[k]: pixels for k, pixels in self.min_area.items()}
         return {"flip": self.flip, "zoom": self.zoom, "min_area": areas}
 
@@ -115,10 +115,10 @@ def load_predictor(path: str | os.PathLike[str], **options: Any) -> Predictor:
 
 
 def check_threshold(card: ModelCard, threshold: float | None) -> None:
-    """See that a threshold that the user asks for means something.
+    """Check a threshold that the user asks for; None is always right.
 
     Raises:
-        UsageError: It is outside 0..1, or the model chooses among its classes without a threshold.
+        UsageError: It is outside 0..1, or the model has several score channels, whose argmax needs no threshold.
     """
     if threshold is None:
         return
@@ -127,16 +127,16 @@ def check_threshold(card: ModelCard, threshold: float | None) -> None:
     if card.channels > 1:
         raise UsageError(
             "this model takes no threshold", where="--threshold",
-            found=f"{card.channels} classes ({', '.join(card.labels.names)}), of which the best scored wins",
+            found=f"{card.channels} classes ({', '.join(card.labels.names)}), of which the highest score wins",
             remedy="leave it out; a threshold is for background and one class",
         )  # fmt: skip
 
 
 def resolve_model(path: str | os.PathLike[str]) -> Path:
-    """The model that a path means: a run folder stands for its best weights, all else for itself.
+    """The file or folder of the model: best.keras of a run folder, otherwise the path itself.
 
     Raises:
-        ArtifactError: There is no such file or folder, or the folder holds no one model.
+        ArtifactError: There is no such file or folder, or the folder is neither a run with best.keras nor a SavedModel.
     """
     path = Path(path)
     if not path.exists():

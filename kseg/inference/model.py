@@ -1,4 +1,4 @@
-"""`Model`: what `kseg.load` returns, and `Prediction`: what it returns for a picture."""
+"""`Model`, which `kseg.load` returns, and `Prediction`, which a model returns for a picture."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Pixels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
 
 PictureLike: TypeAlias = "str | os.PathLike[str] | Pixels | Image.Image"
-"""A path, an RGB or grey array uint8 ``[H, W, 3]`` or ``[H, W]``, or a Pillow image."""
+"""A path, a uint8 array (RGB ``[H, W, 3]`` or grey ``[H, W]``), or a Pillow image."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Prediction:
-    """The segmentation of a picture. In a notebook it is shown as the picture with the mask drawn on it.
+    """The segmentation of a picture. A notebook shows it as the picture with the mask over it.
 
     Args:
         image: The picture: RGB uint8 ``[H, W, 3]``.
@@ -49,32 +49,32 @@ class Prediction:
 
     @cached_property
     def scores(self) -> Scores:
-        """Float32 ``[H, W, C]`` in 0..1 at the picture's size; C is 1 for one class against the background."""
+        """The scores at the picture's size: float32 ``[H, W, C]`` in 0..1; C is 1 for background and one class."""
         return resize_scores(self.native, (self.image.shape[0], self.image.shape[1]))
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of the pixels of each class, 0..1, by its name."""
+        """Class name → the share of its pixels in the mask, 0..1."""
         counts = np.bincount(self.mask.ravel(), minlength=self.labels.num_classes)
         return {name: float(count / self.mask.size) for name, count in zip(self.labels.names, counts, strict=True)}
 
     def overlay(self) -> Image.Image:
-        """The picture with the mask drawn on it, in the classes' colours."""
+        """The picture with the mask over it, in the classes' colours."""
         return Image.fromarray(overlay(self.image, self.mask, self.labels))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the mask as a PNG of the data set's own mask values (0 and 255, say), as `kseg predict` does.
+        """Write the mask as a PNG with the data set's own mask values (0 and 255, say), as `kseg predict` does.
 
         Args:
-            path: The file, ending in ``.png``; its folder is made if there is none.
-            overwrite: Replace a file that is there already. Defaults to False.
+            path: The file, ending in ``.png``; its folder is created if it does not exist.
+            overwrite: Replace an existing file. Defaults to False.
 
         Returns:
             The path.
 
         Raises:
-            UsageError: The name does not end in ``.png``, which is the one format here that keeps values exactly.
-            OutputError: The file is there already, or cannot be written.
+            UsageError: The name does not end in ``.png``; JPEG, for one, would change the values.
+            OutputError: The file exists already, or cannot be written.
         """
         file = Path(path)
         if file.suffix.lower() != ".png":
@@ -100,8 +100,8 @@ class Model:
     """A trained model for pictures of any size.
 
     Args:
-        predictor: The network, with its threshold and the like.
-        path: Where it was loaded from.
+        predictor: The network, with the options of the prediction.
+        path: The file or folder that it was loaded from.
 
     Example:
 
@@ -118,12 +118,12 @@ class Model:
 
     @property
     def card(self) -> ModelCard:
-        """What the network expects and returns, and where it came from."""
+        """The model card: size, classes, threshold, and the origin of the model."""
         return self.predictor.card
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, by class id."""
+        """The names of the classes, in the order of their ids."""
         return self.card.labels.names
 
     @overload
@@ -136,12 +136,15 @@ class Model:
         """Segment a picture, or each of a list.
 
         Args:
-            picture: A path, an RGB or grey array uint8 ``[H, W, 3]`` or ``[H, W]``, a Pillow image, or a list of them.
+            picture: A path, a uint8 array (RGB ``[H, W, 3]`` or grey ``[H, W]``), a Pillow image, or a list of these.
+
+        Returns:
+            A `Prediction`, or a list of them for a list.
 
         Raises:
-            ImageError: A file is missing, no image, or transparent.
-            UsageError: It is something else.
-            ArtifactError: The network returns something else than its card says, or NaN.
+            ImageError: A file is missing, not an image, or transparent.
+            UsageError: The argument is none of these.
+            ArtifactError: The network returns scores of another shape than its card says, or NaN.
         """
         if isinstance(picture, (list, tuple)):
             return [self._predict(entry) for entry in picture]
@@ -159,7 +162,7 @@ class Model:
 
 
 def _pixels(picture: Any) -> Pixels:
-    """A picture of any kind as RGB uint8 ``[H, W, 3]``. Raises ImageError, UsageError."""
+    """The pixels of a picture, RGB uint8 ``[H, W, 3]``. Raises ImageError, UsageError."""
     if isinstance(picture, (str, os.PathLike)):
         return read_image(picture)
     if isinstance(picture, Image.Image):

@@ -1,4 +1,4 @@
-"""`Predictor`: from a picture of any size to scores or class ids of that size, whatever runs the network."""
+"""`Predictor`: from a picture of any size to scores or class ids of that size, independent of the runtime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kseg.inference.regions import drop_small_regions
 from kseg.inference.windows import zoomed_scores
 from kseg.sizes import Size
 
-__all__ = ["Decision", "Predictor", "Run", "with_mirror"]
+__all__ = ["Decision", "Predictor", "Run", "with_flip"]
 
 Pixels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -26,28 +26,28 @@ Run = Callable[[Pixels], Scores]
 """uint8 ``[B, h, w, 3]`` → float32 ``[B, h, w, C]`` in 0..1, at the network's own size."""
 
 
-def with_mirror(run: Run) -> Run:
-    """The mean of the scores of images and of their mirror images, turned back.
+def with_flip(run: Run) -> Run:
+    """Test-time augmentation by a horizontal flip: the mean of the scores of an image and of its mirror image.
 
-    Test-time augmentation: a small ensemble of a network that saw mirror images in training, at twice the time.
+    It takes twice the time, and helps networks that saw mirror images in training.
     """
 
-    def mean(images: Pixels) -> Scores:
-        mirrored: Scores = run(np.ascontiguousarray(images[:, :, ::-1]))[:, :, ::-1]
-        both: Scores = (run(images) + mirrored) / np.float32(2)
-        return both
+    def mean_of_both(images: Pixels) -> Scores:
+        flipped: Scores = run(np.ascontiguousarray(images[:, :, ::-1]))[:, :, ::-1]
+        mean: Scores = (run(images) + flipped) / np.float32(2)
+        return mean
 
-    return mean
+    return mean_of_both
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What a predictor makes of each pixel of an image, and how sure it is.
+    """The predicted classes of an image, with their confidence.
 
     Args:
-        ids: The class, as `Predictor.predict` gives it: uint8 ``[H, W]``.
-        likeliest: The class of the highest probability: uint8 ``[H, W]``. It is another than in ``ids`` only where a
-            threshold other than 0.5 says so, or a region was too small.
+        ids: The predicted class of each pixel, as `Predictor.predict` returns it: uint8 ``[H, W]``.
+        likeliest: The class of the highest probability: uint8 ``[H, W]``. It differs from ``ids`` only because of a
+            threshold other than 0.5, or where a region was too small.
         confidence: The probability of ``likeliest``: float32 ``[H, W]``.
     """
 
@@ -58,15 +58,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class Predictor:
-    """The one way from pictures to masks; evaluation, parity, benchmark and `kseg predict` all use it.
+    """Predicts pictures of any size; evaluation, export, benchmark and `kseg predict` all use it.
 
     Args:
         run: The network, as a plain function on a batch of its own size.
         card: What the network expects and returns.
-        min_area: Class id → the least pixels of a region of it, in the image's own size; smaller ones go to the classes
-            around them (`drop_small_regions`).
-        zoom: Above 1, the image is seen so many times enlarged, too, in windows (`zoomed_scores`).
-        threshold: The score from which on a pixel is foreground (binary models); None for the card's.
+        min_area: Class id → the smallest area of its regions, in pixels of the picture; smaller regions get the
+            classes around them (`drop_small_regions`).
+        zoom: Above 1, the picture is also predicted enlarged by this factor, in windows (`zoomed_scores`).
+        threshold: Pixels with at least this score are foreground (binary models); None takes the card's.
 
     Example:
 
@@ -85,13 +85,13 @@ class Predictor:
 
     @property
     def decision_threshold(self) -> float | None:
-        """The score from which on a pixel is foreground; None where the best of several classes wins."""
+        """Pixels with at least this score are foreground; None for models whose highest score wins."""
         if self.card.channels > 1:
             return None
         return self.card.threshold if self.threshold is None else self.threshold
 
     def scores(self, image: Pixels) -> Scores:
-        """The scores of every pixel.
+        """The scores of each pixel.
 
         Args:
             image: RGB uint8 ``[H, W, 3]`` of any size.
@@ -100,15 +100,18 @@ class Predictor:
             float32 ``[H, W, C]`` in 0..1, resized to the image's own size.
 
         Raises:
-            ArtifactError: The network returns something else than its card says, or NaN.
+            ArtifactError: The network returns scores of another shape or type than its card says, or NaN.
         """
         return resize_scores(self.native_scores(image), _size(image))
 
     def predict(self, image: Pixels) -> Ids:
-        """The class of every pixel: uint8 ``[H, W]``. The scores are resized before they are decided on.
+        """The class of each pixel. The scores are resized before the threshold or argmax.
 
         Args:
             image: RGB uint8 ``[H, W, 3]`` of any size.
+
+        Returns:
+            Class ids uint8 ``[H, W]``.
 
         Raises:
             ArtifactError: As `scores`.
@@ -116,13 +119,13 @@ class Predictor:
         return self.native_ids(self.native_scores(image), _size(image))
 
     def native_ids(self, native: Scores, size: Size) -> Ids:
-        """As `predict`, of what `native_scores` returned for an image of that height and width."""
+        """The result of `predict`, from the `native_scores` of an image of this height and width."""
         if self.card.channels == 1:
             return self.ids(resize_scores(native, size))
         return drop_small_regions(_best_class(native, size)[0], self.min_area)
 
     def decide(self, image: Pixels) -> Decision:
-        """As `predict`, with the confidence, by the same one run of the network and one resizing of its scores.
+        """As `predict`, with the confidence; the network runs once.
 
         Args:
             image: RGB uint8 ``[H, W, 3]`` of any size.
@@ -132,21 +135,24 @@ class Predictor:
         """
         native = self.native_scores(image)
         if self.card.channels > 1:
-            ids, best = _best_class(native, _size(image))
-            return Decision(drop_small_regions(ids, self.min_area), ids, best)
+            ids, confidence = _best_class(native, _size(image))
+            return Decision(drop_small_regions(ids, self.min_area), ids, confidence)
         scores = resize_scores(native, _size(image))
         likeliest = self.card.class_ids(scores, 0.5)
         return Decision(self.ids(scores), likeliest, np.maximum(scores[..., 0], 1 - scores[..., 0]))
 
     def ids(self, scores: Scores) -> Ids:
-        """What `predict` makes of the scores of an image: ``[H, W, C]`` → class ids uint8 ``[H, W]``."""
+        """The result of `predict`, from the `scores` of an image: float32 ``[H, W, C]`` → uint8 ``[H, W]``."""
         return drop_small_regions(self.card.class_ids(scores, self.threshold), self.min_area)
 
     def native_scores(self, image: Pixels) -> Scores:
-        """The scores before they are resized to the image: ``[h, w, C]`` of the network's own size, or enlarged.
+        """The scores before they are resized to the picture: float32 ``[h, w, C]``.
+
+        Their size is the network's, times `zoom`.
 
         Raises:
             ArtifactError: As `scores`.
+            ValueError: The image is not RGB uint8 ``[H, W, 3]``.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(f"expected an RGB image uint8 [H, W, 3], found {image.dtype} {list(image.shape)}")
@@ -166,7 +172,7 @@ class Predictor:
                 found=f"{scores.dtype} {list(scores.shape)}",
             )  # fmt: skip
         if not np.isfinite(scores).all():
-            # Compared with a threshold, NaN would pass as background.
+            # NaN is below every threshold, so it would silently become background.
             raise ArtifactError(
                 "the network returns NaN or infinite scores", where=card.name, remedy="its weights are broken"
             )
@@ -179,9 +185,9 @@ def _size(image: npt.NDArray[Any]) -> Size:
 
 
 def _best_class(native: Scores, size: Size) -> tuple[Ids, npt.NDArray[np.float32]]:
-    """The argmax of the resized scores, and their maximum.
+    """The argmax of the resized scores over the classes, and their maximum.
 
-    A class at a time: 20 classes of a 12-megapixel photo would take a GB.
+    One class at a time: the resized scores of 20 classes of a 12-megapixel photo would take a GB.
     """
     best = resize_scores(native[..., :1], size)[..., 0].copy()
     ids = np.zeros(size, np.uint8)

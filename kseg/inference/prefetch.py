@@ -1,4 +1,4 @@
-"""Read the next pictures while the network works on this one."""
+"""Read the next pictures in a thread while the network predicts the current one."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Result = TypeVar("Result")
 def prefetch(
     function: Callable[[Item], Result], items: Iterable[Item], *, depth: int = 3
 ) -> Iterator[tuple[Item, Callable[[], Result]]]:
-    """Call ``function`` on the items, in order, in a second thread that is at most ``depth`` items ahead.
+    """Call ``function`` on the items, in order, in a second thread that runs at most ``depth`` items ahead.
 
     Yields:
         Each item, and a function that returns its result or raises its exception.
     """
-    rest = iter(items)
+    remaining = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="kseg-prefetch") as pool:
-        waiting: deque[tuple[Item, Future[Result]]] = deque()
+        pending: deque[tuple[Item, Future[Result]]] = deque()
         try:
-            waiting.extend((item, pool.submit(function, item)) for item in islice(rest, depth))
-            while waiting:
-                item, future = waiting.popleft()
+            pending.extend((item, pool.submit(function, item)) for item in islice(remaining, depth))
+            while pending:
+                item, future = pending.popleft()
                 yield item, future.result
-                waiting.extend((item, pool.submit(function, item)) for item in islice(rest, 1))
+                pending.extend((item, pool.submit(function, item)) for item in islice(remaining, 1))
         finally:
-            for _, future in waiting:
+            for _, future in pending:
                 future.cancel()

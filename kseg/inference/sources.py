@@ -1,4 +1,4 @@
-"""Which pictures are meant, and under which name the result of each is written."""
+"""Find the pictures to predict, and name the files that are written for each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Picture:
     """A picture to predict.
 
     Args:
-        image: Where it lies.
-        name: Its path below the folder (or the pattern's fixed part) that it was found in, suffix included.
+        image: Its path.
+        name: Its path relative to the source folder (or to the part of a pattern before the first wildcard).
     """
 
     image: Path
@@ -29,7 +29,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Target:
-    """A picture and the files that its prediction becomes, as paths below the output folder."""
+    """A picture and the files of its prediction.
+
+    Args:
+        picture: The picture.
+        stem: The path of the mask relative to the output folder, without its suffix.
+        mask: The mask, a PNG.
+        overlay: The overlay, a JPEG; None if it is not written.
+        prob: The scores, a PNG or NPZ; None if they are not written.
+    """
 
     picture: Picture
     stem: str
@@ -38,26 +46,26 @@ class Target:
     prob: Path | None
 
     def files(self) -> list[Path]:
-        """All of them."""
+        """The paths of all files that are written."""
         return [path for path in (self.mask, self.overlay, self.prob) if path is not None]
 
 
 def find_pictures(sources: Sequence[str], *, exclude: Collection[Path] = ()) -> list[Picture]:
-    """The pictures that files, folders (searched at any depth) and patterns name, each once, in order.
+    """Find the pictures that the sources name, each once, in the order of the sources.
 
     Args:
-        sources: As the user gave them.
-        exclude: Resolved paths that a folder or pattern does not stand for: what an earlier prediction wrote. A file
-            that is named itself is meant, whatever it is.
+        sources: Files, folders (searched at any depth) and patterns (``photos/*.jpg``).
+        exclude: Resolved paths that folders and patterns skip, such as files of an earlier prediction. A file that is
+            itself a source is never skipped.
 
     Raises:
-        UsageError: One of them matches nothing.
+        UsageError: A source matches no picture.
     """
     pictures: dict[Path, Picture] = {}
     for text in sources:
-        matches = [s for s in _matches(text) if Path(text) == s.image or s.image.resolve() not in exclude]
+        matches = [p for p in _matches(text) if Path(text) == p.image or p.image.resolve() not in exclude]
         if not matches:
-            raise _nothing(text)
+            raise _no_match(text)
         for picture in matches:
             pictures.setdefault(picture.image.resolve(), picture)
     return list(pictures.values())
@@ -87,13 +95,13 @@ def _is_picture(path: Path) -> bool:
 
 
 def _fixed_part(pattern: Path) -> Path:
-    """The folders of a pattern before its first wildcard."""
+    """The folder part of a pattern before its first wildcard."""
     parts = pattern.parts[:-1]
     fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return Path(*parts[:fixed])
 
 
-def _nothing(text: str) -> UsageError:
+def _no_match(text: str) -> UsageError:
     if Path(text).is_dir():
         return UsageError(
             "no images in the folder", where=text, expected=f"files ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
@@ -104,42 +112,43 @@ def _nothing(text: str) -> UsageError:
 
 
 def name_targets(pictures: Sequence[Picture], out: Path, *, overlay: bool, prob: str | None) -> list[Target]:
-    """Give every picture its own files in the output folder, below the folders that it was found in.
+    """Name the files of each picture, so that no two pictures share one.
 
-    Sources whose files would be the same (``a.jpg`` and ``a.png``, or ``a.jpg`` of two folders) are told apart by
-    their suffix and then by a number.
+    The names repeat the folders below the source. Pictures of the same name (``a.jpg`` and ``a.png``, or ``a.jpg`` of
+    two folders) also keep their suffix (``a.jpg.png``), and then get a number (``a_2.png``).
 
     Args:
-        pictures: What is predicted.
+        pictures: The pictures to predict.
         out: The output folder.
         overlay: Whether overlays are written.
-        prob: The suffix of the score files, or None without them.
+        prob: The suffix of the score files, ``.png`` or ``.npz``; None if they are not written.
 
     Raises:
-        OutputError: A file would be written over one of the pictures.
+        OutputError: A file would overwrite one of the pictures.
     """
-    stems = Counter(_fold(picture.name.with_suffix("")) for picture in pictures)
-    taken: set[str] = set()
+    stems = Counter(_casefold(picture.name.with_suffix("")) for picture in pictures)
+    used_names: set[str] = set()
     targets = []
     for picture in pictures:
-        for stem in _stems(picture.name, alone=stems[_fold(picture.name.with_suffix(""))] == 1):
+        for stem in _stems(picture.name, unique=stems[_casefold(picture.name.with_suffix(""))] == 1):
             target = _target(picture, stem, out, overlay, prob)
-            names = {_fold(path) for path in target.files()}
-            if not names & taken:
+            names = {_casefold(path) for path in target.files()}
+            if not names & used_names:
                 break
-        taken |= names
+        used_names |= names
         targets.append(target)
-    _require_apart(targets)
+    _require_no_image_overwritten(targets)
     return targets
 
 
-def _fold(path: PurePosixPath | Path) -> str:
-    # Some file systems take A.png and a.png for one.
+def _casefold(path: PurePosixPath | Path) -> str:
+    # Some file systems take A.png and a.png for the same file.
     return path.as_posix().casefold()
 
 
-def _stems(name: PurePosixPath, *, alone: bool) -> Iterator[str]:
-    if alone:
+def _stems(name: PurePosixPath, *, unique: bool) -> Iterator[str]:
+    """The candidates for the name of a picture's files, best first, without end."""
+    if unique:
         yield str(name.with_suffix(""))
     yield str(name)
     number = 2
@@ -158,11 +167,11 @@ def _target(picture: Picture, stem: str, out: Path, overlay: bool, prob: str | N
     )
 
 
-def _require_apart(targets: Sequence[Target]) -> None:
+def _require_no_image_overwritten(targets: Sequence[Target]) -> None:
     images = {target.picture.image.resolve() for target in targets}
-    hit = [path for target in targets for path in target.files() if path.resolve() in images]
-    if hit:
+    overwritten = [path for target in targets for path in target.files() if path.resolve() in images]
+    if overwritten:
         raise OutputError(
-            f"{len(hit)} results would be written over the images themselves", found=abbreviate(hit),
+            f"{len(overwritten)} results would be written over the images themselves", found=abbreviate(overwritten),
             remedy="choose another --out",
         )  # fmt: skip

@@ -123,7 +123,7 @@ def test_files_that_kseg_did_not_write_are_never_replaced(photos, tmp_path):
     truth.mkdir()
     write_png(truth / "a.png", np.full((4, 4), 7, np.uint8))
     with pytest.raises(
-        OutputError, match=r"masks: 1 files that kseg predict did not write would be lost; found .*a\.png"
+        OutputError, match=r"masks: 1 files that kseg predict did not write would be overwritten; found .*a\.png"
     ):
         predict(PREDICTOR, [photos], truth)
     assert (read_mask(truth / "a.png") == 7).all()

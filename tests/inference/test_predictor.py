@@ -13,7 +13,7 @@ from scipy import ndimage
 from kseg.errors import ArtifactError, UsageError
 from kseg.images import read_image
 from kseg.inference import Predictor, check_threshold
-from kseg.inference.predictor import with_mirror
+from kseg.inference.predictor import with_flip
 from tests.inference.artifacts import COLORS, RED, SIZE
 
 
@@ -166,7 +166,7 @@ def test_a_threshold_outside_0_to_1_is_a_usage_error(threshold):
 
 def test_several_classes_take_no_threshold():
     with pytest.raises(
-        UsageError, match=r"takes no threshold; found 3 classes \(background, red, blue\), of which the best"
+        UsageError, match=r"takes no threshold; found 3 classes \(background, red, blue\), of which the highest"
     ):
         check_threshold(COLORS, 0.5)
     check_threshold(COLORS, None)
@@ -181,7 +181,7 @@ def leftness(images):
 
 def test_with_its_mirror_image_a_network_is_even_handed():
     image = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), np.uint8)
-    run = with_mirror(leftness)
+    run = with_flip(leftness)
     np.testing.assert_allclose(run(image)[:, :, ::-1], run(image[:, :, ::-1]), atol=1e-6)
     np.testing.assert_allclose(run(image), redness(image) / 2 + 0.25, atol=1e-6)
     assert not np.allclose(leftness(image)[:, :, ::-1], leftness(image[:, :, ::-1]))
@@ -195,6 +195,6 @@ def test_the_mirror_image_is_a_whole_array_of_its_own():
         seen.append((images.shape, images.flags.c_contiguous))
         return redness(images)
 
-    scores = Predictor(with_mirror(run), RED).scores(np.zeros((50, 70, 3), np.uint8))
+    scores = Predictor(with_flip(run), RED).scores(np.zeros((50, 70, 3), np.uint8))
     assert (scores.shape, scores.dtype) == ((50, 70, 1), np.float32)
     assert seen == [((1, *SIZE, 3), True)] * 2

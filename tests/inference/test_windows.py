@@ -91,7 +91,7 @@ def test_every_form_can_be_asked_so(models, form):
 
 @pytest.mark.parametrize("zoom", [0.5, 4.1, float("nan"), float("inf"), -2.0])
 def test_no_enlargement(models, zoom):
-    with pytest.raises(UsageError, match=r"--zoom: not an enlargement; expected a number in 1\.\.4; found"):
+    with pytest.raises(UsageError, match=r"--zoom: not a zoom factor; expected a number in 1\.\.4; found"):
         check_zoom(zoom)
-    with pytest.raises(UsageError, match="not an enlargement"):
+    with pytest.raises(UsageError, match="not a zoom factor"):
         load_predictor(models / "red.keras", zoom=zoom)

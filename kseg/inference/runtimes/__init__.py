@@ -1,1 +1,1 @@
-"""What runs a network: a file each, with ``load(path, card, *, device, threads)`` → a function on batches."""
+"""The runtimes, a file each: ``load(path, card, *, device, threads)`` returns the network as a function on batches."""

@@ -1,4 +1,4 @@
-"""Where a network runs, and on how many threads; what several runtimes share."""
+"""Device and number of threads: code that several runtimes share."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ _log = logging.getLogger("kseg")
 T = TypeVar("T")
 
 
-def refuse_gpu(device: str, why: str) -> None:
-    """Say that a runtime has the CPU alone. Raises UsageError where ``device`` is a GPU."""
+def refuse_gpu(device: str, message: str) -> None:
+    """Raise UsageError with the message if ``device`` is ``gpu``: for runtimes that use the CPU only."""
     if device == "gpu":
-        raise UsageError(why, where="--device", found="gpu", remedy="use --device cpu, or predict with the .keras file")
+        raise UsageError(
+            message, where="--device", found="gpu", remedy="use --device cpu, or predict with the .keras file"
+        )
 
 
 def single(values: Sequence[T], path: Path) -> T:
-    """The one input, or output, of a network. Raises ArtifactError where it has another number."""
+    """The only input, or output, of a network. Raises ArtifactError if there are none or several."""
     if len(values) != 1:
         raise ArtifactError("the network has more than one input or output", where=str(path))
     return values[0]
 
 
 def prepare_tensorflow(device: DeviceName, threads: int | None) -> None:
-    """Import TensorFlow and settle device and threads.
+    """Import TensorFlow, and set the device and the number of threads.
 
     Raises:
-        UsageError: A GPU is asked for and there is none, or the CPU is and TensorFlow already holds the GPU.
+        UsageError: A GPU is asked for and there is none, or the CPU is and TensorFlow already uses the GPU.
     """
     load_tensorflow()
     use_device(device, where="--device")
@@ -47,7 +49,7 @@ def _set_threads(threads: int) -> None:
 
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-        # The operations of a network wait for one another; a second one at a time would only break the promise.
+        # The layers of a network wait for one another; two at a time would use more threads than asked for.
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         if tf.config.threading.get_intra_op_parallelism_threads() != threads:

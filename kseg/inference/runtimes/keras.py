@@ -1,8 +1,9 @@
-"""``.keras`` files, run by Keras on whichever backend it has."""
+"""``.keras`` files, run by Keras on its current backend."""
 
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,18 +31,19 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         path: The file.
         card: Its card.
         device: ``auto``, ``cpu`` or ``gpu``.
-        threads: How many CPU threads one operation may use; None takes TensorFlow's default.
+        threads: The number of CPU threads of one operation; None takes TensorFlow's default.
 
     Raises:
-        UsageError: The device cannot be had.
+        UsageError: There is no such device.
         ArtifactError: The file cannot be loaded.
     """
-    import os
-
     if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         prepare_tensorflow(device, threads)
     elif device != "auto" or threads is not None:
-        _log.warning("--device and --threads are for TensorFlow; %s chooses by itself", os.environ["KERAS_BACKEND"])
+        _log.warning(
+            "--device and --threads are ignored: only TensorFlow has them, and Keras runs on %s",
+            os.environ["KERAS_BACKEND"],
+        )
     from kseg.models import load_model
 
     model, _ = load_model(path)
@@ -55,7 +57,7 @@ def _compiled(model: keras.Model, size: tuple[int, int]) -> Run:
         return lambda images: np.asarray(model.predict_on_batch(images.astype(np.float32)))
     import tensorflow as tf
 
-    # One signature for every batch size, so that nothing is traced twice.
+    # One signature for all batch sizes, so that TensorFlow traces the network once.
     @tf.function(input_signature=[tf.TensorSpec([None, *size, 3], tf.uint8)], autograph=False)  # type: ignore[untyped-decorator]
     def forward(images: Any) -> Any:
         return model(tf.cast(images, tf.float32), training=False)

@@ -28,7 +28,7 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         path: The file.
         card: Its card.
         device: ``auto`` or ``cpu``.
-        threads: How many CPU threads; None takes all cores that the process may use.
+        threads: The number of CPU threads; None takes all cores that the process may use.
 
     Raises:
         UsageError: A GPU is asked for.
@@ -45,33 +45,36 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
             inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
             failure = None
         except (ValueError, RuntimeError, TypeError) as error:
-            failure = error  # raised outside, since `quiet_stderr` tells LiteRT's own lines where its block fails
+            failure = error  # raised outside the block, where `quiet_stderr` does not print LiteRT's own lines
     if failure:
         raise _corrupt(path, str(failure).strip()) from failure
-    source, target = single(inputs, path), single(outputs, path)
-    _check_fit(source, target, card, path)
-    return LiteRT(interpreter, source, target)
+    input, output = single(inputs, path), single(outputs, path)
+    _check_fit(input, output, card, path)
+    return LiteRT(interpreter, input, output)
 
 
 @dataclass(frozen=True)
 class LiteRT:
-    """The interpreter as a function, image by image: kseg's files take one at a time. Not for several threads."""
+    """The interpreter as a function: uint8 ``[B, h, w, 3]`` → float32 ``[B, h, w, C]``. Not thread-safe.
+
+    It runs the images one by one, since kseg's ``.tflite`` files have the batch size 1.
+    """
 
     interpreter: Any
-    source: Details
-    target: Details
+    input: Details
+    output: Details
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return np.concatenate([self._one(image[None]) for image in images])
+        return np.concatenate([self._run_single(image[None]) for image in images])
 
-    def _one(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        self.interpreter.set_tensor(self.source["index"], _quantize(image, self.source))
+    def _run_single(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        self.interpreter.set_tensor(self.input["index"], _quantize(batch, self.input))
         self.interpreter.invoke()
-        return _dequantize(self.interpreter.get_tensor(self.target["index"]), self.target)
+        return _dequantize(self.interpreter.get_tensor(self.output["index"]), self.output)
 
 
 def _quantize(image: npt.NDArray[np.uint8], details: Details) -> npt.NDArray[Any]:
-    """Raw 0..255 as the tensor stores it."""
+    """Pixels in 0..255 as the input tensor stores them: ``value / scale + zero_point``, rounded."""
     scale, zero = details["quantization"]
     if not scale:
         return image.astype(details["dtype"])
@@ -81,13 +84,14 @@ def _quantize(image: npt.NDArray[np.uint8], details: Details) -> npt.NDArray[Any
 
 
 def _dequantize(values: npt.NDArray[Any], details: Details) -> npt.NDArray[np.float32]:
+    """The scores that the output tensor stores: ``(value - zero_point) * scale``."""
     scale, zero = details["quantization"]
     scores: npt.NDArray[np.float32] = values.astype(np.float32)
     return (scores - np.float32(zero)) * np.float32(scale) if scale else scores
 
 
 def _check_flatbuffer(path: Path) -> None:
-    """The identifier, which LiteRT's own message on failure does not mention."""
+    """Check the TFLite identifier, which LiteRT's own error does not mention. Raises ArtifactError."""
     with path.open("rb") as file:
         head = file.read(8)
     if head[4:8] != b"TFL3":
@@ -101,11 +105,11 @@ def _corrupt(path: Path, reason: str) -> ArtifactError:
     )  # fmt: skip
 
 
-def _check_fit(source: Details, target: Details, card: ModelCard, path: Path) -> None:
-    takes, gives = source["shape"].tolist(), target["shape"].tolist()
+def _check_fit(input: Details, output: Details, card: ModelCard, path: Path) -> None:
+    input_shape, output_shape = input["shape"].tolist(), output["shape"].tolist()
     size = [1, card.height, card.width]
-    if takes != [*size, 3] or gives != [*size, card.channels]:
+    if input_shape != [*size, 3] or output_shape != [*size, card.channels]:
         raise ArtifactError(
             "the network contradicts its card", where=str(path), expected=f"{[*size, 3]} → {[*size, card.channels]}",
-            found=f"{takes} → {gives}",
+            found=f"{input_shape} → {output_shape}",
         )  # fmt: skip

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 _SILENT = 4
-"""ONNX Runtime's level for nothing but what ends the process; what goes wrong comes as an exception, too."""
+"""ONNX Runtime's log level FATAL: it logs an error beside the exception that it raises for it."""
 
 
 def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None) -> Run:
@@ -30,7 +30,7 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         path: The file.
         card: Its card.
         device: ``auto`` or ``cpu``.
-        threads: How many CPU threads; None takes all cores that the process may use.
+        threads: The number of CPU threads; None takes all cores that the process may use.
 
     Raises:
         UsageError: A GPU is asked for, or kseg's extra ``onnx`` is not installed.
@@ -38,9 +38,9 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
     """
     refuse_gpu(device, "kseg runs .onnx files on the CPU only")
     session = _session(path, threads or usable_cores())
-    source, target = single(session.get_inputs(), path), single(session.get_outputs(), path)
-    _check_fit(source, target, card, path)
-    name = source.name
+    input, output = single(session.get_inputs(), path), single(session.get_outputs(), path)
+    _check_fit(input, output, card, path)
+    name = input.name
 
     def run(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         scores: npt.NDArray[np.float32] = session.run(None, {name: images})[0]
@@ -59,7 +59,7 @@ def _session(path: Path, threads: int) -> Any:
     options.log_severity_level = _SILENT
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its own exceptions have no ancestor in common but this one
+    except Exception as error:  # the exceptions of ONNX Runtime have no other base class in common
         reason = (str(error).strip().splitlines() or ["nothing"])[0][:200]
         raise ArtifactError(
             "the model is corrupt", where=str(path), expected="a network that ONNX Runtime loads", found=reason,
@@ -67,13 +67,13 @@ def _session(path: Path, threads: int) -> Any:
         ) from error  # fmt: skip
 
 
-def _check_fit(source: Any, target: Any, card: ModelCard, path: Path) -> None:
+def _check_fit(input: Any, output: Any, card: ModelCard, path: Path) -> None:
     size = [card.height, card.width]
-    # The first dimension is the batch, of any name.
-    takes, gives = (f"{value.type} {value.shape[1:]}" for value in (source, target))
+    # The first dimension is the batch; it may have any name.
+    signature = tuple(f"{value.type} {value.shape[1:]}" for value in (input, output))
     expected = (f"tensor(uint8) {[*size, 3]}", f"tensor(float) {[*size, card.channels]}")
-    if (takes, gives) != expected:
+    if signature != expected:
         raise ArtifactError(
             "the network contradicts its card", where=str(path), expected=" → ".join(expected),
-            found=f"{takes} → {gives}",
+            found=" → ".join(signature),
         )  # fmt: skip

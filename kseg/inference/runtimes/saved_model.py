@@ -28,10 +28,10 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         path: The folder.
         card: Its card.
         device: ``auto``, ``cpu`` or ``gpu``.
-        threads: How many CPU threads one operation may use; None takes TensorFlow's default.
+        threads: The number of CPU threads of one operation; None takes TensorFlow's default.
 
     Raises:
-        UsageError: The device cannot be had.
+        UsageError: There is no such device.
         ArtifactError: The folder is damaged, or contradicts its card.
     """
     prepare_tensorflow(device, threads)
@@ -42,8 +42,8 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
             module = tf.saved_model.load(str(path))
             signature = module.signatures[_SIGNATURE]
             failure: Exception | None = None
-        # TensorFlow raises almost anything on damaged folders. It is raised again outside, since `quiet_stderr` tells
-        # the native log where its block fails.
+        # TensorFlow raises almost anything for damaged folders. The error is raised outside the block, where
+        # `quiet_stderr` does not print TensorFlow's own log.
         except Exception as error:
             failure = error
     if failure:
@@ -57,20 +57,20 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
 def _caller(module: Any, signature: Any, card: ModelCard, path: Path) -> Run:
     import tensorflow as tf
 
-    takes = list(signature.structured_input_signature[1].items())
-    gives = list(signature.structured_outputs.items())
+    inputs = list(signature.structured_input_signature[1].items())
+    outputs = list(signature.structured_outputs.items())
     size = (card.height, card.width)
-    if len(takes) != 1 or len(gives) != 1 or tuple(takes[0][1].shape[1:]) != (*size, 3):
+    if len(inputs) != 1 or len(outputs) != 1 or tuple(inputs[0][1].shape[1:]) != (*size, 3):
         raise ArtifactError(
             "the network contradicts its card", where=str(path), expected=f"images [B, {size[0]}, {size[1]}, 3]",
-            found=str({name: list(spec.shape) for name, spec in takes}),
+            found=str({name: list(spec.shape) for name, spec in inputs}),
         )  # fmt: skip
-    (source, spec), (target, _) = takes[0], gives[0]
+    (input_name, spec), (output_name, _) = inputs[0], outputs[0]
 
     def run(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         batch = tf.constant(images.astype(spec.dtype.as_numpy_dtype, copy=False))
-        scores: npt.NDArray[np.float32] = signature(**{source: batch})[target].numpy()
+        scores: npt.NDArray[np.float32] = signature(**{input_name: batch})[output_name].numpy()
         return scores
 
-    run.module = module  # type: ignore[attr-defined]  # the signature does not keep its variables alive
+    run.module = module  # type: ignore[attr-defined]  # keeps the variables alive, which the signature does not
     return run
