@@ -8,13 +8,19 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from kseg.card import append_card, read_card
 from kseg.errors import ArtifactError, UsageError
+from kseg.inference import Predictor
 from kseg.latency import Settings, find_targets, run_benchmark
 from kseg.latency.job import Job
+from kseg.latency.worker import measure
+from tests.inference.artifacts import RED
 from tests.tiny_run import SIZE
 
 QUICK = {"runs": 5, "warmup": 2}
@@ -130,6 +136,30 @@ def test_worker_prints_one_json_and_measures_as_often_as_asked(exported: Path) -
     found = json.loads(done.stdout)
     assert len(found["latencies_ms"]) == 4
     assert found["name"] == "discs"
+
+
+def test_the_first_call_is_timed_apart_and_warm_ups_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that only the network moves: 300 ms in the first call, 50 in those that warm up, then 10, 20, …"""
+    seconds = [0.3, *[0.05] * 3, *(0.01 * i for i in range(1, 6))]
+    clock, shapes, asked = [0.0], [], {}
+
+    def run(images: np.ndarray) -> np.ndarray:
+        clock[0] += seconds[len(shapes)]
+        shapes.append(images.shape)
+        return np.zeros((*images.shape[:3], 1), np.float32)
+
+    def load(path: Path, **options: Any) -> Predictor:
+        asked.update(options, name=path.name)
+        return Predictor(run, RED)
+
+    monkeypatch.setattr("kseg.inference.load_predictor", load)
+    monkeypatch.setattr("kseg.latency.worker.time", SimpleNamespace(perf_counter=lambda: clock[0], monotonic=lambda: 9))
+    result = measure(Job("red.tflite", "cpu", 3, batch=2, warmup=4, runs=5, started=7))
+    assert asked == {"name": "red.tflite", "device": "cpu", "threads": 3}
+    assert shapes == [(2, RED.height, RED.width, 3)] * 9
+    assert result["first_ms"] == pytest.approx(300)
+    assert result["latencies_ms"] == pytest.approx([10, 20, 30, 40, 50])
+    assert (result["load_s"], result["input"], result["name"]) == (2, [RED.height, RED.width, 3], "red")
 
 
 def test_worker_tells_errors_as_json() -> None:
