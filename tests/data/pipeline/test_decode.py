@@ -108,6 +108,11 @@ def test_a_part_is_cut_out_of_the_full_picture(tmp_path: Path, form: str) -> Non
     assert (part[..., 3] == truth).mean() > 0.97
 
 
+def sharpness(image: np.ndarray) -> float:
+    """How much neighbouring pixels differ."""
+    return float(np.abs(cv2.Laplacian(image.astype(np.float32), cv2.CV_32F)).mean())
+
+
 def test_a_crop_that_comes_first_is_sharp_and_about_the_same_place(tmp_path: Path) -> None:
     """Cut from the file or from the reduced picture: the same part, but for its sharpness."""
     sample = write_sample(tmp_path, 400, 600)
@@ -119,6 +124,7 @@ def test_a_crop_that_comes_first_is_sharp_and_about_the_same_place(tmp_path: Pat
         image, mask = augment_sample(whole[..., :3], whole[..., 3], crop, seed=3, number=number)
         assert np.abs(images.numpy()[0] - image.numpy()).mean() < 8
         assert (masks[0].numpy() == mask.numpy()).mean() > 0.9
+        assert sharpness(images[0].numpy()) > 1.4 * sharpness(image.numpy())
 
 
 def test_a_crop_about_objects_finds_them_in_the_files(tmp_path: Path) -> None:
