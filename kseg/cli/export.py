@@ -1,4 +1,4 @@
-"""``kseg export``: a trained model as SavedModel, TFLite, int8 TFLite and ONNX, each scored beside the original."""
+"""``kseg export``: write a trained model as SavedModel, TFLite and ONNX, and score each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["command"]
 @click.argument("model", metavar="RUN_OR_MODEL", type=click.Path(path_type=Path))
 @click.option(
     "--format", "formats", metavar="LIST",
-    help="What to write: saved_model, tflite, onnx.  [default: all; onnx where kseg[onnx] is installed]",
+    help="Formats to write: saved_model, tflite, onnx.  [default: all; onnx if kseg[onnx] is installed]",
 )  # fmt: skip
 @click.option(
     "--quantize", default="none,int8", show_default=True, metavar="LIST",
@@ -28,11 +28,11 @@ __all__ = ["command"]
 @click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: saved_models/NAME]")
 @click.option(
     "--data", type=click.Path(path_type=Path),
-    help="The model's own data, where it does not lie in a run: a config, run, data.json or folder.",
+    help="The model's own data, if it is not in a run folder: a config, a run, a data.json, or a folder.",
 )  # fmt: skip
 @click.option(
     "--calibration-images", type=click.IntRange(min=1), default=100, show_default=True,
-    help="Training images that the quantiser sees.",
+    help="Number of training images for the quantiser.",
 )  # fmt: skip
 @click.option(
     "--split", type=click.Choice(["test", "val", "train", "all"]), default="test", show_default=True,
@@ -47,7 +47,7 @@ def command(
     calibration_images: int,
     split: Any,
 ) -> None:
-    """Export a trained model, and measure on its own test images what the export cost.
+    """Export a trained model, and compare the scores of each artifact with the model's, on its test images.
 
     RUN_OR_MODEL is a run folder (runs/fit/NAME) or a .keras file. Every artifact takes raw uint8 RGB [B, h, w, 3]
     (TFLite: B = 1) and returns scores; int8 is calibrated on the run's own training images.
@@ -59,19 +59,19 @@ def command(
       kseg export best.keras --data data.yaml --out saved_models/mine
     """
     import kseg
-    from kseg.exporters.table import left_out
+    from kseg.exporters.table import uninstalled
 
     report = kseg.export(
         model, formats=None if formats is None else _names(formats), quantize=_names(quantize), out=out, data=data,
         calibration_images=calibration_images, split=split,
     )  # fmt: skip
     _show(report)
-    for exporter in left_out(_names(quantize)) if formats is None else ():
-        click.echo(f"Left out: {exporter.file}, which needs pip install 'kseg[{exporter.extra}]'")
+    for exporter in uninstalled(_names(quantize)) if formats is None else ():
+        click.echo(f"Not exported: {exporter.file}, which needs pip install 'kseg[{exporter.extra}]'")
     if report.failures:
-        asked = len(report.failures) + len(report.rows) - 1
-        what = "; ".join(f"{file}: {reason}" for file, reason in report.failures.items())
-        raise PartialFailure(f"{len(report.failures)} of {asked} artifacts failed", found=what)
+        total = len(report.failures) + len(report.rows) - 1
+        reasons = "; ".join(f"{file}: {reason}" for file, reason in report.failures.items())
+        raise PartialFailure(f"{len(report.failures)} of {total} artifacts failed", found=reasons)
 
 
 def _names(text: str) -> list[str]:

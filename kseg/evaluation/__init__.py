@@ -1,4 +1,4 @@
-"""Evaluation: a predictor's scores on true masks, at the images' original size. Imports no TensorFlow by itself."""
+"""Evaluation: score a predictor against ground truth at the images' original size. Importing it loads no TensorFlow."""
 
 from kseg.evaluation.counts import CLASS_SCORES, Counts, Score, count
 from kseg.evaluation.scores import Classes, ImageScore, Scores

@@ -1,7 +1,7 @@
-"""What is counted on images, and the scores of each class that are read off the counts.
+"""Pixel counts of images, and the scores of each class that are computed from them.
 
-Counts of several images may be added. A score of the sum is one over the dataset, a score of one image's counts is that
-image's own.
+Counts can be added. A score of one image's counts is the score of that image; a score of the sum over all images is the
+score over the dataset.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Score = Literal["iou", "dice", "precision", "recall", "specificity", "boundary_i
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """One image's counts or, added up, those of several.
+    """The pixel counts of one image, or their sum over several.
 
     Args:
         matrix: The confusion matrix, int64 ``[K, K]`` pixels, rows = truth.
-        boundary: The pixels near and on outlines.
-        calibration: The pixels by confidence.
+        boundary: The counts of pixels on and near boundaries.
+        calibration: The counts of pixels by confidence.
     """
 
     matrix: npt.NDArray[np.int64]
@@ -40,7 +40,7 @@ class Counts:
 
     @classmethod
     def zero(cls, num_classes: int) -> Counts:
-        """The counts of no image."""
+        """The counts of zero images, to which others are added."""
         matrix = np.zeros((num_classes, num_classes), np.int64)
         return cls(matrix, BoundaryCounts.zero(num_classes), CalibrationCounts.zero())
 
@@ -59,17 +59,17 @@ CLASS_SCORES: Final[Mapping[Score, Callable[[Counts], PerClass]]] = MappingProxy
         "boundary_f1": lambda counts: metrics.boundary_f1(counts.boundary),
     }
 )
-"""Each score, float64 ``[K]``, in the order in which they are shown."""
+"""Name → the score of each class, float64 ``[K]``, in the order in which the scores are shown."""
 
 
 def count(truth: npt.NDArray[np.uint8], decision: Decision, num_classes: int, *, boundary: bool = True) -> Counts:
-    """Count an image.
+    """The counts of one image.
 
     Args:
         truth: Class ids ``[H, W]``, 255 where unknown.
-        decision: The predictor's, of the same size.
-        num_classes: K.
-        boundary: Count at outlines too; without, the boundary scores are NaN.
+        decision: The prediction, of the same size.
+        num_classes: The number of classes, K.
+        boundary: Also count at boundaries; otherwise the boundary scores are NaN.
     """
     ids = decision.ids
     return Counts(

@@ -1,15 +1,15 @@
-"""`Scores`: the outcome of an evaluation, each number with its averaging.
+"""`Scores`: the result of an evaluation, each score with its averaging.
 
 ::
 
-    over the dataset    the pixels of all images are summed first; large images and large objects weigh more
-    per image           a score an image, then their mean; each image weighs the same. Images in which a score is
-                        undefined are left out, as the IoU is where neither truth nor prediction holds foreground
+    over the dataset    pixel counts are summed over all images; large images and large objects weigh more
+    per image           the mean of the images' scores; each image weighs the same. Images in which a score is
+                        undefined do not count, as an IoU if neither ground truth nor prediction has foreground
 
-    foreground          the mean over the foreground classes, as far as their scores are defined
-    all                 the mean over all classes, the background included (the macro mean)
+    foreground          the mean over the foreground classes whose score is defined
+    all                 the mean over all classes whose score is defined, the background included (macro mean)
 
-Two tools that average differently disagree by several points on the same masks, so none is shown without its name.
+Different averaging changes the score of the same masks by several points, so every score is shown with its averaging.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["ClassTable", "Classes", "ImageScore", "Scores"]
 Matrix = npt.NDArray[np.int64]
 PerClass = npt.NDArray[np.float64]
 Classes = Literal["foreground", "all"]
-"""Over which classes a mean is taken."""
+"""The classes of a mean: the foreground classes, or all with the background."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,43 +57,43 @@ class ImageScore:
         return self.counts.matrix
 
     def class_scores(self, name: Score) -> PerClass:
-        """A score of each class: float64 ``[K]``."""
+        """A score of each class: float64 ``[K]``; NaN where it is undefined."""
         return CLASS_SCORES[name](self.counts)
 
     def mean(self, name: Score, classes: Classes = "foreground") -> float:
-        """The mean of a score over classes; NaN where it is undefined for all of them."""
+        """The mean of a score over the classes for which it is defined; NaN if there are none."""
         values = self.class_scores(name)
         return class_mean(values, self.foreground if classes == "foreground" else range(len(values)))
 
     @property
     def iou(self) -> float:
-        """Mean IoU of the foreground classes in truth or prediction; NaN where there are none."""
+        """Mean IoU of the foreground classes in ground truth or prediction; NaN if there are none."""
         return self.mean("iou")
 
     @property
     def dice(self) -> float:
-        """Mean Dice of the foreground classes in truth or prediction; NaN where there are none."""
+        """Mean Dice of the foreground classes in ground truth or prediction; NaN if there are none."""
         return self.mean("dice")
 
     @property
     def pixel_accuracy(self) -> float:
-        """The share of known pixels whose class is right; NaN without any."""
+        """The share of the pixels of known class that are classified correctly; NaN if there are none."""
         return pixel_accuracy(self.matrix)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types, with null for NaN."""
         return {
             "key": self.key,
-            **{name: _plain(self.mean(name)) for name in CLASS_SCORES},
-            "pixel_accuracy": _plain(self.pixel_accuracy),
-            "expected_calibration_error": _plain(expected_calibration_error(self.counts.calibration)),
+            **{name: _json_number(self.mean(name)) for name in CLASS_SCORES},
+            "pixel_accuracy": _json_number(self.pixel_accuracy),
+            "expected_calibration_error": _json_number(expected_calibration_error(self.counts.calibration)),
             "true_pixels": self.matrix.sum(axis=1).tolist(),
             "predicted_pixels": self.matrix.sum(axis=0).tolist(),
         }
 
 
 class ClassTable(dict[str, dict[str, float]]):
-    """Class → score → value; NaN where a score is undefined. ``pandas.DataFrame(table).T`` has a row a class."""
+    """Class → score → value, NaN where a score is undefined. ``pandas.DataFrame(table).T`` has a row for each class."""
 
     def _repr_html_(self) -> str:
         from kseg.evaluation.tables import class_table
@@ -103,14 +103,14 @@ class ClassTable(dict[str, dict[str, float]]):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:
-    """The scores of a set of images. NaN stands for what is undefined, as the IoU of a class that is nowhere.
+    """The scores of a set of images. NaN means undefined, as the IoU of a class that neither truth nor prediction has.
 
     Args:
         labels: The classes.
-        per_image: One entry an image, in the order given.
-        threshold: The score from which on a pixel counted as foreground; None where the best class won.
-        facts: What was scored on what, as plain JSON types: ``model``, ``data``, ``split``, ``flip``, ``zoom`` and
-            ``min_area``; empty where `evaluate` was given a function.
+        per_image: The scores of each image, in the order of the samples.
+        threshold: Pixels with at least this score counted as foreground; None if the highest score won.
+        facts: The model, the data and the options, as plain JSON types: ``model``, ``data``, ``split``, ``flip``,
+            ``zoom`` and ``min_area``; empty if `kseg.evaluation.evaluate` was called with a predictor.
     """
 
     labels: LabelMap
@@ -120,7 +120,7 @@ class Scores:
 
     @property
     def images(self) -> int:
-        """How many images were scored."""
+        """The number of images that were scored."""
         return len(self.per_image)
 
     @cached_property
@@ -134,7 +134,7 @@ class Scores:
         return self.counts.matrix
 
     def class_scores(self, name: Score) -> PerClass:
-        """A score of each class over the dataset: float64 ``[K]``."""
+        """A score of each class over the dataset: float64 ``[K]``; NaN where it is undefined."""
         return CLASS_SCORES[name](self.counts)
 
     @property
@@ -147,37 +147,37 @@ class Scores:
         )
 
     def mean(self, name: Score, classes: Classes = "foreground") -> float:
-        """A score over the dataset, mean of the classes for which it is defined."""
+        """A score over the dataset: the mean over the classes for which it is defined."""
         chosen = self.labels.foreground if classes == "foreground" else range(self.labels.num_classes)
         return class_mean(self.class_scores(name), chosen)
 
     def image_mean(self, name: Score, classes: Classes = "foreground") -> tuple[float, int]:
-        """A score per image, mean over the images for which it is defined, and how many these are."""
+        """A score per image: the mean over the images for which it is defined, and the number of these."""
         return _mean_and_number(score.mean(name, classes) for score in self.per_image)
 
     def class_image_mean(self, name: Score) -> list[tuple[float, int]]:
-        """Of each class a score per image, mean over the images for which it is defined, and how many these are."""
+        """For each class: the mean of a score over the images for which it is defined, and the number of these."""
         table = np.array([score.class_scores(name) for score in self.per_image])
         return [_mean_and_number(column.tolist()) for column in table.T]
 
     @property
     def iou(self) -> float:
-        """IoU over the dataset, mean of the foreground classes."""
+        """IoU over the dataset, the mean of the foreground classes."""
         return self.mean("iou")
 
     @property
     def dice(self) -> float:
-        """Dice over the dataset, mean of the foreground classes."""
+        """Dice over the dataset, the mean of the foreground classes."""
         return self.mean("dice")
 
     @property
     def mean_iou(self) -> float:
-        """IoU over the dataset, mean of all classes, the background included."""
+        """IoU over the dataset, the mean of all classes, the background included."""
         return self.mean("iou", "all")
 
     @property
     def pixel_accuracy(self) -> float:
-        """The share of known pixels over the dataset whose class is right."""
+        """The share of the pixels of known class that are classified correctly, over the dataset."""
         return pixel_accuracy(self.matrix)
 
     @property
@@ -187,27 +187,27 @@ class Scores:
 
     @property
     def image_iou(self) -> float:
-        """Foreground IoU per image, mean over the `foreground_images`."""
+        """Foreground IoU per image, the mean over the `foreground_images`."""
         return self.image_mean("iou")[0]
 
     @property
     def image_dice(self) -> float:
-        """Foreground Dice per image, mean over the `foreground_images`."""
+        """Foreground Dice per image, the mean over the `foreground_images`."""
         return self.image_mean("dice")[0]
 
     @property
     def image_pixel_accuracy(self) -> tuple[float, int]:
-        """The pixel accuracy per image, mean over the images that hold known pixels, and how many these are."""
+        """The mean pixel accuracy of the images with pixels of known class, and the number of these images."""
         return _mean_and_number(score.pixel_accuracy for score in self.per_image)
 
     @property
     def foreground_images(self) -> int:
-        """How many images hold foreground in truth or prediction."""
+        """The number of images with foreground in ground truth or prediction."""
         return self.image_mean("iou")[1]
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Reasons to distrust the numbers, a line each: classes never predicted, classes that no mask holds, …"""
+        """Reasons to distrust the scores, a line each: classes that are never predicted, or in no mask, …"""
         return _warnings(self)
 
     def to_json(self) -> dict[str, Any]:
@@ -240,10 +240,10 @@ class Scores:
         return {
             "averaging": "pixels summed over all images at their original size; "
             "foreground_*: then the mean of the foreground classes, mean_*: of all classes",
-            **{f"foreground_{name}": _plain(self.mean(name)) for name in CLASS_SCORES},
-            **{f"mean_{name}": _plain(self.mean(name, "all")) for name in CLASS_SCORES},
-            "pixel_accuracy": _plain(self.pixel_accuracy),
-            "expected_calibration_error": _plain(self.calibration_error),
+            **{f"foreground_{name}": _json_number(self.mean(name)) for name in CLASS_SCORES},
+            **{f"mean_{name}": _json_number(self.mean(name, "all")) for name in CLASS_SCORES},
+            "pixel_accuracy": _json_number(self.pixel_accuracy),
+            "expected_calibration_error": _json_number(self.calibration_error),
         }
 
     def _images_json(self) -> dict[str, Any]:
@@ -251,10 +251,10 @@ class Scores:
         means |= {f"mean_{name}": self.image_mean(name, "all") for name in CLASS_SCORES}
         means["pixel_accuracy"] = self.image_pixel_accuracy
         return {
-            "averaging": "a score an image (foreground_*: the mean of its foreground classes, mean_*: of all its "
-            "classes), then the mean over the images for which it is defined",
+            "averaging": "the score of each image (foreground_*: the mean of its foreground classes, mean_*: of all "
+            "its classes), then the mean over the images for which it is defined",
             "images": self.foreground_images,
-            **{name: _plain(value) for name, (value, _) in means.items()},
+            **{name: _json_number(value) for name, (value, _) in means.items()},
             "counted_images": {name: number for name, (_, number) in means.items()},
         }
 
@@ -264,8 +264,8 @@ class Scores:
         return [
             {
                 "name": label,
-                **{name: _plain(values[k]) for name, values in dataset.items()},
-                **{f"{name}_per_image": _plain(values[k][0]) for name, values in images.items()},
+                **{name: _json_number(values[k]) for name, values in dataset.items()},
+                **{f"{name}_per_image": _json_number(values[k][0]) for name, values in images.items()},
                 "images": images["iou"][k][1],
             }
             for k, label in enumerate(self.labels.names)
@@ -274,8 +274,7 @@ class Scores:
     def _calibration_json(self) -> dict[str, Any]:
         counts = self.counts.calibration
         return {
-            "averaging": "pixels summed over all images, in bins of the likeliest class's probability as wide as each "
-            "other",
+            "averaging": "pixels summed over all images, in bins of equal width of the likeliest class's probability",
             "pixels": counts.pixels.tolist(),
             "hits": counts.hits.tolist(),
             "confidence_sum": counts.confidence.tolist(),
@@ -288,30 +287,32 @@ def _warnings(scores: Scores) -> tuple[str, ...]:
     foreground = list(labels.foreground)
     warnings: list[str] = []
     if not matrix.sum():
-        warnings.append(f"all pixels of all {scores.images} masks are to be ignored: there is nothing to score")
+        warnings.append(f"all pixels of all {scores.images} masks are ignored: there is nothing to score")
     elif labels.background is not None and not predicted[foreground].sum():
         warnings.append(f"the model predicts background only on all {scores.images} images")
     else:
-        warnings += _named(
+        warnings += _class_warnings(
             labels, lambda k: true[k] > 0 and predicted[k] == 0, "never predicted, though the masks hold it"
         )
-    warnings += _named(labels, lambda k: true[k] == 0 and matrix.sum() > 0, "in none of the masks: it has no recall")
+    warnings += _class_warnings(
+        labels, lambda k: true[k] == 0 and matrix.sum() > 0, "in none of the masks: it has no recall"
+    )
     hidden = hidden_share(scores.counts.boundary) > HIDDEN
     if hidden.any():
-        names = ", ".join(name for name, lost in zip(labels.names, hidden, strict=True) if lost)
-        warnings.append(f"no boundary scores of {names}: ignored pixels hide more than {HIDDEN:.0%} of the outline")
+        names = ", ".join(name for name, is_hidden in zip(labels.names, hidden, strict=True) if is_hidden)
+        warnings.append(f"no boundary scores of {names}: ignored pixels hide more than {HIDDEN:.0%} of the boundary")
     return tuple(warnings)
 
 
-def _named(labels: LabelMap, applies: Callable[[int], bool], what: str) -> list[str]:
-    return [f"class {name!r} is {what}" for k, name in enumerate(labels.names) if applies(k)]
+def _class_warnings(labels: LabelMap, applies: Callable[[int], bool], message: str) -> list[str]:
+    return [f"class {name!r} is {message}" for k, name in enumerate(labels.names) if applies(k)]
 
 
 def _mean_and_number(values: Iterable[float]) -> tuple[float, int]:
-    """The mean of those that are not NaN, and how many they are; NaN and 0 where all are."""
+    """The mean of the values that are not NaN, and their number; NaN and 0 if there are none."""
     defined = [value for value in values if not math.isnan(value)]
     return (sum(defined) / len(defined) if defined else math.nan), len(defined)
 
 
-def _plain(value: float) -> float | None:
+def _json_number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)

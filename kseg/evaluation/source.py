@@ -1,4 +1,4 @@
-"""Which images a model is evaluated on."""
+"""Find the data set that a model is evaluated on."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["load_data"]
 
 
 def load_data(data: Path | None, model: str | Path) -> Dataset:
-    """The dataset to evaluate a model on.
+    """The data set to evaluate a model on.
 
     Args:
         data: A YAML configuration, a run folder, a ``data.json``, or a folder with ``images/`` and ``masks/``, which is
             read with the model's own labels and split as `kseg fit` splits a bare folder. None takes the data of the
-            run that the model lies in.
+            model's run.
         model: The run folder or model.
 
     Raises:
-        UsageError: No data are named and the model lies in no run.
+        UsageError: ``data`` is None and the model is not in a run folder, or ``data`` is none of these.
         ConfigError, DataError: The data cannot be used.
-        ArtifactError: The model is none.
+        ArtifactError: There is no such model.
     """
     if data is None:
         return Dataset.load(_run_of(model).data)
@@ -53,7 +53,7 @@ def _run_of(model: str | Path) -> RunFolder:
     run = RunFolder.containing(resolve_model(model))
     if run is None:
         raise UsageError(
-            "the model lies in no run, so its images are not known", where=printable(model),
+            "the model is not in a run folder, so its data are unknown", where=printable(model),
             remedy="add --data with a configuration, a run folder, a data.json, or a folder of images and masks",
         )  # fmt: skip
     return run

@@ -1,4 +1,4 @@
-"""``evaluate``: a predictor and samples with masks in, `Scores` out."""
+"""``evaluate``: score a predictor on samples with masks."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Ids = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """A model and the images that score it, checked before a runtime loads for seconds.
+    """A model and the images that score it, checked before a runtime is loaded, which takes seconds.
 
     Args:
-        prediction: The model and how it is asked.
+        prediction: The model and the options of its predictions.
         dataset: The images and masks, with the model's classes.
-        split: Which of them.
+        split: The split to score: ``train``, ``val``, ``test`` or ``all``.
     """
 
     prediction: PredictionPlan
@@ -46,15 +46,15 @@ class EvaluationPlan:
     def make(
         cls, prediction: PredictionPlan, data: Path | None = None, split: SplitName | Literal["all"] = "test"
     ) -> EvaluationPlan:
-        """Find the images.
+        """Find the images, and check that they have the model's classes.
 
         Args:
-            prediction: The model and how it is asked.
-            data: As `load_data` takes it; None for the data of the run that the model lies in.
-            split: Which of the images.
+            prediction: The model and the options of its predictions.
+            data: As in `load_data`; None takes the data of the model's run.
+            split: The split to score.
 
         Raises:
-            UsageError: No data are named and the model lies in no run.
+            UsageError: ``data`` is None and the model is not in a run folder.
             ConfigError, DataError: The data cannot be used, have other classes, or the split is empty.
         """
         dataset = load_data(data, prediction.model)
@@ -63,7 +63,7 @@ class EvaluationPlan:
         return cls(prediction, dataset, split)
 
     def run(self, *, boundary: bool = True, on_progress: Progress | None = None) -> Scores:
-        """Load the model and score it; arguments and errors are those of `evaluate`."""
+        """Load the model and score it, as `evaluate` does. Raises the errors of `PredictionPlan.load`, too."""
         samples = self.dataset.samples(self.split)
         predictor = self.prediction.load()
         scores = evaluate(predictor, samples, self.dataset.labels, boundary=boundary, on_progress=on_progress)
@@ -79,15 +79,15 @@ def evaluate(
     boundary: bool = True,
     on_progress: Progress | None = None,
 ) -> Scores:
-    """Score a predictor against true masks, each image at its original size.
+    """Score a predictor against ground truth, each image at its original size.
 
     Args:
-        predictor: What is scored.
+        predictor: The predictor to score.
         samples: Images with masks.
-        labels: What the masks' values mean; its classes are the model's.
-        boundary: Score outlines too, which takes half as long as the rest on photographs of 12 megapixels; without,
-            the boundary scores are NaN.
-        on_progress: Called with the images done and in all.
+        labels: The meaning of the masks' values; its classes are the predictor's.
+        boundary: Also compute boundary scores, which on photographs of 12 megapixels adds half the time; otherwise
+            they are NaN.
+        on_progress: Called with the number of scored images, and their total.
 
     Raises:
         DataError: There are no samples, or an image or mask cannot be used.
@@ -105,11 +105,11 @@ def evaluate(
 
 
 def check_labels(data: LabelMap, model: LabelMap) -> None:
-    """See that the data have the model's classes, in its order. Raises DataError."""
+    """Check that the data have the model's classes, in the same order. Raises DataError."""
     if data.names != model.names:
         raise DataError(
             "the data have other classes than the model", expected=", ".join(model.names), found=", ".join(data.names),
-            remedy="evaluate on data with the model's classes, in its order (data.classes)",
+            remedy="use data with the model's classes, in the same order (data.classes)",
         )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _read(sample: Sample, labels: LabelMap) -> tuple[npt.NDArray[np.uint8], Ids]
     image, truth = read_image(sample.image), read_truth(sample, labels)
     if truth.shape != image.shape[:2]:
         raise DataError(
-            "the mask is not of the image's size", where=truth_name(sample),
+            "the mask has another size than the image", where=truth_name(sample),
             expected=f"{format_size(image.shape[:2])} (height × width)", found=format_size(truth.shape),
         )  # fmt: skip
     return image, truth

@@ -1,4 +1,4 @@
-"""The tables of an evaluation, for the terminal and for notebooks."""
+"""The tables of an evaluation, for the terminal and notebooks."""
 
 from __future__ import annotations
 
@@ -28,15 +28,14 @@ HEADINGS: Final[Mapping[Score, str]] = {
 
 
 def scores_tables(scores: Scores) -> list[RenderableType]:
-    """A line on what was scored, then the scores of each class, their means, and the pixel accuracy."""
+    """A line about model, data and options, then the tables: scores of each class, their means, pixel accuracy."""
     from rich.text import Text
 
     return [
         Text(_title(scores)),
         Text("\nEach class, over the dataset (pixels of all images summed)", style="bold"),
         class_table(scores.per_class),
-        Text("Means, over the dataset (pixels summed first) and per image (a score an image, then their mean)",
-             style="bold"),
+        Text("Means, over the dataset (pixels summed first) and per image (mean of the images' scores)", style="bold"),
         _mean_table(scores),
         _summary(scores),
     ]  # fmt: skip
@@ -53,12 +52,12 @@ def _title(scores: Scores) -> str:
     if facts.get("min_area"):
         areas = ", ".join(f"{pixels} pixels ({name})" for name, pixels in facts["min_area"].items())
         parts.append(f", without regions under {areas}")
-    parts.append(", best class wins" if scores.threshold is None else f", threshold {scores.threshold:g}")
+    parts.append(", highest score wins" if scores.threshold is None else f", threshold {scores.threshold:g}")
     return "".join(parts)
 
 
 def class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
-    """A row a class, a column a score; without boundary scores where none is defined."""
+    """A table with a row for each class and a column for each score; boundary scores only if one is defined."""
     from rich.text import Text
 
     headings = {
@@ -73,10 +72,10 @@ def class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def _mean_table(scores: Scores) -> Table:
-    foreground, every = (_classes(n) for n in (len(scores.labels.foreground), scores.labels.num_classes))
+    foreground, total = (_classes(n) for n in (len(scores.labels.foreground), scores.labels.num_classes))
     table = _table(
         "",
-        [f"over dataset,\nforeground,\n{foreground}", f"over dataset,\nall,\n{every}",
+        [f"over dataset,\nforeground,\n{foreground}", f"over dataset,\nall,\n{total}",
          f"per image,\nforeground,\n{foreground}", "images\nwith it"],
     )  # fmt: skip
     for name, heading in HEADINGS.items():
@@ -110,7 +109,9 @@ def _table(first: str, headings: list[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)  # seven columns in 80 letters
+    table = Table(
+        box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )  # so that seven columns fit into 80 characters
     table.add_column(first, vertical="bottom", overflow="fold")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True, vertical="bottom")

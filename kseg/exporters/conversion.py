@@ -1,4 +1,4 @@
-"""What an exporter is given."""
+"""The input of an exporter: the model, its card, and images to calibrate a quantised one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = ["Conversion", "calibration_images"]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A loaded model, the card that its artifact will carry, and the images to calibrate on.
+    """A model to convert.
 
     Args:
-        model: float32 ``[B, h, w, 3]`` in 0..255 → float32 scores ``[B, h, w, C]``.
-        card: With the provenance of this export.
-        calibration: Training images at the network's size, uint8 ``[h, w, 3]`` each; empty where nothing is quantised.
+        model: float32 images ``[B, h, w, 3]`` in 0..255 → float32 scores ``[B, h, w, C]``.
+        card: The model card that is written into the artifact.
+        calibration: Training images at the network's size, uint8 ``[h, w, 3]`` each; empty if nothing is quantised.
     """
 
     model: keras.Model
@@ -36,7 +36,7 @@ class Conversion:
     calibration: Sequence[npt.NDArray[np.uint8]] = ()
 
     def with_card(self, card: ModelCard) -> Conversion:
-        """The same model and images under another card."""
+        """A copy with another model card."""
         return replace(self, card=card)
 
 
@@ -46,13 +46,16 @@ def calibration_images(
     size: Size,
     on_progress: Progress | None = None,
 ) -> list[npt.NDArray[np.uint8]]:
-    """Up to ``count`` of the training images, spread evenly over the list, resized as training resized them.
+    """Read up to ``count`` training images, spread evenly over the list, and resize them as in training.
 
     Args:
         samples: The training split; only the images are read.
-        count: How many; all of them where there are fewer.
-        size: Height and width that the network takes.
+        count: The number of images; all are read if there are fewer.
+        size: Height and width of the network's input.
         on_progress: Called with (done, total).
+
+    Returns:
+        RGB uint8 ``[h, w, 3]`` each.
 
     Raises:
         ImageError: A file cannot be read.

@@ -1,4 +1,4 @@
-"""The one graph that every exporter writes: raw uint8 RGB in, scores out."""
+"""The TensorFlow graph that all exporters write: raw uint8 RGB in, scores out."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ OUTPUT = "scores"
 
 
 def save_graph(model: keras.Model, folder: str, *, batch: int | None, dtype: Any) -> None:
-    """Write the model as a SavedModel with one signature, and nothing of Keras in it.
+    """Write the model as a SavedModel with one signature and without Keras' objects.
 
     Args:
         model: float32 ``[B, h, w, 3]`` in 0..255 → float32 ``[B, h, w, C]``.
-        folder: Where to; it must not exist.
-        batch: Images a call, or None for any number.
-        dtype: What the signature's `INPUT` takes: ``tf.uint8``, or ``tf.float32`` for the quantiser.
+        folder: The folder to write; it must not exist.
+        batch: The batch size, or None for any.
+        dtype: The type of the input: ``tf.uint8``, or ``tf.float32`` for the quantiser.
 
     Raises:
-        ArtifactError: Keras runs on a backend that has no TensorFlow graph to write.
+        ArtifactError: Keras' backend is not TensorFlow, so there is no TensorFlow graph.
     """
     import tensorflow as tf
 
@@ -36,7 +36,10 @@ def save_graph(model: keras.Model, folder: str, *, batch: int | None, dtype: Any
 
 
 def serving_module(model: keras.Model, *, batch: int | None, dtype: Any) -> tf.Module:
-    """The graph: its ``serve`` takes `INPUT` and returns ``{OUTPUT: scores}``. Arguments and errors of `save_graph`."""
+    """A module whose function ``serve`` takes the input `INPUT` and returns ``{OUTPUT: scores}``.
+
+    Arguments and errors are those of `save_graph`.
+    """
     import keras
     import tensorflow as tf
 
@@ -52,7 +55,7 @@ def serving_module(model: keras.Model, *, batch: int | None, dtype: Any) -> tf.M
         return {OUTPUT: model(tf.cast(images, tf.float32), training=False)}
 
     module = tf.Module()
-    # The variables alone, not the model: a SavedModel of Keras' object tree needs Keras to be loaded again.
+    # The variables instead of the model: loading a SavedModel with Keras' objects would need Keras.
     module.variables_of_model = [variable.value for variable in model.variables]
     module.serve = serve
     return module

@@ -1,4 +1,4 @@
-"""ONNX: exact, one file, for ONNX Runtime and whatever else reads the format."""
+"""ONNX in float32: a single file for ONNX Runtime and other libraries that read the format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["write_onnx"]
 
 OPSET: Final = 17
-"""Of 2022; ONNX Runtime has read it since 1.12."""
+"""The ONNX operator set, of 2022; ONNX Runtime supports it since version 1.12."""
 _BATCH: Final = "batch"
 
 
@@ -52,7 +52,7 @@ def _convert(model: keras.Model) -> bytes:
             network, _ = tf2onnx.convert.from_function(
                 module.serve, module.serve.input_signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
             )
-            # tf2onnx leaves an operation that it does not know as it is.
+            # tf2onnx silently leaves operations that it does not know in the graph.
             onnx.checker.check_model(network)
             failure: Exception | None = None
         except Exception as error:  # tf2onnx raises almost anything
@@ -66,17 +66,19 @@ def _convert(model: keras.Model) -> bytes:
 
 
 def _erfc(graph: Any, node: Any, name: str, _: object) -> None:
-    """What Keras' exact GELU becomes in TensorFlow, and ONNX lacks: erfc(x) = 1 - erf(x)."""
+    """Convert TensorFlow's Erfc, of which Keras' exact GELU consists and which ONNX lacks: erfc(x) = 1 - erf(x)."""
     erf = graph.make_node("Erf", [node.input[0]])
-    one = graph.make_const(f"{name}_one", np.ones((), np.float32))
+    unity = graph.make_const(f"{name}_one", np.ones((), np.float32))
     shapes, dtypes = node.output_shapes, node.output_dtypes
     graph.remove_node(name)
-    graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes, name=name)
+    graph.make_node(
+        "Sub", [unity.output[0], erf.output[0]], outputs=node.output, shapes=shapes, dtypes=dtypes, name=name
+    )
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """tf2onnx logs the traceback of each of its optimisations that fails; the graph is right without it."""
+    """Suppress tf2onnx's log, which has a traceback for each optional optimisation of the graph that fails."""
     log = logging.getLogger("tf2onnx")
     level = log.level
     log.setLevel(logging.CRITICAL + 1)

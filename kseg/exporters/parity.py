@@ -1,4 +1,4 @@
-"""Is what was exported what was trained? Every artifact is scored on the same images as the Keras model."""
+"""Parity: every exported artifact is scored on the same images as the Keras model."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ from kseg.parallel import Progress
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["MAX_DROP", "Decisions", "ParityRow", "measure", "parity_markdown", "parity_table", "warning_for"]
+__all__ = ["MAX_DROP", "ParityRow", "PredictionRecord", "measure", "parity_markdown", "parity_table", "warning_for"]
 
 MAX_DROP = 0.01
-"""A loss of more foreground IoU than this is worth a warning."""
+"""An artifact whose foreground IoU is lower than the Keras model's by more than this gets a warning."""
 
 
 @dataclass(frozen=True)
 class ParityRow:
-    """How one artifact does on the test images.
+    """The size and the scores of an artifact.
 
     Args:
         file: Its name in the export folder.
-        bytes: Its size on disk, of a folder with all its files.
-        iou: Foreground IoU over the data set, 0..1; NaN where neither truth nor prediction holds foreground.
-        mean_iou: The mean over all classes, the background included.
-        pixel_accuracy: The share of the counted pixels whose class is right.
+        format: ``keras``, ``saved_model``, ``tflite`` or ``onnx``.
+        quantization: ``none`` (float32) or ``int8``.
+        bytes: Its size on disk; of a folder, the sum over its files.
+        iou: Foreground IoU over the data set, 0..1; NaN if neither ground truth nor predictions have foreground.
+        mean_iou: IoU over the data set, the mean of all classes, the background included.
+        pixel_accuracy: The share of the pixels of known class whose class is right.
         changed: The share of pixels, at the network's size, whose class differs from the Keras model's.
     """
 
@@ -55,33 +57,36 @@ class ParityRow:
         return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(self).items()}
 
 
-class Decisions:
-    """A predictor's `run` that remembers which class each pixel of each image got.
+class PredictionRecord:
+    """Records the class ids that a predictor gives to each image.
 
-    Images are known by their pixels, so the order in which they come does not matter. The maps are kept compressed:
-    a test set of thousands fits.
+    Images are identified by a hash of their pixels, so their order does not matter. The class ids are stored
+    compressed, so that a test set of thousands fits into memory.
+
+    Args:
+        predictor: The predictor to record.
     """
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
-        self._seen: dict[bytes, bytes] = {}
+        self._ids: dict[bytes, bytes] = {}
 
-    def watched(self) -> Predictor:
-        """The same predictor, watched."""
+    def recording_predictor(self) -> Predictor:
+        """The predictor, whose predictions are recorded from now on."""
         return Predictor(self._run, self._predictor.card)
 
     def _run(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         scores = self._predictor.run(images)
         for image, score in zip(images, scores, strict=True):
             ids = self._predictor.card.class_ids(score)
-            self._seen[hashlib.sha256(image.tobytes()).digest()] = zlib.compress(ids.tobytes(), 1)
+            self._ids[hashlib.sha256(image.tobytes()).digest()] = zlib.compress(ids.tobytes(), 1)
         return scores
 
-    def changed(self, other: Decisions) -> float:
-        """The share of pixels to which the two gave different classes; NaN where they saw no image in common."""
+    def changed(self, other: PredictionRecord) -> float:
+        """The share of pixels whose class differs between the records; NaN if they have no image in common."""
         differing = total = 0
-        for key in self._seen.keys() & other._seen.keys():
-            ours, theirs = (np.frombuffer(zlib.decompress(seen[key]), np.uint8) for seen in (self._seen, other._seen))
+        for key in self._ids.keys() & other._ids.keys():
+            ours, theirs = (np.frombuffer(zlib.decompress(ids[key]), np.uint8) for ids in (self._ids, other._ids))
             differing += int(np.count_nonzero(ours != theirs))
             total += ours.size
         return differing / total if total else math.nan
@@ -95,17 +100,28 @@ def measure(
     file: str,
     format: str,
     quantization: str,
-    reference: Decisions | None,
+    reference: PredictionRecord | None,
     on_progress: Progress | None = None,
-) -> tuple[ParityRow, Decisions]:
-    """Load an artifact as a user would, score it, and compare its decisions with the reference's (None: itself).
+) -> tuple[ParityRow, PredictionRecord]:
+    """Load an artifact as a user would, score it, and compare its predictions with the reference's.
+
+    Args:
+        path: The artifact.
+        samples: The images and masks that score it.
+        labels: The classes.
+        file: Its name, for the row; so are ``format`` and ``quantization``.
+        reference: The predictions of the Keras model; None if this is the Keras model.
+        on_progress: Called with the number of scored images, and their total.
+
+    Returns:
+        The row of the table, and the predictions.
 
     Raises:
-        ArtifactError: It cannot be loaded.
+        ArtifactError: The artifact cannot be loaded.
         DataError: A test image or mask cannot be used.
     """
-    decisions = Decisions(load_predictor(path))
-    scores = evaluate(decisions.watched(), samples, labels, boundary=False, on_progress=on_progress)
+    record = PredictionRecord(load_predictor(path))
+    scores = evaluate(record.recording_predictor(), samples, labels, boundary=False, on_progress=on_progress)
     row = ParityRow(
         file=file,
         format=format,
@@ -114,9 +130,9 @@ def measure(
         iou=scores.iou,
         mean_iou=scores.mean_iou,
         pixel_accuracy=scores.pixel_accuracy,
-        changed=decisions.changed(reference or decisions),
+        changed=record.changed(reference or record),
     )
-    return row, decisions
+    return row, record
 
 
 def _size(path: Path) -> int:
@@ -124,10 +140,12 @@ def _size(path: Path) -> int:
 
 
 def warning_for(row: ParityRow, reference: ParityRow) -> str | None:
-    """What to tell the user where the artifact is worse than the Keras model by more than `MAX_DROP`, else None."""
+    """A warning if the artifact is worse than the Keras model by more than `MAX_DROP`; else None."""
     drop = reference.iou - row.iou
     if math.isnan(row.iou) != math.isnan(reference.iou):
-        return f"{row.file} finds foreground where the Keras model finds none, or the other way round"
+        models = [row.file, "the Keras model"]
+        some, none = models if math.isnan(reference.iou) else reversed(models)
+        return f"{some} predicts foreground, {none} predicts none"
     if not drop > MAX_DROP:
         return None
     remedy = "; try more --calibration-images, or use the float32 file" if row.quantization != "none" else ""
@@ -138,7 +156,7 @@ def warning_for(row: ParityRow, reference: ParityRow) -> str | None:
 
 
 def parity_markdown(rows: Sequence[ParityRow], *, images: int, split: str) -> str:
-    """The table for people: the Keras model first, then every artifact beside it."""
+    """The rows as a Markdown table, the Keras model's first."""
     lines = [
         f"Scores on the {images} images of the {split} split, at their original size, over the whole set;",
         "pixels changed: the share whose class differs from the Keras model's, at the network's size.",
@@ -151,13 +169,11 @@ def parity_markdown(rows: Sequence[ParityRow], *, images: int, split: str) -> st
 
 
 def parity_table(rows: Sequence[ParityRow], split: str) -> Table:
-    """As `parity_markdown`, for the terminal and notebooks."""
+    """The rows as a table for the terminal and notebooks, the Keras model's first."""
     from rich import box
     from rich.table import Table
 
-    caption = (
-        f"Dataset-wide scores on the {split} split at original size; pixels changed: other class than Keras gives."
-    )
+    caption = f"Scores over the {split} split at original size; pixels changed: class differs from the Keras model's."
     table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
     table.add_column("artifact", no_wrap=True)
     for heading in ("MB", "fg IoU", "change", "mean IoU", "pixel acc.", "pixels changed"):

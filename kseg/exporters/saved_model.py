@@ -14,7 +14,9 @@ __all__ = ["write_saved_model"]
 
 
 def write_saved_model(conversion: Conversion, path: Path) -> None:
-    """Write a SavedModel folder: ``serving_default``, ``images`` uint8 ``[None, h, w, 3]`` → ``scores`` float32.
+    """Write a SavedModel folder, whose ``serving_default`` takes ``images`` and returns ``scores``.
+
+    ``images`` is uint8 ``[B, h, w, 3]``, ``scores`` float32 ``[B, h, w, C]``.
 
     Raises:
         ArtifactError: Keras' backend is not TensorFlow.

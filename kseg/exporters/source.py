@@ -1,4 +1,4 @@
-"""Which Keras model is exported, and what its export is called."""
+"""Find the Keras model to export, and the name of the export."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ __all__ = ["Source", "find_source"]
 
 
 class Source(NamedTuple):
-    """A model to export: its ``.keras`` file, and the name of its export."""
+    """A model to export.
+
+    Args:
+        path: The ``.keras`` file.
+        name: The name of the export, from which its default folder follows.
+    """
 
     path: Path
     name: str
 
 
 def find_source(model: str | os.PathLike[str], *, data_named: bool) -> Source:
-    """The Keras model that a path stands for; its export is called as its run, else as the file.
+    """Find the ``.keras`` file of a run or path. The export is named after the run, else after the file.
 
     Args:
         model: A run folder or a ``.keras`` file.
-        data_named: Whether the user says which data the model was trained on; needed where it lies in no run.
+        data_named: Whether the user names the data of the model; required if the file is not in a run folder.
 
     Raises:
-        ArtifactError: There is no such model, or it is none of Keras.
-        UsageError: It lies in no run, and the data are not named.
+        ArtifactError: There is no such model, or it is not a Keras model.
+        UsageError: The file is not in a run folder, and the data are not named.
     """
     path = resolve_model(model)
     if path.suffix != ".keras":
@@ -40,7 +45,7 @@ def find_source(model: str | os.PathLike[str], *, data_named: bool) -> Source:
     run = RunFolder.containing(path)
     if run is None and not data_named:
         raise UsageError(
-            "the model lies in no run, so its images are not known", where=os.fspath(model),
+            "the model is not in a run folder, so its data are unknown", where=os.fspath(model),
             remedy="add --data with the data that it was trained on, to calibrate and to score",
         )  # fmt: skip
     return Source(path, run.path.resolve().name if run else path.stem)

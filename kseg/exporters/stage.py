@@ -7,8 +7,8 @@
     OUT/model_float32.tflite   TFLite
     OUT/model_int8.tflite      TFLite, fully quantised
     OUT/model.onnx             ONNX
-    OUT/card.json              what they all expect and return, and where they came from
-    OUT/parity.json, .md       the score of each beside the Keras model's
+    OUT/card.json              their model card: input, classes, origin
+    OUT/parity.json, .md       the scores of each beside the Keras model's
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kseg.data.sample import Sample, SplitName
 from kseg.errors import ArtifactError, KsegError
 from kseg.evaluation import check_labels
 from kseg.exporters.conversion import Conversion, calibration_images
-from kseg.exporters.parity import Decisions, ParityRow, measure, parity_markdown, parity_table, warning_for
+from kseg.exporters.parity import ParityRow, PredictionRecord, measure, parity_markdown, parity_table, warning_for
 from kseg.exporters.table import Exporter
 from kseg.files import make_folder, write_aside, write_json, write_text
 from kseg.html import rich_html
@@ -45,14 +45,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, repr=False)
 class ExportReport:
-    """What an export wrote.
+    """The result of an export.
 
     Args:
         out: The folder.
-        rows: The Keras model, then every artifact that was written.
-        failures: File name → reason, for those that were not.
-        warnings: What the user should know, already logged.
-        split: The images that scored the artifacts.
+        rows: The scores of the Keras model, then those of each artifact that was written.
+        failures: File name → reason, for each artifact that could not be written.
+        warnings: Warnings, which are also logged.
+        split: The split whose images scored the artifacts.
     """
 
     out: Path
@@ -66,9 +66,9 @@ class ExportReport:
         return f"ExportReport({str(self.out)!r}: {files})"
 
     def _repr_html_(self) -> str:
-        lines = [f"{self.out}", *(f"failed: {file}: {reason}" for file, reason in self.failures.items())]
         from rich.text import Text
 
+        lines = [f"{self.out}", *(f"failed: {file}: {reason}" for file, reason in self.failures.items())]
         return rich_html(Text("\n".join(lines)), parity_table(self.rows, self.split))
 
 
@@ -82,22 +82,25 @@ def export_model(
     split: SplitName | Literal["all"] = "test",
     on_progress: Progress | None = None,
 ) -> ExportReport:
-    """Export a trained model in every form that is asked for, and score each before it takes its place.
+    """Write the artifacts of a trained model, and score each before it replaces an earlier one.
 
-    A form that fails loses only itself: the others are written, and whatever stood at its place stays.
+    An artifact that fails does not keep the others from being written; an earlier file of its name stays.
 
     Args:
         model: A ``.keras`` file that kseg wrote.
         dataset: Its own data: the training split calibrates, ``split`` scores.
         out: The folder; an earlier export in it is replaced file by file.
-        exporters: Rows of `kseg.exporters.EXPORTERS`.
-        calibration: How many training images the quantiser sees.
-        split: Which images score: ``test``, ``val``, ``train`` or ``all``.
-        on_progress: Called with what is being done, and how much of it is (done, total).
+        exporters: The artifacts to write: rows of `kseg.exporters.EXPORTERS`.
+        calibration: The number of training images for the quantiser.
+        split: The images that score the artifacts: ``test``, ``val``, ``train`` or ``all``.
+        on_progress: Called with the current step, and (done, total) of it.
+
+    Returns:
+        The scores of each artifact, and the failures.
 
     Raises:
-        ArtifactError: The model cannot be loaded, or not one form could be exported.
-        DataError: The split is empty, or the data has other classes than the model.
+        ArtifactError: The model cannot be loaded, or no artifact could be exported.
+        DataError: The split is empty, or the data have other classes than the model.
         OutputError: The folder cannot be written.
     """
     from kseg.models import load_model
@@ -105,22 +108,22 @@ def export_model(
     card = read_card(model)
     check_labels(dataset.labels, card.labels)
     samples = dataset.samples(split)
-    tell = on_progress or (lambda *_: None)
+    progress = on_progress or (lambda *_: None)
     images = []
     if any(exporter.calibrated for exporter in exporters):
         train = dataset.samples("train")
         size = (card.height, card.width)
-        images = calibration_images(train, calibration, size, lambda *n: tell("reading calibration images", *n))
+        images = calibration_images(train, calibration, size, lambda *n: progress("reading calibration images", *n))
     make_folder(out)
     network, card = load_model(model)
     conversion = Conversion(network, card, images)
     facts = _facts(model, dataset)
-    job = _Job(conversion, samples, dataset, facts, out, tell)
-    job.warn(_strange_data(card, facts["data_fingerprint"]))
-    job.copy(model)
+    run = _ExportRun(conversion, samples, dataset, facts, out, progress)
+    run.warn(_data_warning(card, facts["data_fingerprint"]))
+    run.copy(model)
     for exporter in exporters:
-        job.export(exporter)
-    return job.finish(exporters, split)
+        run.export(exporter)
+    return run.finish(exporters, split)
 
 
 def _facts(model: Path, dataset: Dataset) -> dict[str, Any]:
@@ -135,18 +138,19 @@ def _facts(model: Path, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _strange_data(card: ModelCard, fingerprint: str) -> str | None:
+def _data_warning(card: ModelCard, fingerprint: str) -> str | None:
+    """A warning if the data are not those of the training; None if they are, or if the card does not say."""
     trained_on = card.provenance.get("data_fingerprint")
     if trained_on in (None, fingerprint):
         return None
     return (
         "the data are not those that the model was trained on (other files, or another split): "
-        "the scores may count images that it has learnt"
+        "the scores may include images that it was trained on"
     )
 
 
-class _Job:
-    """One export as it goes: what is written, what failed."""
+class _ExportRun:
+    """An export in progress: collects the rows, failures and warnings of its report."""
 
     def __init__(
         self,
@@ -155,21 +159,21 @@ class _Job:
         dataset: Dataset,
         facts: dict[str, Any],
         out: Path,
-        tell: Progress,
+        progress: Progress,
     ) -> None:
         self.conversion = conversion
         self.samples = samples
         self.dataset = dataset
         self.facts = facts
         self.out = out
-        self.tell = tell
+        self.progress = progress
         self.rows: list[ParityRow] = []
         self.failures: dict[str, str] = {}
         self.warnings: list[str] = []
-        self.reference: Decisions | None = None
+        self.reference: PredictionRecord | None = None
 
     def copy(self, model: Path) -> None:
-        """Put the Keras model into the folder, and take its scores as the reference."""
+        """Copy the Keras model into the folder, and score it as the reference."""
         target = self.out / KERAS_FILE
         if not (target.exists() and target.samefile(model)):
             with write_aside(target) as aside:
@@ -178,8 +182,8 @@ class _Job:
         self.rows.append(row)
 
     def export(self, exporter: Exporter) -> None:
-        """Write one artifact and score it; a failure is kept for the report."""
-        self.tell(f"converting {exporter.file}", 0, 1)
+        """Write an artifact and score it; a failure is recorded for the report."""
+        self.progress(f"converting {exporter.file}", 0, 1)
         facts = {**self.facts, "format": exporter.format, "quantization": exporter.quantization}
         facts["calibration_images"] = len(self.conversion.calibration) if exporter.calibrated else 0
         conversion = self.conversion.with_card(self.conversion.card.with_provenance(export=facts))
@@ -187,7 +191,7 @@ class _Job:
             with write_aside(self.out / exporter.file) as aside:
                 exporter.write(conversion, aside)
                 row, _ = self._measure(aside, exporter.file, exporter.format, exporter.quantization)
-        # Whatever goes wrong inside one converter or runtime must not lose the other forms.
+        # Converters and runtimes raise almost anything; it must not keep the other artifacts from being written.
         except Exception as error:
             logger.debug("export of %s failed", exporter.file, exc_info=True)
             self.failures[exporter.file] = _reason(error)
@@ -195,34 +199,34 @@ class _Job:
         self.rows.append(row)
         self.warn(warning_for(row, self.rows[0]))
 
-    def _measure(self, path: Path, file: str, format: str, quantization: str) -> tuple[ParityRow, Decisions]:
+    def _measure(self, path: Path, file: str, format: str, quantization: str) -> tuple[ParityRow, PredictionRecord]:
         return measure(
             path, self.samples, self.dataset.labels, file=file, format=format, quantization=quantization,
-            reference=self.reference, on_progress=lambda *n: self.tell(f"scoring {file}", *n),
+            reference=self.reference, on_progress=lambda *n: self.progress(f"scoring {file}", *n),
         )  # fmt: skip
 
     def warn(self, text: str | None) -> None:
-        """Tell the user, now and in the report; None is nothing to tell."""
+        """Log a warning and add it to the report; does nothing for None."""
         if text:
             logger.warning(text)
             self.warnings.append(text)
 
     def finish(self, exporters: Sequence[Exporter], split: str) -> ExportReport:
-        """Write the card and the parity report; say which files of the folder are of an earlier export."""
+        """Write the card and the parity report; warn of files in the folder that belong to an earlier export."""
         from kseg.exporters.table import EXPORTERS
 
         written = {row.file for row in self.rows}
         for exporter in EXPORTERS:
             if exporter.file not in written and (self.out / exporter.file).exists():
-                self.warn(f"{self.out / exporter.file} is of an earlier export and was left as it is")
+                self.warn(f"{self.out / exporter.file} is of an earlier export and was not replaced")
         files = [exporter.file for exporter in exporters if exporter.file in written]
         card = self.conversion.card.with_provenance(export={**self.facts, "files": files})
         write_text(self.out / "card.json", card.to_json() + "\n")
         write_json(self.out / "parity.json", self._parity(split))
         write_text(self.out / "parity.md", parity_markdown(self.rows, images=len(self.samples), split=split))
         if not files:
-            what = "; ".join(f"{file}: {reason}" for file, reason in self.failures.items())
-            raise ArtifactError("nothing could be exported", where=str(self.out), found=what)
+            reasons = "; ".join(f"{file}: {reason}" for file, reason in self.failures.items())
+            raise ArtifactError("nothing could be exported", where=str(self.out), found=reasons)
         return ExportReport(self.out, tuple(self.rows), self.failures, tuple(self.warnings), split)
 
     def _parity(self, split: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The artifacts that kseg can write, in one table, and the choice among them."""
+"""The table of the artifacts that kseg can write, and the choice among them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from kseg.exporters.tflite import write_tflite
 from kseg.exporters.tflite_int8 import write_tflite_int8
 from kseg.registry import lookup
 
-__all__ = ["EXPORTERS", "Exporter", "choose", "left_out"]
+__all__ = ["EXPORTERS", "Exporter", "choose", "uninstalled"]
 
 _MODULES: Final = {"onnx": ("tf2onnx", "onnx", "onnxruntime")}
-"""Extra of kseg → the modules that it brings."""
+"""Extra of kseg → the modules that it installs."""
 
 
 @dataclass(frozen=True)
 class Exporter:
-    """One kind of artifact.
+    """A kind of artifact.
 
     Args:
         format: The name on the command line.
         quantization: ``none`` (float32) or ``int8``.
         file: The artifact's name in the output folder.
-        write: Writes the artifact, card included, at a path that does not exist.
-        extra: The extra of kseg that writes and runs it.
+        write: Writes the artifact with its card to a path that does not exist.
+        extra: The extra of kseg that installs its converter and runtime; None if no extra is needed.
     """
 
     format: str
@@ -42,12 +42,12 @@ class Exporter:
 
     @property
     def calibrated(self) -> bool:
-        """Whether it needs training images."""
+        """Whether its quantisation is calibrated on training images."""
         return self.quantization != "none"
 
     @property
     def installed(self) -> bool:
-        """Whether its extra is there; nothing is imported for the answer."""
+        """Whether the packages of its extra are installed; none of them is imported."""
         return all(find_spec(module) is not None for module in _MODULES.get(self.extra or "", ()))
 
 
@@ -60,15 +60,15 @@ EXPORTERS: tuple[Exporter, ...] = (
 
 
 def choose(formats: Sequence[str] | None, quantizations: Sequence[str]) -> tuple[Exporter, ...]:
-    """The rows of `EXPORTERS` that are asked for, in the table's order.
+    """The rows of `EXPORTERS` with these formats and quantisations, in the table's order.
 
     Args:
-        formats: Their names; None for every one whose extra is installed.
-        quantizations: Their names.
+        formats: Names of formats; None for every format whose extra is installed.
+        quantizations: Names of quantisations.
 
     Raises:
-        UnknownNameError: No such format or quantisation.
-        UsageError: Nothing is asked for, a quantisation that none of the formats has, or a format whose extra is not
+        UnknownNameError: There is no such format or quantisation.
+        UsageError: A list is empty, none of the formats has any of the quantisations, or the extra of a format is not
             installed.
     """
     if formats is None:
@@ -84,12 +84,12 @@ def choose(formats: Sequence[str] | None, quantizations: Sequence[str]) -> tuple
         _refuse(formats, quantizations)
     for row in rows:
         if row.extra and not row.installed:
-            raise missing_extra(row.extra, f"what writes and runs {row.format} is not installed", where="--format")
+            raise missing_extra(row.extra, f"the packages for {row.format} are not installed", where="--format")
     return rows
 
 
-def left_out(quantizations: Sequence[str]) -> tuple[Exporter, ...]:
-    """The rows that `choose` leaves out where no format is named, since their extras are not installed."""
+def uninstalled(quantizations: Sequence[str]) -> tuple[Exporter, ...]:
+    """The rows whose extras are not installed, which `choose` omits if no formats are named."""
     return tuple(row for row in EXPORTERS if row.quantization in quantizations and not row.installed)
 
 
@@ -97,10 +97,10 @@ def _refuse(formats: Sequence[str], quantizations: Sequence[str]) -> None:
     if not formats or not quantizations:
         raise UsageError(
             "nothing to export", where="--quantize" if formats else "--format", found="an empty list",
-            remedy="leave the flag out to get every one",
+            remedy="leave the flag out to export everything",
         )  # fmt: skip
-    able = sorted({row.format for row in EXPORTERS if row.quantization in quantizations})
+    quantizable = sorted({row.format for row in EXPORTERS if row.quantization in quantizations})
     raise UsageError(
         f"{', '.join(formats)} has no quantisation {', '.join(quantizations)}", where="--quantize",
-        remedy=f"add --format {able[0]}",
+        remedy=f"add --format {quantizable[0]}",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""TFLite in float32: exact, one file, no TensorFlow needed to run it."""
+"""TFLite in float32: a single file that runs without TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["convert", "write_tflite"]
 
 
 def write_tflite(conversion: Conversion, path: Path) -> None:
-    """Write a float32 ``.tflite``: uint8 ``[1, h, w, 3]`` → float32 ``[1, h, w, C]``, with the card behind it.
+    """Write a float32 ``.tflite``: uint8 ``[1, h, w, 3]`` → float32 ``[1, h, w, C]``, with the card appended.
 
     Raises:
         ArtifactError: TensorFlow's converter refuses the network.
@@ -35,18 +35,22 @@ def write_tflite(conversion: Conversion, path: Path) -> None:
 
 
 def convert(model: keras.Model, dtype: Any, configure: Callable[[tf.lite.TFLiteConverter], None]) -> bytes:
-    """Run TensorFlow's converter in silence.
+    """Convert a network to TFLite, without the converter's log.
 
-    It goes by way of a SavedModel: ``from_concrete_functions`` leaves a Keras 3 model's variables outside the file
-    (NaN scores, and ``READ_VARIABLE`` fails while calibrating), and ``from_keras_model`` takes no uint8 images.
+    The converter reads a SavedModel, since its other sources do not work here: ``from_concrete_functions`` does not
+    store the variables of a Keras 3 model (NaN scores, and ``READ_VARIABLE`` fails during calibration), and
+    ``from_keras_model`` takes no uint8 images.
 
     Args:
-        model: The network, images in 0..255 → scores.
+        model: The network, float32 images in 0..255 → scores.
         dtype: The type of the graph's input.
         configure: Sets the converter's options.
 
+    Returns:
+        The content of the ``.tflite`` file.
+
     Raises:
-        ArtifactError: The conversion fails; the message is the converter's first line.
+        ArtifactError: The conversion fails; ``found`` is the first line of the converter's error.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""TFLite in int8, weights and activations, calibrated on training images: the file for a plain CPU or a phone."""
+"""TFLite with int8 weights and activations, calibrated on training images: for plain CPUs and phones."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["calibration_inputs", "write_tflite_int8"]
 
 
 def write_tflite_int8(conversion: Conversion, path: Path) -> None:
-    """Write a fully quantised ``.tflite``: uint8 ``[1, h, w, 3]`` → uint8 scores, with the card behind it.
+    """Write a fully quantised ``.tflite``: uint8 ``[1, h, w, 3]`` → uint8 ``[1, h, w, C]``, with the card appended.
 
-    The input's quantisation is scale 1, zero point 0, so that the raw bytes of a picture are the input; the output's
-    is in the file (1/256 and 0 behind a sigmoid or softmax).
+    The quantisation of the input is scale 1, zero point 0, so that the raw bytes of a picture are the input. That of
+    the output is stored in the file (scale 1/256, zero point 0 after a sigmoid or softmax).
 
     Raises:
         ArtifactError: The converter refuses the network, or the file is not fully quantised.
     """
     import tensorflow as tf
 
-    # float32 here: only a float input gets a quantisation of its own, which then makes it uint8.
+    # The graph has a float32 input, which the converter quantises to uint8; a uint8 input would not be quantised.
     path.write_bytes(convert(conversion.model, tf.float32, _quantise(conversion.calibration)))
     _check(path)
     append_card(path, conversion.card)
@@ -52,10 +52,10 @@ def _quantise(images: Sequence[npt.NDArray[np.uint8]]) -> Callable[[tf.lite.TFLi
 
 
 def calibration_inputs(images: Sequence[npt.NDArray[np.uint8]]) -> Iterator[list[npt.NDArray[np.float32]]]:
-    """The images as the calibrator takes them: one list a call, float32 ``[1, h, w, 3]`` in 0..255.
+    """The inputs of the calibrator: a list with one float32 ``[1, h, w, 3]`` in 0..255 for each image.
 
-    Two values of the first image are set to 0 and to 255: pictures without pure black and white would give the input
-    a scale below 1, and the file would no longer take raw bytes.
+    Two values of the first image are set to 0 and to 255. Otherwise images without pure black and white would give the
+    input a scale below 1, and the file would not take raw bytes.
     """
     for number, image in enumerate(images):
         batch = image[None].astype(np.float32)
@@ -66,16 +66,17 @@ def calibration_inputs(images: Sequence[npt.NDArray[np.uint8]]) -> Iterator[list
 
 
 def _check(path: Path) -> None:
+    """Check that input and output are uint8, the input with scale 1 and zero point 0. Raises ArtifactError."""
     from ai_edge_litert.interpreter import Interpreter
 
     with quiet_stderr():
         interpreter = Interpreter(model_path=str(path))
-    takes, gives = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    found = [_describe(takes), _describe(gives)]
-    if takes["dtype"] != np.uint8 or tuple(takes["quantization"]) != (1.0, 0) or gives["dtype"] != np.uint8:
+    input, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    if input["dtype"] != np.uint8 or tuple(input["quantization"]) != (1.0, 0) or output["dtype"] != np.uint8:
         raise ArtifactError(
             "the quantised file does not take raw pixels", where=path.name,
-            expected="uint8 in (scale 1, zero point 0) and uint8 out", found=" → ".join(found),
+            expected="uint8 in (scale 1, zero point 0) and uint8 out",
+            found=f"{_describe(input)} → {_describe(output)}",
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Benchmark: how long each artifact takes on this machine, and beside another machine's results."""
+"""Benchmark: latency, throughput, memory and load time of artifacts, here and beside another machine's results."""
 
 from kseg.latency.report import check_comparable, comparison_table, results_table
 from kseg.latency.results import Latency, Results, Row, read_results, write_results

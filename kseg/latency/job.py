@@ -1,4 +1,4 @@
-"""What one measuring process is asked to do."""
+"""The job of a measuring process."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Literal
 __all__ = ["SEED", "Job"]
 
 SEED = 0
-"""Of the random pixels that every row is measured on."""
+"""The seed of the random pixels that all models are measured on."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One model on one device.
+    """One model to measure on one device.
 
     Args:
         path: The model file or SavedModel folder.
-        device: Where it runs.
-        threads: CPU threads, or None for the runtime's own choice.
-        batch: Images a call.
-        warmup: Calls before the clock starts, the first of which is timed apart.
-        runs: Calls on the clock.
-        started: When, on the clock that all processes of the machine share.
+        device: The device to run on.
+        threads: The number of CPU threads; None leaves it to the runtime.
+        batch: Images in a call.
+        warmup: The number of calls before the timed ones; the first is reported separately.
+        runs: The number of timed calls.
+        started: The time of the job's start by ``time.monotonic``, a clock that all processes share.
     """
 
     path: str
@@ -36,5 +36,5 @@ class Job:
     started: float = field(default_factory=time.monotonic)
 
     def to_json(self) -> str:
-        """For the worker's command line."""
+        """The job as JSON, for the worker's command line."""
         return json.dumps(asdict(self))

@@ -1,4 +1,4 @@
-"""What a benchmark found, as a file that another machine can read."""
+"""The results of a benchmark, and their JSON file, which can be compared on another machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds a call, over all calls on the clock."""
+    """Statistics of the latency in milliseconds a call, over all timed calls."""
 
     p50: float
     p90: float
@@ -35,7 +35,7 @@ class Latency:
 
     @classmethod
     def of(cls, milliseconds: Sequence[float]) -> Latency:
-        """Summarise the calls; percentiles are interpolated between neighbours."""
+        """The statistics of these latencies; percentiles are interpolated linearly."""
         values = np.asarray(milliseconds, np.float64)
         p50, p90, p99 = np.percentile(values, (50, 90, 99))
         return cls(*(float(v) for v in (p50, p90, p99, values.mean(), values.min(), values.max(), values.std())))
@@ -43,18 +43,24 @@ class Latency:
 
 @dataclass(frozen=True)
 class Row:
-    """One model on one device.
+    """The measurement of one model on one device.
 
     Args:
-        model: What the user calls it: the path as given, or a file of the export folder as given.
+        model: The path of the model or export folder as the user wrote it, with the file's name in an export folder.
         runtime: ``keras``, ``saved_model``, ``tflite`` or ``onnx``.
-        sha256: Of the file; of a folder, of its graph and variables. The same model on another machine has the same.
+        bytes: The size on disk.
+        sha256: The hash of the file, or of all files in the folder; it identifies a model on another machine.
         device: ``cpu`` or ``gpu``.
-        threads: CPU threads; None on a GPU.
-        batch: Images a call.
-        error: Why there are no numbers: skipped or failed. The fields below are None then.
-        failed: Whether that is a failure, and not merely something that this machine cannot do.
+        threads: The number of CPU threads; None on a GPU.
+        batch: Images in a call.
+        error: Why nothing was measured; None if it was. All fields below but ``failed`` are None then.
+        failed: Whether the measurement failed; False if it was skipped, since this machine cannot run it.
         input: Height, width and channels of an image.
+        load_s: Seconds from the start of the process until the model is ready.
+        first_ms: Milliseconds of the first call, which traces and allocates.
+        peak_rss_mb: The peak memory of the process in MiB.
+        images_per_s: The throughput over all timed calls.
+        latency_ms: Statistics of the timed calls.
     """
 
     model: str
@@ -75,18 +81,19 @@ class Row:
 
     @property
     def p50(self) -> float:
-        """The median milliseconds a call; NaN where nothing was measured."""
+        """The median latency in milliseconds; NaN if nothing was measured."""
         return self.latency_ms.p50 if self.latency_ms else math.nan
 
 
 @dataclass(frozen=True, repr=False)
 class Results:
-    """All rows of one machine, the settings that they share, and the machine.
+    """The measurements on one machine.
 
     Args:
-        date: When, ISO 8601.
-        environment: See `kseg.environment.environment`.
-        settings: ``runs``, ``warmup``, ``batch`` and ``seed``.
+        date: The time of the benchmark, ISO 8601.
+        environment: The machine and the versions, see `kseg.environment.environment`.
+        settings: ``runs``, ``warmup``, ``batch`` and ``seed``, the same for all rows.
+        rows: The measurements.
     """
 
     date: str
@@ -104,24 +111,24 @@ class Results:
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Write the JSON file. Raises OutputError."""
+    """Write the results as JSON. Raises OutputError."""
     write_json(path, {"kind": KIND, "schema": SCHEMA, **asdict(results)})
 
 
 def read_results(path: Path) -> Results:
-    """Read what `write_results` wrote, here or on another machine.
+    """Read a file that `write_results` wrote, here or on another machine.
 
     Raises:
-        ArtifactError: There is no such file, or it is not a results file of this version.
+        ArtifactError: There is no such file, or it is not a results file of this schema.
     """
     try:
         data = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise _not_ours(path, error.strerror or str(error)) from error
+        raise _not_results(path, error.strerror or str(error)) from error
     except ValueError as error:
-        raise _not_ours(path, f"no JSON ({error})") from error
+        raise _not_results(path, f"no JSON ({error})") from error
     if not isinstance(data, dict) or data.get("kind") != KIND:
-        raise _not_ours(path, "another kind of JSON")
+        raise _not_results(path, "another kind of JSON")
     if data.get("schema") != SCHEMA:
         raise ArtifactError(
             "the benchmark results have another schema", where=str(path), expected=str(SCHEMA),
@@ -130,11 +137,12 @@ def read_results(path: Path) -> Results:
     try:
         return _parse(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _not_ours(path, f"a damaged one ({type(error).__name__}: {error})") from error
+        raise _not_results(path, f"a damaged one ({type(error).__name__}: {error})") from error
 
 
 def _parse(data: Mapping[str, Any]) -> Results:
     environment = dict(data["environment"])
+    # The keys that `describe_environment` reads; a missing one raises KeyError here.
     _ = environment["cpu"], environment["cores"], environment["python"], dict(environment["packages"])
     settings = {name: int(data["settings"][name]) for name in ("runs", "warmup", "batch", "seed")}
     return Results(str(data["date"]), environment, settings, tuple(_parse_row(row) for row in data["rows"]))
@@ -166,7 +174,10 @@ def _parse_row(data: Mapping[str, Any]) -> Row:
     return row
 
 
-def _not_ours(path: Path, found: str) -> ArtifactError:
+def _not_results(path: Path, found: str) -> ArtifactError:
     return ArtifactError(
-        "no benchmark results", where=str(path), expected="a file that `kseg benchmark --json` wrote", found=found
+        "not a file of benchmark results",
+        where=str(path),
+        expected="a file that `kseg benchmark --json` wrote",
+        found=found,
     )

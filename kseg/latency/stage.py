@@ -1,4 +1,4 @@
-"""The stage: every model on every device with every number of threads, each in a fresh process."""
+"""The benchmark: measure each model on each device with each number of threads, in a fresh process each."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ Device = Literal["cpu", "gpu"]
 
 NO_GPU = "TensorFlow sees no GPU on this machine"
 CPU_ONLY = {"tflite": "LiteRT runs on the CPU only", "onnx": "kseg runs .onnx files on the CPU only"}
-"""Runtime → why it has no line for the GPU."""
+"""Runtime → why it is not measured on a GPU."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure.
+    """The settings of a benchmark.
 
     Args:
-        devices: Which; None for the CPU, and the GPU where there is one.
-        threads: CPU threads to try; None for one try with all cores.
-        runs: Calls on the clock.
-        warmup: Calls before it, at least 1.
-        batch: Images a call.
+        devices: The devices; None for the CPU, and the GPU if there is one.
+        threads: Numbers of CPU threads to measure with; None for the number of cores.
+        runs: The number of timed calls.
+        warmup: The number of calls before them.
+        batch: Images in a call.
 
     Raises:
         UnknownNameError: There is no such device.
@@ -60,16 +60,18 @@ class Settings:
                 raise UsageError("the number is too small", where=name, expected="at least 1", found=str(number))
 
     def counts(self) -> dict[str, int]:
-        """The numbers that all rows share."""
+        """``runs``, ``warmup`` and ``batch``, which are the same for all rows."""
         return {"runs": self.runs, "warmup": self.warmup, "batch": self.batch}
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _Case:
+    """A row to measure, or to skip for a reason."""
+
     target: Target
     device: Device
     threads: int | None
-    obstacle: str | None
+    skip_reason: str | None
 
 
 def run_benchmark(
@@ -78,89 +80,91 @@ def run_benchmark(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Results:
-    """Measure.
+    """Measure each target on each device with each number of threads.
 
     Args:
-        targets: From `kseg.latency.find_targets`.
-        settings: See `Settings`.
+        targets: The models, from `kseg.latency.find_targets`.
+        settings: The settings of the benchmark.
         on_progress: Called with (done, total).
 
     Returns:
-        A row for every target, device and number of threads. What cannot be measured here (a GPU that is not there)
-        or fails is a row too, with the reason; nothing is raised for it.
+        A row for each target, device and number of threads. Measurements that fail, or that this machine cannot do
+        (there is no GPU), are rows with the reason as ``error``; no exception is raised for them.
     """
     gpus = _find_gpus(targets, settings)
-    plans = _plan(targets, settings, bool(gpus))
+    cases = _list_cases(targets, settings, bool(gpus))
     rows = []
-    for done, plan in enumerate(plans, start=1):
-        rows.append(_row(plan, settings))
+    for done, case in enumerate(cases, start=1):
+        rows.append(_measure(case, settings))
         if on_progress:
-            on_progress(done, len(plans))
-    shared = {**settings.counts(), "seed": SEED}
+            on_progress(done, len(cases))
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Results(now, {**environment(), "gpus": gpus}, shared, tuple(rows))
+    return Results(now, {**environment(), "gpus": gpus}, {**settings.counts(), "seed": SEED}, tuple(rows))
 
 
 def _find_gpus(targets: Sequence[Target], settings: Settings) -> list[str]:
-    """The names of the GPUs, asked in a process of its own: this one must not touch them, and needs no TensorFlow."""
-    wanted = settings.devices is None or "gpu" in settings.devices
-    if not wanted or all(target.runtime in CPU_ONLY for target in targets):
+    """The names of the GPUs; empty if none is needed.
+
+    Found in a fresh process, so that this one neither occupies a GPU nor imports TensorFlow.
+    """
+    may_use_gpu = settings.devices is None or "gpu" in settings.devices
+    if not may_use_gpu or all(target.runtime in CPU_ONLY for target in targets):
         return []
-    return [str(name) for name in _work('"gpus"', "gpu").get("gpus", [])]
+    return [str(name) for name in _run_worker('"gpus"', "gpu").get("gpus", [])]
 
 
-def _plan(targets: Sequence[Target], settings: Settings, has_gpu: bool) -> list[_Plan]:
+def _list_cases(targets: Sequence[Target], settings: Settings, has_gpu: bool) -> list[_Case]:
     devices: tuple[Device, ...] = settings.devices or (("cpu", "gpu") if has_gpu else ("cpu",))
-    plans = []
+    cases = []
     for target in targets:
         for device in devices:
             if device == "cpu":
-                plans += [_Plan(target, "cpu", n, target.obstacle) for n in settings.threads or (usable_cores(),)]
+                cases += [_Case(target, "cpu", n, target.skip_reason) for n in settings.threads or (usable_cores(),)]
             else:
-                obstacle = target.obstacle or CPU_ONLY.get(target.runtime, None if has_gpu else NO_GPU)
-                # A file that no GPU runs is a line of the table only for one who asked for the GPU.
-                if obstacle is None or settings.devices:
-                    plans.append(_Plan(target, "gpu", None, obstacle))
-    return plans
+                reason = target.skip_reason or CPU_ONLY.get(target.runtime, None if has_gpu else NO_GPU)
+                # Models that cannot run on the GPU get a row only if the user asked for the GPU.
+                if reason is None or settings.devices:
+                    cases.append(_Case(target, "gpu", None, reason))
+    return cases
 
 
-def _row(plan: _Plan, settings: Settings) -> Row:
-    target = plan.target
+def _measure(case: _Case, settings: Settings) -> Row:
+    target = case.target
     row = Row(
         model=target.model,
         runtime=target.runtime,
         bytes=target.bytes,
         sha256=target.sha256(),
-        device=plan.device,
-        threads=plan.threads,
+        device=case.device,
+        threads=case.threads,
         batch=settings.batch,
-        error=plan.obstacle,
+        error=case.skip_reason,
     )
-    if plan.obstacle:
+    if case.skip_reason:
         return row
     path = str(target.path.resolve())
-    job = Job(path, plan.device, plan.threads, settings.batch, max(settings.warmup, 1), settings.runs)
-    found = _work(job.to_json(), plan.device)
-    if "error" in found:
-        return replace(row, error=str(found["error"]), failed=True)
-    times = found["latencies_ms"]
+    job = Job(path, case.device, case.threads, settings.batch, settings.warmup, settings.runs)
+    measured = _run_worker(job.to_json(), case.device)
+    if "error" in measured:
+        return replace(row, error=str(measured["error"]), failed=True)
+    times = measured["latencies_ms"]
     return replace(
         row,
-        input=tuple(found["input"]),
-        load_s=found["load_s"],
-        first_ms=found["first_ms"],
-        peak_rss_mb=found["peak_rss_mb"],
+        input=tuple(measured["input"]),
+        load_s=measured["load_s"],
+        first_ms=measured["first_ms"],
+        peak_rss_mb=measured["peak_rss_mb"],
         images_per_s=1000 * settings.batch * len(times) / sum(times),
         latency_ms=Latency.of(times),
     )
 
 
-def _work(job: str, device: Device) -> dict[str, Any]:
-    """Run one job in a fresh process; its result, or ``{"error": reason}``."""
+def _run_worker(job: str, device: Device) -> dict[str, Any]:
+    """Run a job in a fresh process; returns its result, or ``{"error": reason}``."""
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    # The process must find this kseg, installed or not.
-    here = str(Path(kseg.__file__).parent.parent)
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, (here, env.get("PYTHONPATH"))))
+    # The process must import this copy of kseg, even if it is not installed.
+    root = str(Path(kseg.__file__).parent.parent)
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, env.get("PYTHONPATH"))))
     if device == "cpu":
         env["CUDA_VISIBLE_DEVICES"] = "-1"
     command = [sys.executable, "-m", "kseg.latency.worker", job]
@@ -168,6 +172,6 @@ def _work(job: str, device: Device) -> dict[str, Any]:
     try:
         result = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no error message"])[-1]
         return {"error": f"the measuring process ended with status {done.returncode}: {last[:300]}"}
     return dict(result)

@@ -1,4 +1,4 @@
-"""Which model files a command line means: runs, single files, and all artifacts of an export folder."""
+"""Find the models to measure: of runs, single files, and all artifacts of export folders."""
 
 from __future__ import annotations
 
@@ -18,63 +18,69 @@ __all__ = ["Target", "find_targets"]
 
 @dataclass(frozen=True)
 class Target:
-    """One artifact to measure.
+    """A model to measure.
 
     Args:
-        model: What to call it.
+        model: Its name in the results.
         path: The file or SavedModel folder.
         runtime: ``keras``, ``saved_model``, ``tflite`` or ``onnx``.
-        obstacle: Why it is left out here, if it is.
+        skip_reason: Why it cannot be measured; None if it can.
     """
 
     model: str
     path: Path
     runtime: str
-    obstacle: str | None = None
+    skip_reason: str | None = None
 
     @property
     def bytes(self) -> int:
-        """Size on disk."""
+        """The size on disk; of a folder, the sum over its files."""
         return sum(file.stat().st_size for file in self._files())
 
     def sha256(self) -> str:
-        """Of all its bytes, and of the names in a folder."""
-        total = hashlib.sha256()
+        """The SHA-256 of the file, in hexadecimal; of a folder, of the names and contents of its files."""
+        digest = hashlib.sha256()
         for file in self._files():
             if file != self.path:
-                total.update(file.relative_to(self.path).as_posix().encode())
-            total.update(file.read_bytes())
-        return total.hexdigest()
+                digest.update(file.relative_to(self.path).as_posix().encode())
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
 
     def _files(self) -> list[Path]:
         return sorted(f for f in self.path.rglob("*") if f.is_file()) if self.path.is_dir() else [self.path]
 
 
 def find_targets(models: Sequence[Path]) -> list[Target]:
-    """Every artifact that the paths stand for, in the order given.
+    """The models at these paths, in their order.
+
+    Args:
+        models: Run folders, model files, SavedModel folders, or export folders, which stand for every model in them.
+
+    Returns:
+        The models. ``.onnx`` files of export folders have a ``skip_reason`` if kseg's extra ``onnx`` is not installed.
 
     Raises:
-        ArtifactError: A path is no model, or a model that kseg did not write.
-        UsageError: No model is named, the same artifact is named twice, or an ``.onnx`` file where kseg's extra
-            ``onnx`` is not installed; of an export folder such a file is left out.
+        ArtifactError: A path is not a model, or kseg did not write it.
+        UsageError: There are no paths, a model is named twice, or an ``.onnx`` file is named and kseg's extra
+            ``onnx`` is not installed.
     """
     if not models:
         raise UsageError("no models are named", expected="runs, model files or export folders")
     targets = [target for model in models for target in _expand(model)]
-    seen: set[Path] = set()
+    paths: set[Path] = set()
     for target in targets:
-        if target.path.resolve() in seen:
+        if target.path.resolve() in paths:
             raise UsageError("the model is named twice", where=str(target.path), remedy="name it once")
-        seen.add(target.path.resolve())
-        if target.obstacle is None:
+        paths.add(target.path.resolve())
+        if target.skip_reason is None:
             read_card(target.path)
     return targets
 
 
 def _expand(model: Path) -> Iterable[Target]:
     if _is_export(model):
-        files = [model / "model.keras", model / "saved_model", *_exchanged(model)]
-        return [Target(str(file), file, _runtime(file), _obstacle(file)) for file in files if file.exists()]
+        files = [model / "model.keras", model / "saved_model", *_portable_files(model)]
+        return [Target(str(file), file, _runtime(file), _skip_reason(file)) for file in files if file.exists()]
     path = resolve_model(model)
     return [Target(str(model), path, _runtime(path))]
 
@@ -82,15 +88,15 @@ def _expand(model: Path) -> Iterable[Target]:
 def _is_export(model: Path) -> bool:
     if not model.is_dir() or (model / "saved_model.pb").exists() or RunFolder(model).is_run:
         return False
-    return (model / "model.keras").is_file() or (model / "saved_model").is_dir() or bool(_exchanged(model))
+    return (model / "model.keras").is_file() or (model / "saved_model").is_dir() or bool(_portable_files(model))
 
 
-def _exchanged(model: Path) -> list[Path]:
-    """The files of an export that other libraries than TensorFlow run."""
+def _portable_files(model: Path) -> list[Path]:
+    """The ``.tflite`` and ``.onnx`` files of an export folder."""
     return [*sorted(model.glob("*.tflite")), *sorted(model.glob("*.onnx"))]
 
 
-def _obstacle(file: Path) -> str | None:
+def _skip_reason(file: Path) -> str | None:
     if _runtime(file) != "onnx" or all(find_spec(package) for package in ("onnx", "onnxruntime")):
         return None
     return "ONNX Runtime is not installed: pip install 'kseg[onnx]'"

@@ -1,8 +1,8 @@
-"""One measurement in a process of its own: ``python -m kseg.latency.worker JOB``, JSON in and out.
+"""The process of one measurement: ``python -m kseg.latency.worker JOB``, with JSON as input and output.
 
-TensorFlow's thread pools are made once a process, its memory is never given back, and loading is only honest in a
-fresh process; so `kseg.latency` starts one for every row of its table. JOB is the JSON of `Job`; the one line on
-stdout is the JSON of `measure`'s result, or of ``{"gpus": [...]}`` for the job ``"gpus"``.
+`kseg.latency` starts one for each row, since TensorFlow's thread pools are created once a process, its memory is never
+returned to the system, and only in a fresh process does loading include the imports. JOB is the JSON of `Job`. The only
+line on stdout is the JSON of `measure`'s result, or of ``{"gpus": [...]}`` for the job ``"gpus"``.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ __all__ = ["measure"]
 
 
 def measure(job: Job) -> dict[str, Any]:
-    """Load the model and time inference alone: raw pixels at the network's size in, scores on the host out.
+    """Load the model and time its inference: from raw pixels at the network's size to scores in the host's memory.
 
     Returns:
-        ``load_s`` (from the start of the process to a predictor that is ready), ``first_ms`` (the first call, which
-        traces and allocates), ``latencies_ms``, one a call, ``peak_rss_mb`` of the whole process, ``input`` and
-        ``name``.
+        ``load_s`` (from the start of the process until the predictor is ready), ``first_ms`` (the first call, which
+        traces and allocates), ``latencies_ms`` (one for each timed call), ``peak_rss_mb`` (of the process, in MiB),
+        ``input`` (height, width, channels) and ``name``.
 
     Raises:
-        ArtifactError: The model cannot be loaded, or the device is not there.
+        ArtifactError: The model cannot be loaded.
+        UsageError: There is no such device.
     """
     from kseg.inference import load_predictor
 
@@ -68,10 +69,9 @@ def _time(predictor: Predictor, images: Any) -> float:
 
 
 def _peak_rss_mb() -> float:
-    """The most memory that this process held.
+    """The peak resident memory of this process in MiB.
 
-    Linux keeps ``ru_maxrss`` across ``exec``, so that it would tell the parent's peak where that was higher; VmHWM is
-    this program's own.
+    On Linux ``ru_maxrss`` includes the parent's peak, since it survives ``exec``; VmHWM does not.
     """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -88,8 +88,8 @@ def _gpus() -> dict[str, Any]:
 
 
 def main(text: str) -> int:
-    """Do the job and print its result as the last line of stdout."""
-    # Libraries that greet on stdout must not spoil the JSON.
+    """Run the job of this JSON and print its result as the only line on stdout; returns the exit code."""
+    # What libraries print on stdout goes to stderr, so that it does not mix with the JSON.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     job = json.loads(text)

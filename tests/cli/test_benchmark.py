@@ -47,9 +47,9 @@ def test_table_and_json_tell_the_same_and_another_machine_can_read_them(model: P
     [
         (("--device", "gppu"), 2, "--device: unknown device 'gppu'; expected one of cpu, gpu; did you mean 'gpu'?"),
         (("--device", ","), 2, "--device: the list is empty"),
-        (("--threads", "1,two"), 2, "--threads: not numbers of threads; expected e.g. 1,2,4; found 1,two"),
+        (("--threads", "1,two"), 2, "--threads: not numbers of threads; expected 1 to 1024, e.g. 1,2,4; found 1,two"),
         (("--threads", "0"), 2, "--threads: not numbers of threads"),
-        (("--against", "none.json"), 1, "none.json: no benchmark results"),
+        (("--against", "none.json"), 1, "none.json: not a file of benchmark results"),
     ],
 )
 def test_wrong_flags_are_told_before_anything_is_measured(

@@ -92,7 +92,7 @@ def test_several_foreground_classes_are_counted_in_the_heading(kseg, models, tmp
     data = write_data(tmp_path / "data", COLORS.labels)
     code, stdout, _ = kseg("evaluate", models / "colors.keras", "--data", data, "--split", "all")
     assert code == 0
-    assert "best class wins" in stdout
+    assert "highest score wins" in stdout
     assert ["2", "classes", "3", "classes", "2", "classes", "with", "it"] in [
         line.split() for line in stdout.splitlines()
     ]
@@ -136,7 +136,7 @@ def test_no_enlargement_is_one_line(kseg, models, data, tmp_path, command):
     rest = ("--data", data) if command == "evaluate" else (data, "--out", tmp_path / "masks")
     code, stdout, stderr = kseg(command, models / "red.tflite", *rest, "--zoom", "9")
     assert (code, stdout) == (2, "")
-    assert stderr == "error: --zoom: not an enlargement; expected a number in 1..4; found 9.0\n"
+    assert stderr == "error: --zoom: not a zoom factor; expected a number in 1..4; found 9.0\n"
 
 
 def test_scores_without_small_regions_say_so(kseg, models, data, tmp_path):
@@ -186,7 +186,7 @@ def test_other_classes_are_a_data_error(kseg, models, tmp_path):
 @pytest.mark.parametrize(
     ("model", "args", "code", "message"),
     [
-        ("red.tflite", [], 2, "the model lies in no run, so its images are not known; add --data"),
+        ("red.tflite", [], 2, "the model is not in a run folder, so its data are unknown; add --data"),
         ("red.tflite", ["--data", "nowhere"], 2, "--data: no such file or folder"),
         ("red.tflite", ["--threshold", "-1"], 2, "-1.0 is not in the range 0<=x<=1"),
         ("colors.keras", ["--threshold", "0.5"], 2, "--threshold: this model takes no threshold"),

@@ -52,7 +52,7 @@ def test_lone_model_without_data_is_a_usage_error(trained: Path, call: Call, tmp
     model = shutil.copy(trained / "weights" / "best.keras", tmp_path / "lone.keras")
     code, out, err = call("export", model)
     assert (code, out) == (2, "")
-    assert "lone.keras: the model lies in no run" in err
+    assert "lone.keras: the model is not in a run folder" in err
     assert "add --data" in err
 
 
@@ -90,11 +90,11 @@ def test_without_onnx_the_others_are_written_and_the_remedy_is_told(
     monkeypatch.setattr(table, "find_spec", lambda name: None if name == "tf2onnx" else object())
     code, out, err = call("export", trained, "--quantize", "none", "--out", "o")
     assert (code, err) == (0, "")
-    assert out.splitlines()[-1] == "Left out: model.onnx, which needs pip install 'kseg[onnx]'"
+    assert out.splitlines()[-1] == "Not exported: model.onnx, which needs pip install 'kseg[onnx]'"
     assert {p.name for p in Path("o").iterdir()} >= {"saved_model", "model_float32.tflite"}
     code, out, err = call("export", trained, "--format", "onnx", "--out", "p")
     assert (code, out) == (2, "")
-    assert err == "error: --format: what writes and runs onnx is not installed; pip install 'kseg[onnx]'\n"
+    assert err == "error: --format: the packages for onnx are not installed; pip install 'kseg[onnx]'\n"
     assert not Path("p").exists()
 
 

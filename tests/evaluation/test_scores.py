@@ -115,7 +115,7 @@ def test_hidden_outlines_are_warned_of():
     assert scores.iou == 1.0
     assert math.isnan(scores.mean("boundary_iou"))
     assert scores.warnings[-1] == (
-        "no boundary scores of background, red: ignored pixels hide more than 90% of the outline"
+        "no boundary scores of background, red: ignored pixels hide more than 90% of the boundary"
     )
 
 
@@ -192,7 +192,7 @@ def test_a_class_that_is_never_predicted_or_never_there_is_named():
     assert scores_of(([0, 1, 2], [0, 1, 1])).warnings == ("class 'blue' is never predicted, though the masks hold it",)
     assert scores_of(([0, 1, 1], [0, 1, 1])).warnings == ("class 'blue' is in none of the masks: it has no recall",)
     assert scores_of(([255, 255], [0, 1])).warnings == (
-        "all pixels of all 1 masks are to be ignored: there is nothing to score",
+        "all pixels of all 1 masks are ignored: there is nothing to score",
     )
 
 
@@ -246,7 +246,7 @@ def test_unusable_masks_are_data_errors_that_name_the_file(samples):
         evaluate(PREDICTOR, [Sample("0", samples[0].image, None)], RED.labels)
     write_png(samples[1].mask, np.zeros((20, 31), np.uint8))
     with pytest.raises(
-        DataError, match=r"1\.png: the mask is not of the image's size; expected 20×30 .*; found 20×31"
+        DataError, match=r"1\.png: the mask has another size than the image; expected 20×30 .*; found 20×31"
     ):
         evaluate(PREDICTOR, samples, RED.labels)
     write_png(samples[0].mask, np.full((20, 30), 3, np.uint8))

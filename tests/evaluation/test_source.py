@@ -56,7 +56,7 @@ def test_a_run_a_record_a_config_and_a_folder_are_the_same_data(run, data, model
 
 
 def test_a_model_outside_a_run_needs_data(model):
-    with pytest.raises(UsageError, match=r"red\.keras: the model lies in no run.*add --data"):
+    with pytest.raises(UsageError, match=r"red\.keras: the model is not in a run folder.*add --data"):
         load_data(None, model)
 
 

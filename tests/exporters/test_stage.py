@@ -13,7 +13,7 @@ import pytest
 from kseg.card import ModelCard
 from kseg.data.dataset import Dataset
 from kseg.errors import ArtifactError, DataError, UnknownNameError, UsageError
-from kseg.exporters import EXPORTERS, choose, export_model, left_out, table
+from kseg.exporters import EXPORTERS, choose, export_model, table, uninstalled
 from kseg.exporters.conversion import Conversion, calibration_images
 from kseg.exporters.tflite_int8 import calibration_inputs
 from kseg.inference import load_predictor
@@ -44,9 +44,9 @@ def test_choose_takes_the_rows_that_are_asked_for() -> None:
 def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "find_spec", lambda name: None if name == "onnxruntime" else object())
     assert [row.file for row in choose(None, ["none"])] == ["saved_model", "model_float32.tflite"]
-    assert [row.file for row in left_out(["none"])] == ["model.onnx"]
-    assert left_out(["int8"]) == ()
-    with pytest.raises(UsageError, match=r"--format: what writes and runs onnx is .*; pip install 'kseg\[onnx\]'"):
+    assert [row.file for row in uninstalled(["none"])] == ["model.onnx"]
+    assert uninstalled(["int8"]) == ()
+    with pytest.raises(UsageError, match=r"--format: the packages for onnx are .*; pip install 'kseg\[onnx\]'"):
         choose(["onnx", "tflite"], ["none"])
 
 

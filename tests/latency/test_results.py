@@ -22,7 +22,7 @@ from kseg.latency import (
     results_table,
     write_results,
 )
-from kseg.latency.report import yardstick
+from kseg.latency.report import reference_row
 
 
 def row(model: str, p50: float | None, device: str = "cpu", **more: object) -> Row:
@@ -129,9 +129,9 @@ def test_two_machines_stand_in_one_table_with_the_ratio() -> None:
     assert line_with(table, "B", "gpu", "k.keras")[-2:] == ["0.50", "1.00"]
 
 
-def test_yardstick_is_the_fastest_gpu_row_or_else_the_fastest() -> None:
-    assert yardstick(results(row("a", 1.0), row("b", 9.0, "gpu"), row("c", 5.0, "gpu"))).model == "c"
-    assert yardstick(results(row("a", 2.0), row("b", 1.0), row("c", None, "gpu"))).model == "b"
+def test_the_reference_is_the_fastest_gpu_row_or_else_the_fastest() -> None:
+    assert reference_row(results(row("a", 1.0), row("b", 9.0, "gpu"), row("c", 5.0, "gpu"))).model == "c"
+    assert reference_row(results(row("a", 2.0), row("b", 1.0), row("c", None, "gpu"))).model == "b"
 
 
 def test_images_of_another_size_are_told() -> None:
