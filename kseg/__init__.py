@@ -1,4 +1,4 @@
-"""kseg: from a folder of images and masks to a trained U-Net, its scores, and a fast model file.
+"""kseg: train a segmentation network on a folder of images and masks, evaluate it, export it, and measure its speed.
 
 ::
 
@@ -7,8 +7,8 @@
     result = kseg.load(run)("photo.jpg")
     kseg.export(run, formats=["tflite"])
 
-Importing this loads neither TensorFlow nor Keras; each name is imported when it is first used. CONTRIBUTING.md has the
-rooms, and who may import whom.
+Importing this loads neither TensorFlow nor Keras; each name is imported when it is first used. CONTRIBUTING.md
+describes the packages, and which may import which.
 """
 
 from typing import TYPE_CHECKING
@@ -47,5 +47,5 @@ __getattr__, __dir__ = lazy(
     },
 )
 
-# So that ``keras.models.load_model`` knows the losses and metrics in a process that has not used them yet.
+# Registers the losses and metrics as soon as Keras is imported, so that ``keras.models.load_model`` finds them.
 import_after("keras", ["kseg.losses.keras_losses", "kseg.metrics.keras_metrics"])

@@ -1,4 +1,4 @@
-"""Keras callbacks for ``model.fit``; those of `kseg.fit` itself are in ``kseg/training``.
+"""Keras callbacks for one's own ``model.fit``.
 
 ::
 

@@ -1,10 +1,10 @@
-"""The functions of the Python face, which the command line calls as well: arguments in, one stage, a result out.
+"""The functions of `kseg`, which the command line calls, too.
 
 ::
 
     training    fit, resume
     models      load, evaluate, export, benchmark
     check       check
-    settings    from keywords to a configuration
-    progress    bars and lines on stderr
+    settings    turns keyword arguments into a configuration
+    progress    progress bars on stderr
 """

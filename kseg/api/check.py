@@ -1,4 +1,4 @@
-"""`kseg.check`: what is wrong with a data set."""
+"""`kseg.check`: find the mistakes of a data set."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = ["DataCheck", "check"]
 
 @dataclass(frozen=True, repr=False)
 class DataCheck:
-    """The findings of `check`. In a notebook they are shown as text.
+    """The result of `check`. It is shown as text in a notebook.
 
     Args:
-        data: The description that the data set was read by.
-        counts: How many samples each split has.
+        data: The settings that the data set was read with.
+        counts: Split → its number of samples.
         findings: Errors first, then warnings and notes.
-        fixes: Settings by dotted key that the written configuration mends.
-        unfixed: The errors that no setting mends.
+        fixes: Dotted key → value, of the settings that were corrected in the written configuration.
+        unfixed: The errors that no setting corrects.
     """
 
     data: DataSpec
@@ -42,24 +42,24 @@ class DataCheck:
 
     @property
     def errors(self) -> list[Finding]:
-        """The findings that keep the data from being trained on."""
+        """The findings that prevent a training."""
         return [finding for finding in self.findings if finding.severity == "error"]
 
     def text(self, heading: Callable[[Finding], str] = lambda finding: f"{finding.severity:<8}") -> str:
-        """The whole report.
+        """The report as text.
 
         Args:
-            heading: The first word of a finding: its severity; the command line adds a colour.
+            heading: Returns the first word of a finding. Defaults to its severity; the command line adds a colour.
         """
         counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
         where = f"annotations {self.data.annotations}" if self.data.annotations else f"masks {self.data.masks}"
         total = sum(self.counts.values())
         head = f"{self.data.root}: {total} samples ({counts}); {self.data.format}: images {self.data.images}, {where}"
         blocks = [f"{heading(finding)} {_block(finding)}" for finding in self.findings]
-        return "\n\n".join([head, *(blocks or ["nothing to find fault with"])])
+        return "\n\n".join([head, *(blocks or ["no problems found"])])
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
+        """The samples and findings as plain JSON types."""
         facts = {"root": str(self.data.root), "format": self.data.format, "samples": dict(self.counts)}
         return {**facts, "broken": bool(self.errors), "findings": [finding.to_json() for finding in self.findings]}
 
@@ -75,29 +75,30 @@ class DataCheck:
 def check(
     target: str | os.PathLike[str], *, fix_config: str | os.PathLike[str] | None = None, **settings: Any
 ) -> DataCheck:
-    """Read every image and mask, and say what is wrong, why it matters, and which setting mends it.
+    """Read every image and mask, and report each mistake with its consequence and the setting that corrects it.
 
-    As ``kseg data check`` does.
+    The command ``kseg data check`` does the same.
 
     Args:
-        target: A folder, however it is laid out, or a YAML file.
-        fix_config: A YAML file to write, with the settings that mend what settings can mend.
-        settings: Keys of the configuration, laid over the target's, as `kseg.fit` takes them.
+        target: A folder of any supported layout, or a YAML file.
+        fix_config: A YAML file to write, in which the settings are corrected. Defaults to none.
+        settings: Keys of the configuration, which replace those of the target, as in `kseg.fit`.
 
     Returns:
-        The findings: ``print(check)``, ``check.errors``, ``check.findings``.
+        The findings; ``print`` shows them.
 
     Raises:
         UnknownNameError: There is no such setting.
         ConfigError: The configuration is wrong.
-        DataError: There is nothing to check, or the folder has no layout that is known.
-        OutputError: The file of ``fix_config`` is there already, or cannot be written.
+        DataError: There are no samples, or the layout of the folder is unknown.
+        OutputError: The file of ``fix_config`` exists already, or cannot be written.
 
     Example:
 
     ::
 
-        kseg.check("photos")
+        result = kseg.check("photos")
+        result.errors, result.findings
         kseg.check("photos", classes=["background", "cat"], fix_config="photos.yaml")
     """
     overrides = dotted_keys(settings, function="kseg.check")
@@ -117,13 +118,14 @@ def check(
 
 
 def _replace(overrides: Mapping[str, Any], fixes: Mapping[str, Any]) -> dict[str, Any]:
-    """The fixes after the overrides: of two values of a key, the later one counts."""
+    """The overrides, replaced by the fixes of the same keys."""
     return {key: value for key, value in overrides.items() if key not in fixes} | dict(fixes)
 
 
 def _write(path: Path, target: str | os.PathLike[str], last: Round[Config]) -> None:
-    made = f"Written by kseg data check {os.fspath(target)}; settings that it found: {', '.join(last.fixes) or 'none'}"
-    write_text(path, to_brief_yaml(last.settings, f"{made}\n  kseg fit {path}"))
+    fixed = ", ".join(last.fixes) or "none"
+    header = f"Written by kseg data check {os.fspath(target)}; settings that it corrected: {fixed}\n  kseg fit {path}"
+    write_text(path, to_brief_yaml(last.settings, header))
 
 
 def _block(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""`kseg.load`, `evaluate`, `export` and `benchmark`: what can be done with a trained model."""
+"""`kseg.load`, `kseg.evaluate`, `kseg.export` and `kseg.benchmark`: use a trained model."""
 
 from __future__ import annotations
 
@@ -38,20 +38,22 @@ def load(
     Args:
         model: A `Run`, a run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg
             writes them.
-        device: ``auto``, ``cpu`` or ``gpu``. Defaults to a GPU where the runtime has one.
-        threads: CPU threads. Defaults to the runtime's choice.
-        threshold: The score from which on a pixel is foreground, for one class against the background. Defaults to
-            the model's.
-        flip: Also predict the mirror image, and take the mean of the scores: a little better, at twice the time.
-        zoom: Above 1, also predict the image enlarged so many times, in windows: finds smaller things.
-        min_area: The least pixels of a region: ``50``, ``"car=50"``, or a list; smaller ones go to what surrounds them.
+        device: ``auto``, ``cpu`` or ``gpu``. Defaults to ``auto``: a GPU if the runtime sees one.
+        threads: The number of CPU threads. Defaults to the runtime's choice.
+        threshold: Pixels with at least this score are foreground (background and one class only). Defaults to the
+            model's.
+        flip: Also predict the mirror image, and average the scores: slightly better, at twice the time. Defaults to
+            False.
+        zoom: Above 1, also predict the image enlarged by this factor, in windows: finds smaller objects. Defaults to 1.
+        min_area: The smallest area of a region in pixels: ``50``, ``"car=50"``, or a list of these; smaller regions
+            get the classes around them. Defaults to none.
 
     Returns:
-        A function of a picture, or a list of pictures; see `Model`.
+        The model: a function of a picture or of a list of pictures, see `Model`.
 
     Raises:
         ArtifactError: There is no such model, or it is corrupt or not kseg's.
-        UsageError: An option means nothing, there is no GPU, or an extra of kseg is missing.
+        UsageError: An option is out of range, there is no GPU, or an extra of kseg is missing.
 
     Example:
 
@@ -86,20 +88,20 @@ def evaluate(
     min_area: int | str | Sequence[int | str] = (),
     boundary: bool = True,
 ) -> Scores:
-    """Score a model against true masks, at the images' original size, as ``kseg evaluate`` does.
+    """Score a model against ground truth, at the images' original size, as ``kseg evaluate`` does.
 
     Args:
-        model: As `load` takes it; so are ``device``, ``threads``, ``threshold``, ``flip``, ``zoom`` and ``min_area``.
+        model: As in `load`; so are ``device``, ``threads``, ``threshold``, ``flip``, ``zoom`` and ``min_area``.
         data: A YAML file, a run folder, a ``data.json`` or a folder of images and masks. Defaults to the data of the
-            run that the model lies in.
+            model's run.
         split: ``train``, ``val``, ``test`` or ``all``. Defaults to ``test``.
-        boundary: Whether outlines are scored, too, which costs most on large images. Defaults to True.
+        boundary: Also compute boundary scores, which are slow on large images. Defaults to True.
 
     Returns:
-        ``scores.iou``, ``scores.per_class`` and more; see `Scores`. Tables in a notebook.
+        The scores: ``scores.iou``, ``scores.per_class`` and more, see `Scores`. Shown as tables in a notebook.
 
     Raises:
-        ArtifactError, UsageError: As `load`; or the data are not named and the model lies in no run.
+        ArtifactError, UsageError: As in `load`; or ``data`` is missing and the model is not in a run folder.
         ConfigError, DataError: The data cannot be used, have other classes, or the split is empty.
 
     Example:
@@ -140,16 +142,17 @@ def export(
         formats: ``saved_model``, ``tflite``, ``onnx``. Defaults to all whose extra is installed.
         quantize: ``none`` is float32, ``int8`` quantises weights and activations (TFLite). Defaults to both.
         out: The folder. Defaults to ``saved_models/NAME``.
-        data: The model's own data, where it lies in no run: as `evaluate` takes them.
-        calibration_images: How many training images the quantiser sees. Defaults to 100.
+        data: The model's own data, as in `evaluate`. Required if the model is not in a run folder.
+        calibration_images: The number of training images for the quantiser. Defaults to 100.
         split: The images that score the files. Defaults to ``test``.
 
     Returns:
-        ``report.out``, ``report.rows`` (a score a file), ``report.failures``. A table in a notebook.
+        The report: ``report.out``, ``report.rows`` (the scores of each file) and ``report.failures``. Shown as a table
+        in a notebook.
 
     Raises:
-        UnknownNameError, UsageError: There is no such format or quantisation, an extra of kseg is missing, or the data
-            are not known.
+        UnknownNameError, UsageError: There is no such format or quantisation, an extra of kseg is missing, or ``data``
+            is missing.
         ArtifactError: The model cannot be loaded, or nothing could be exported.
         ConfigError, DataError: The data cannot be used.
         OutputError: The folder cannot be written.
@@ -190,15 +193,16 @@ def benchmark(
     """Measure latency, throughput, memory and load time of models, each in a fresh process, as ``kseg benchmark`` does.
 
     Args:
-        models: Runs, model files, or export folders (then every model in it).
-        devices: ``cpu``, ``gpu``. Defaults to the CPU, and the GPU where TensorFlow sees one.
-        threads: Numbers of CPU threads to try. Defaults to all cores.
-        num_runs: Calls on the clock. Defaults to 50.
-        warmup: Calls before it. Defaults to 10.
-        batch: Images a call. Defaults to 1.
+        models: Runs, model files, or export folders, which stand for every model in them.
+        devices: ``cpu``, ``gpu`` or both. Defaults to the CPU, and the GPU if TensorFlow sees one.
+        threads: Numbers of CPU threads to measure with. Defaults to the number of cores.
+        num_runs: The number of timed calls. Defaults to 50.
+        warmup: The number of calls before them. Defaults to 10.
+        batch: Images in a call. Defaults to 1.
 
     Returns:
-        A row a model, device and number of threads: ``results.rows``. A table in a notebook.
+        The results: ``results.rows`` has a row for each model, device and number of threads. Shown as a table in a
+        notebook.
 
     Raises:
         ArtifactError, UsageError: There is no such model, no models are named, or a number is below 1.
@@ -222,7 +226,7 @@ def benchmark(
 
 
 def _as_list(value: Any) -> list[Any]:
-    """A list of one thing, or of many."""
+    """The values of a sequence as a list; a single string or number as a list with it."""
     return [value] if isinstance(value, (str, int)) else list(value)
 
 

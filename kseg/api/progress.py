@@ -1,4 +1,4 @@
-"""How far a stage is: live bars on a terminal, and a line an epoch of a training everywhere; all on stderr."""
+"""Show progress on stderr: bars and status lines on a terminal, and a line for each epoch of a training anywhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = ("loss", "iou", "dice", "accuracy")
 
 
 class TerminalReporter(Reporter):
-    """A training on stderr."""
+    """Shows the progress of a training on stderr: a bar on a terminal, and a line for each epoch."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
@@ -41,22 +41,22 @@ class TerminalReporter(Reporter):
         self.progress.update(self.task, description=description, completed=done, total=total, note=note)
 
     def reading(self, done: int, total: int) -> None:
-        """A bar over the files."""
+        """Update the bar of files that are checked or decoded."""
         self._bar("reading", done, total)
 
     def started(self, folder: Path, facts: Mapping[str, str]) -> None:
-        """What is trained on what."""
+        """Print the run folder and the facts."""
         self.console.print(f"[bold]{folder}[/]")
         width = max(map(len, facts))
         for key, value in facts.items():
             self.console.print(f"  {key:<{width}}  {value}", markup=False, soft_wrap=True)
 
     def step(self, epoch: int, step: int, steps: int, images_per_s: float, loss: float) -> None:
-        """A bar over the steps."""
+        """Update the bar of the epoch's steps, with loss and images/s."""
         self._bar(f"epoch {epoch}", step, steps, f"loss {loss:.4f}  {images_per_s:.1f} images/s")
 
     def epoch(self, row: EpochRow, epochs: int, *, best: bool) -> None:
-        """One line: the scores of training → validation."""
+        """Print a line with the scores, training → validation."""
         scores = "  ".join(f"{key} {row[key]:.3f}→{row[f'val_{key}']:.3f}" for key in SHOWN)
         self.console.print(
             f"epoch {row['epoch']:3.0f}/{epochs}  {scores}  {row['images_per_s']:.1f} images/s  "
@@ -66,13 +66,13 @@ class TerminalReporter(Reporter):
         )
 
     def finished(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.progress.stop()
 
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal; yields the function that takes the number done and the total."""
+    """Show a progress bar, on a terminal only; yields a function to call with (done, total)."""
     console = Console(stderr=True)
     columns = (TextColumn(description), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -82,6 +82,6 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def status_line(description: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a line on a terminal; yields the function that takes the current step, the number done and the total."""
+    """Show a status line, on a terminal only; yields a function to call with (current step, done, total)."""
     with Console(stderr=True).status(description) as status:
         yield lambda step, done, total: status.update(f"{step} {done}/{total}" if total > 1 else step)

@@ -1,4 +1,4 @@
-"""From the arguments of `kseg.fit` and `kseg.check` to a configuration."""
+"""Turn the arguments of `kseg.fit` and `kseg.check` into a configuration."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from kseg.registry import nearest
 __all__ = ["dotted_keys", "load_target"]
 
 _FLAT: Final = {key: section for section, keys in SECTIONS.items() for key in keys}
-"""Key of the configuration → its section; no two sections share a key."""
+"""Key of the configuration → its section. Keys are unique: no two sections share one."""
 
 
 def dotted_keys(settings: Mapping[str, Any], *, function: str) -> dict[str, Any]:
-    """Settings by dotted key, for `load_config`.
+    """Turn keyword arguments into settings by dotted key, as `load_config` takes them.
 
     Args:
-        settings: By key of any section (``epochs``), by dotted key (``train.epochs``), or whole sections as mappings
-            (``train={"epochs": 3}``). ``data`` is also the folder itself, ``data.root``.
-        function: The function that they are passed to, for messages.
+        settings: Keys of any section (``epochs=3``), dotted keys (``**{"train.epochs": 3}``), or whole sections as
+            mappings (``train={"epochs": 3}``). ``data`` may also be a path: ``data.root``.
+        function: The function that they are passed to, for error messages.
+
+    Returns:
+        Dotted key → value, with its origin for error messages.
 
     Raises:
         UnknownNameError: There is no such key; the message suggests the closest one.
@@ -45,7 +48,7 @@ def dotted_keys(settings: Mapping[str, Any], *, function: str) -> dict[str, Any]
             near = nearest(key, [*_FLAT, *SECTIONS, "augment"])
             raise UnknownNameError(
                 f"unknown setting {key!r}", where=f"{function}({key}=…)",
-                expected="a key of the configuration, as kseg config show lists them",
+                expected="a key of the configuration (kseg config show lists all)",
                 remedy=f"did you mean {near!r}?" if near else None,
             )  # fmt: skip
         dotted[name] = FlagValue(value, f"{function}({key}=…)")
@@ -53,15 +56,15 @@ def dotted_keys(settings: Mapping[str, Any], *, function: str) -> dict[str, Any]
 
 
 def load_target(target: str | os.PathLike[str], overrides: Mapping[str, Any] | None = None) -> Config:
-    """The configuration that a YAML file holds, or that reads a folder, whose layout is guessed.
+    """Load a YAML file, or the configuration for a folder, whose layout is guessed.
 
     Args:
         target: The file or folder.
-        overrides: Values by dotted key, laid over it.
+        overrides: Dotted key → value, which replaces that of the file or the guess.
 
     Raises:
         ConfigError: The configuration is wrong.
-        DataError: The folder has no layout that is known.
+        DataError: The layout of the folder is unknown.
     """
     path, overrides = Path(target), overrides or {}
     if not path.is_dir():
@@ -77,5 +80,5 @@ def load_target(target: str | os.PathLike[str], overrides: Mapping[str, Any] | N
 
 
 def _replaced(key: str, overrides: Mapping[str, Any]) -> bool:
-    """Whether an override sets this key, or the whole section of it."""
+    """Whether an override sets this key or a section that contains it."""
     return any(key == other or key.startswith(f"{other}.") for other in overrides)

@@ -1,4 +1,4 @@
-"""`kseg.fit` and `kseg.resume`."""
+"""`kseg.fit` and `kseg.resume`: train a network."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ def fit(config: str | os.PathLike[str] | None = None, *, reporter: Reporter | No
     """Train a network on images and masks, as ``kseg fit`` does.
 
     Args:
-        config: A YAML file; None for the defaults.
-        reporter: Receives the progress. Defaults to a bar and a line an epoch on stderr.
-        settings: Keys of the configuration, laid over the file: ``epochs=30``, ``encoder="mobilenetv2"``,
-            ``split={"by": "folders"}``; ``data`` is the folder of the data set. docs/configuration.md lists them.
+        config: A YAML file. Defaults to none.
+        reporter: Receives the progress. Defaults to a bar and a line for each epoch on stderr.
+        settings: Keys of the configuration, which replace those of the file: ``epochs=30``,
+            ``encoder="mobilenetv2"``, ``split={"by": "folders"}``; ``data`` is the folder of the data set.
+            docs/configuration.md lists all.
 
     Returns:
-        The run: ``run.folder``, ``run.best``, ``run.history``. A table in a notebook.
+        The run: ``run.folder``, ``run.best``, ``run.history``. Shown as a table in a notebook.
 
     Raises:
         UnknownNameError: There is no such setting.
         ConfigError, UsageError: A setting does not fit the data or the hardware.
         DataError: The images or masks cannot be used.
-        TrainingError: The loss became NaN, or the memory does not suffice.
+        TrainingError: The loss became NaN, or memory ran out.
         OutputError: The disk is full or not writable.
-        Interrupted: Ctrl-C; `resume` goes on.
+        Interrupted: Ctrl-C; `resume` continues the training.
 
     Example:
 
@@ -47,20 +48,20 @@ def fit(config: str | os.PathLike[str] | None = None, *, reporter: Reporter | No
 
 
 def resume(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Run:
-    """Go on with a training that was interrupted, after its last finished epoch, as ``kseg fit --resume`` does.
+    """Continue an interrupted training after its last finished epoch, as ``kseg fit --resume`` does.
 
     Args:
         run: The run folder.
-        reporter: As `fit`.
+        reporter: Receives the progress. Defaults to a bar and a line for each epoch on stderr.
 
     Returns:
         The run, with the rows of all epochs.
 
     Raises:
-        UsageError: It is no run folder, or the run has ended, was stopped in its first epoch or is still trained.
-        ArtifactError: The saved state is corrupt, or of another network than args.yaml has.
-        DataError: The images or masks cannot be used, or are not those that it began with.
-        ConfigError, TrainingError, OutputError, Interrupted: As `fit`.
+        UsageError: It is no run folder, or the run has ended, was stopped in its first epoch or is still being trained.
+        ArtifactError: The saved state is corrupt, or belongs to another network than args.yaml describes.
+        DataError: The images or masks cannot be used, or have changed since the run began.
+        ConfigError, TrainingError, OutputError, Interrupted: As in `fit`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The command line: a thin file a command, which parses, calls one stage and prints.
+"""The command line, a file for each command: parse the arguments, call a function of kseg, print the result.
 
-Nothing heavy is imported at the top of these files, so that every ``--help`` answers at once.
+These files import heavy packages inside functions, so that ``--help`` is fast (tests/test_imports.py).
 """

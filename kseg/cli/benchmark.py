@@ -1,4 +1,4 @@
-"""``kseg benchmark``: how fast every artifact is, here and beside another machine."""
+"""``kseg benchmark``: measure the speed of artifacts, and compare it with another machine's."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ DEVICES = {"cpu": "cpu", "gpu": "gpu"}
 @click.command("benchmark")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--device", metavar="LIST", help="cpu, gpu or both.  [default: cpu, and gpu where TensorFlow sees one]")
-@click.option("--threads", metavar="LIST", help="CPU threads to try, e.g. 1,2.  [default: all cores]")
-@click.option("--num-runs", type=click.IntRange(min=1), default=50, show_default=True, help="Calls on the clock.")
-@click.option("--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Calls before it.")
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Images a call.")
+@click.option(
+    "--threads", metavar="LIST", help="Numbers of CPU threads to measure with, e.g. 1,2.  [default: all cores]"
+)
+@click.option("--num-runs", type=click.IntRange(min=1), default=50, show_default=True, help="Timed calls.")
+@click.option(
+    "--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Calls before the timed ones."
+)
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Images in a call.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results to this file.")
 @click.option(
     "--against", type=click.Path(path_type=Path), help="Results of another machine (--json there) to compare with."
@@ -40,8 +44,8 @@ def command(
 ) -> None:
     """Measure latency, throughput, memory and load time of Keras, SavedModel, TFLite and ONNX artifacts.
 
-    MODEL is a run folder, a SavedModel folder, a .keras, .tflite or .onnx file, or an export folder (then everything
-    in it). Inference only, on fixed random pixels; each line of the table is measured in a process of its own.
+    MODEL is a run folder, a SavedModel folder, a .keras, .tflite or .onnx file, or an export folder, which stands for
+    every model in it. Inference only, on fixed random pixels; each row is measured in a fresh process.
 
     \b
       kseg benchmark saved_models/NAME --threads 1,2
@@ -81,7 +85,7 @@ def _counts(text: str | None) -> tuple[int, ...] | None:
         return None
     words = _split(text, "--threads")
     if not all(word.isdecimal() and 1 <= int(word) <= 1024 for word in words):
-        raise UsageError("not numbers of threads", where="--threads", expected="e.g. 1,2,4", found=text)
+        raise UsageError("not numbers of threads", where="--threads", expected="1 to 1024, e.g. 1,2,4", found=text)
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
@@ -101,9 +105,9 @@ def _show(results: Results, other: Results | None) -> None:
     console.print(comparison_table(results, other) if other else results_table(results))
     for row in results.rows:
         if row.error:
-            what = "failed" if row.failed else "skipped"
+            outcome = "failed" if row.failed else "skipped"
             console.print(
-                f"{what}: {row.model} on {row.device}: {row.error}", soft_wrap=True, highlight=False, markup=False
+                f"{outcome}: {row.model} on {row.device}: {row.error}", soft_wrap=True, highlight=False, markup=False
             )
 
 

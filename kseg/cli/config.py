@@ -1,4 +1,4 @@
-"""``kseg config``: what a run would use, and the schema for editors."""
+"""``kseg config``: show the settings of a run, and the JSON schema for editors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def command() -> None:
 def show(config: Path | None, data: str | None, settings: tuple[str, ...]) -> None:
     """Print every setting as YAML: defaults < CONFIG < --data < --set.
 
-    With neither CONFIG nor --data the current folder stands for the data.
+    Without CONFIG and --data, the data are those of the current folder.
 
     \b
       kseg config show --data pets > pets.yaml           start a configuration

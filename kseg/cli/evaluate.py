@@ -1,4 +1,4 @@
-"""``kseg evaluate``: the scores of a model on true masks, each with its averaging."""
+"""``kseg evaluate``: score a model against ground truth."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["command"]
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Other images: a config, a run, a data.json, or a folder.  [default: the run's]",
+    help="Other data: a config, a run, a data.json, or a folder.  [default: the run's]",
 )
 @click.option(
     "--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True,
-    help="Which of the images.",
+    help="The images to score.",
 )  # fmt: skip
 @threshold_option
 @min_area_option
@@ -33,10 +33,13 @@ __all__ = ["command"]
 @runtime_options
 @click.option(
     "--boundary/--no-boundary", default=True, show_default=True,
-    help="Score outlines too; it costs most on large images.",
+    help="Also compute boundary scores, which are slow on large images.",
 )  # fmt: skip
 @click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Also write the scores, with a row an image, here."
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    help="Also write the scores, those of each image included, to this file.",
 )
 def command(
     model: Path,
@@ -51,9 +54,9 @@ def command(
     boundary: bool,
     json_file: Path | None,
 ) -> None:
-    """Score a model against true masks, at the images' original size.
+    """Score a model against ground truth, at the images' original size.
 
-    RUN_OR_MODEL is a run folder, a SavedModel folder, or a .keras, .tflite or .onnx file. A model inside a run is
+    RUN_OR_MODEL is a run folder, a SavedModel folder, or a .keras, .tflite or .onnx file. A model in a run folder is
     scored on the run's own test images; any other needs --data.
 
     \b

@@ -1,4 +1,4 @@
-"""``kseg fit``."""
+"""``kseg fit``: train a network, or resume a training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FLAGS = {
     "train": ("imgsz", "epochs", "batch", "lr", "patience", "seed", "device", "cache"),
     "run": ("project", "name"),
 }
-"""The sections of the configuration that flags stand for; --augment is one of its own."""
+"""Section of the configuration → its keys that are flags; ``augment``, a flag, too, is a section itself."""
 
 
 @click.command("fit", cls=SizeCommand)
@@ -26,24 +26,26 @@ FLAGS = {
 @data_option
 @click.option("--arch", metavar="NAME", help=f"Architecture: {', '.join(ARCHITECTURES)} [default: unet].")
 @click.option("--encoder", metavar="NAME", help=f"Encoder: {', '.join(ENCODERS)} [default: plain].")
-@click.option("--imgsz", metavar="H [W]", callback=parse_size, help="Size the network works at [default: 256].")
-@click.option("--epochs", type=int, help="Passes over the training images, at most.")
-@click.option("--batch", type=int, help="Images a step.")
+@click.option("--imgsz", metavar="H [W]", callback=parse_size, help="Size of the network's input [default: 256].")
+@click.option("--epochs", type=int, help="Most passes over the training images.")
+@click.option("--batch", type=int, help="Images in a training step.")
 @click.option("--lr", type=float, help="Peak learning rate of AdamW.")
-@click.option("--patience", type=int, help="Stop after so many epochs without a better score; 0: never.")
-@click.option("--seed", type=int, help="Seed of weights, order and augmentation.")
-@click.option("--augment", metavar="PRESET", help="none, light, medium, heavy [default: mirror images].")
+@click.option("--patience", type=int, help="Epochs without a better score before training stops; 0: never.")
+@click.option("--seed", type=int, help="Seed of the weights, the order of images, and the augmentation.")
+@click.option("--augment", metavar="PRESET", help="Augmentation: none, light, medium, heavy [default: mirror images].")
 @click.option(
-    "--cache", type=click.Choice(["auto", "ram", "disk", "none"]), help="Where decoded images are kept [default: auto]."
+    "--cache",
+    type=click.Choice(["auto", "ram", "disk", "none"]),
+    help="Where decoded images are stored [default: auto].",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Where to train.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), help="Device to train on [default: auto].")
 @click.option("--project", metavar="FOLDER", help="Runs go to PROJECT/fit/NAME [default: runs].")
 @click.option("--name", help="Name of the run [default: the data folder's]; numbered where it exists.")
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Go on with a run that was stopped or killed, after its last finished epoch; takes no other option.",
+    help="Continue a run that was stopped or killed, after its last finished epoch; takes no other option.",
 )
 @set_option
 def command(
@@ -51,7 +53,7 @@ def command(
 ) -> None:
     """Train a network on a folder of images and masks.
 
-    Works from a YAML file, from flags alone, or both: defaults < YAML < flags. Every key: kseg config show.
+    Settings come from a YAML file, from flags, or from both: defaults < CONFIG < flags. kseg config show lists all.
     """
     import kseg
 
@@ -74,10 +76,10 @@ def command(
 
 
 def _require_alone(config: Path | None, data: str | None, settings: tuple[str, ...], flags: dict[str, Any]) -> None:
-    given = {"CONFIG": config, "--data": data, "--set": settings or None}
-    given |= {f"--{name}": value for name, value in flags.items()}
-    if others := [name for name, value in given.items() if value is not None]:
+    options = {"CONFIG": config, "--data": data, "--set": settings or None}
+    options |= {f"--{name}": value for name, value in flags.items()}
+    if others := [name for name, value in options.items() if value is not None]:
         raise UsageError(
-            "a run goes on with the settings that it began with", where="--resume", found=", ".join(others),
+            "a run is resumed with its own settings", where="--resume", found=", ".join(others),
             remedy="leave them out, or train on in a new run: --set model.start=RUN",
         )  # fmt: skip

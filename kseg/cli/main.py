@@ -1,4 +1,4 @@
-"""The ``kseg`` command: collects the commands, and turns every foreseen failure into one line and an exit code."""
+"""The ``kseg`` command: its subcommands, logging, and errors as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ INTERNAL_ERROR = 70  # sysexits.h: EX_SOFTWARE
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="kseg")
 def main() -> None:
-    """From a folder of pictures and masks to a trained U-Net, honest scores and a fast artifact.
+    """Train a segmentation network on a folder of images and masks, evaluate it, export it, and measure its speed.
 
     \b
     Start here:
-      kseg demo                                   see the whole way in three minutes
+      kseg demo                                   try everything in three minutes
       kseg fit --data FOLDER                      train on FOLDER/images and FOLDER/masks
       kseg evaluate runs/fit/NAME                 score it on the test split
       kseg predict runs/fit/NAME PHOTOS --out DIR masks for new pictures
@@ -39,14 +39,14 @@ for module in (demo, data, fit, evaluate, predict, export, benchmark, models, co
 
 
 class _Stderr(logging.Handler):
-    """The warnings of the stages, one line each, on whatever stderr is now."""
+    """Prints log records of kseg on the current stderr, one line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         click.echo(prefix + record.getMessage(), err=True)
 
 
-def _listen() -> None:
+def _set_up_logging() -> None:
     logger = logging.getLogger("kseg")
     if not any(isinstance(handler, _Stderr) for handler in logger.handlers):
         logger.addHandler(_Stderr())
@@ -56,10 +56,10 @@ def _listen() -> None:
 
 def run(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failure, 2 wrong usage, 130 stopped by the user."""
-    # TensorFlow's C++ log would bury the one line that matters.
+    # Without TensorFlow's C++ log, kseg's own messages can be read.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("GLOG_minloglevel", "2")
-    _listen()
+    _set_up_logging()
     try:
         code = main.main(args=args, standalone_mode=False)
     except click.ClickException as error:
@@ -72,7 +72,7 @@ def run(args: Sequence[str] | None = None) -> None:
         click.echo("error: stopped", err=True)
         code = Interrupted.exit_code
     except BrokenPipeError:
-        # The reader of our output (head, less) went away; the shell's convention is to say nothing.
+        # The reader of the output (head, less) has ended; by convention this is not reported.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what becomes of them."""
+"""Options that several commands share, and their translation into settings."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SizeCommand(click.Command):
-    """Takes ``--imgsz 192`` and ``--imgsz 192 256``: click knows no options with one or two values."""
+    """A command with ``--imgsz 192`` and ``--imgsz 192 256``: click has no options with one or two values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Join the second number to the first before click sees them."""
+        """Join the two numbers into one value before click parses the arguments."""
         joined: list[str] = []
         for arg in args:
             follows = len(joined) >= 2 and joined[-2] == "--imgsz" and joined[-1].isdigit()
@@ -33,7 +33,7 @@ class SizeCommand(click.Command):
 
 
 def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) -> list[int] | None:
-    """The value of ``--imgsz``: ``192``, ``192 256``, ``192x256`` → [height, width]."""
+    """Parse the value of ``--imgsz``: ``192``, ``192 256`` or ``192x256`` → [height, width]."""
     del ctx, param
     if value is None:
         return None
@@ -45,67 +45,69 @@ def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 def config_argument(function: F) -> F:
-    """``[CONFIG]``: a YAML file, as `config`: Path or None."""
+    """Add the argument ``[CONFIG]``, a YAML file, passed as ``config``: Path or None."""
     return click.argument("config", required=False, type=click.Path(path_type=Path))(function)
 
 
 def data_option(function: F) -> F:
-    """``--data FOLDER``, as `data`: str or None."""
+    """Add ``--data FOLDER``, passed as ``data``: str or None."""
     text = "Folder of the images and masks (data.root)."
     return click.option("--data", metavar="FOLDER", help=text)(function)
 
 
 def set_option(function: F) -> F:
-    """``--set KEY=VALUE``, any number of times, as `settings`: a tuple of texts."""
+    """Add the repeatable ``--set KEY=VALUE``, passed as ``settings``: tuple of str."""
     text = "Any other key, e.g. --set train.lr=1e-4 --set 'model.widths=[16, 32]'."
     return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=text)(function)
 
 
 def threshold_option(function: F) -> F:
-    """``--threshold X``, as `threshold`: float in 0..1 or None."""
-    text = "Score from which on a pixel is foreground.  [default: the model's]"
+    """Add ``--threshold X``, passed as ``threshold``: float in 0..1 or None."""
+    text = "Pixels with at least this score are foreground.  [default: the model's]"
     return click.option("--threshold", type=click.FloatRange(0, 1), help=text)(function)
 
 
 def flip_option(function: F) -> F:
-    """``--flip``, as `flip`: bool."""
-    text = "Ask about the mirror image, too, and take the mean: a little better, at twice the time."
+    """Add ``--flip``, passed as ``flip``: bool."""
+    text = "Also predict the mirror image, and average the scores: slightly better, at twice the time."
     return click.option("--flip", is_flag=True, help=text)(function)
 
 
 def zoom_option(function: F) -> F:
-    """``--zoom FACTOR``, as `zoom`: float, 1 without it."""
+    """Add ``--zoom FACTOR``, passed as ``zoom``: float, by default 1."""
     text = (
-        "Ask about the image enlarged so many times, too, in overlapping windows of the network's size, and take the "
-        "mean: finds smaller things, at 5 (up to 1.5) or 10 (up to 2) times the time."
+        "Also predict the image enlarged by this factor, in overlapping windows of the network's size, and average the "
+        "scores: finds smaller objects, at 5 (up to 1.5) or 10 (up to 2) times the time."
     )
     return click.option("--zoom", type=float, default=1.0, metavar="FACTOR", help=text)(function)
 
 
 def min_area_option(function: F) -> F:
-    """``--min-area N`` or ``--min-area CLASS=N``, any number of times, as `min_area`: a tuple of texts."""
-    text = "Regions of fewer pixels go to what surrounds them: of every foreground class, or of CLASS; may be repeated."
+    """Add the repeatable ``--min-area N`` or ``--min-area CLASS=N``, passed as ``min_area``: tuple of str."""
+    text = "Smallest area of a region, of every foreground class or of CLASS; smaller ones get the classes around them."
     return click.option("--min-area", multiple=True, metavar="[CLASS=]PIXELS", help=text)(function)
 
 
 def runtime_options(function: F) -> F:
-    """``--device`` and ``--threads``, as `device`: str and `threads`: int or None."""
+    """Add ``--device`` and ``--threads``, passed as ``device``: str and ``threads``: int or None."""
     devices = click.Choice(["auto", "cpu", "gpu"])
-    function = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: the runtime's]")(
-        function
-    )
-    return click.option("--device", type=devices, default="auto", show_default=True, help="Where to run.")(function)
+    function = click.option(
+        "--threads", type=click.IntRange(min=1), help="Number of CPU threads.  [default: the runtime's]"
+    )(function)
+    return click.option("--device", type=devices, default="auto", show_default=True, help="Device to run on.")(function)
 
 
 def overrides_from(
     data: str | Path | None = None, settings: Sequence[str] = (), flags: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Everything that the command line sets, for `kseg.config.load_config`; the later wins.
+    """The settings of the command line by dotted key, as `kseg.config.load_config` takes them.
+
+    ``--set`` overrides ``--data``, which overrides the other flags; of several ``--set`` of a key, the last one counts.
 
     Args:
         data: The value of ``--data``.
         settings: The values of ``--set``, in their order.
-        flags: Dotted key → value of a command's own flags, ``--name`` for the key ``….name``; None is not given.
+        flags: Dotted key → value, of the command's own flags (``--name`` sets ``section.name``); None is ignored.
 
     Raises:
         UsageError: A setting has no ``=``.
@@ -113,14 +115,16 @@ def overrides_from(
     """
     from kseg.config import FlagValue, parse_set
 
-    given: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
     for key, value in (flags or {}).items():
         if value is not None:
-            given[key] = FlagValue(value, f"--{key.rpartition('.')[2].replace('_', '-')}")
+            overrides[key] = FlagValue(value, f"--{key.rpartition('.')[2].replace('_', '-')}")
     if data is not None:
-        given["data.root"] = FlagValue(str(data), "--data")
+        overrides["data.root"] = FlagValue(str(data), "--data")
     for text in settings:
         key, value = parse_set(text)
-        given.pop(key, None)  # the last one of a key also takes the last place
-        given[key] = FlagValue(value, f"--set {text}")
-    return given
+        overrides.pop(
+            key, None
+        )  # so that the key also moves to the end: the order decides between a section and its key
+        overrides[key] = FlagValue(value, f"--set {text}")
+    return overrides

@@ -1,4 +1,4 @@
-"""``kseg predict``: masks for pictures without any truth."""
+"""``kseg predict``: write masks for pictures."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["command"]
 @click.command("predict")
 @click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder that the masks go to.")
-@click.option("--overlay", is_flag=True, help="Also write the pictures with the masks drawn on them.")
-@click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ with several classes.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the masks.")
+@click.option("--overlay", is_flag=True, help="Also write the pictures with the masks over them.")
+@click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ for several classes.")
 @threshold_option
 @min_area_option
 @flip_option
@@ -40,7 +40,7 @@ def command(
     device: Any,
     threads: int | None,
 ) -> None:
-    """Write a mask for every picture; no truth is needed.
+    """Write a mask for every picture; no ground truth is needed.
 
     MODEL is a run folder, a SavedModel folder, or a .keras, .tflite or .onnx file. SOURCE is a picture, a folder
     (searched at any depth) or a quoted pattern. Masks are PNG files of the picture's own size that hold the data's
@@ -73,7 +73,11 @@ def _show(report: PredictReport, *, overlay: bool, prob: str | None) -> None:
 
     log = logging.getLogger("kseg")
     for entry in report.renamed:
-        log.warning("%s is in %s, since another picture has its name", printable(entry.image), printable(entry.mask))
+        log.warning(
+            "the mask of %s is %s, since another picture has the same name",
+            printable(entry.image),
+            printable(entry.mask),
+        )
     if report.written and report.background_only == len(report.written):
         log.warning("the model predicts background only on all %d images", len(report.written))
     total = len(report.written) + len(report.failed)

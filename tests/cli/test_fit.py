@@ -176,7 +176,7 @@ def test_resume_takes_no_other_option(call: Call, others: tuple[str, ...], named
         .splitlines()[-1]
         .endswith(f"found {named}; leave them out, or train on in a new run: --set model.start=RUN")
     )
-    assert "--resume: a run goes on with the settings that it began with" in err
+    assert "--resume: a run is resumed with its own settings" in err
 
 
 def test_resume_without_a_run_is_one_line(call: Call, tmp_path: Path) -> None:

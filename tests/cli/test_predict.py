@@ -82,8 +82,8 @@ def test_background_only_and_shared_names_are_warned_of(kseg, models, tmp_path):
     code, _, stderr = kseg("predict", models / "red.tflite", *sources, "--out", tmp_path / "out")
     assert code == 0
     assert stderr.splitlines() == [
-        f"warning: {tmp_path}/x.png is in {tmp_path}/out/x.png.png, since another picture has its name",
-        f"warning: {tmp_path}/x.bmp is in {tmp_path}/out/x.bmp.png, since another picture has its name",
+        f"warning: the mask of {tmp_path}/x.png is {tmp_path}/out/x.png.png, since another picture has the same name",
+        f"warning: the mask of {tmp_path}/x.bmp is {tmp_path}/out/x.bmp.png, since another picture has the same name",
         "warning: the model predicts background only on all 2 images",
     ]
 

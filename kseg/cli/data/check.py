@@ -1,4 +1,4 @@
-"""``kseg data check``."""
+"""``kseg data check``: find the mistakes of a data set."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ COLORS = {"error": "red", "warning": "yellow", "note": "blue"}
 @target_options
 @click.option(
     "--fix-config", metavar="FILE", type=click.Path(path_type=Path),
-    help="Write the configuration that mends what settings can mend.",
+    help="Write a configuration with corrected settings.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(
     target: Path, classes: str | None, settings: tuple[str, ...], fix_config: Path | None, as_json: bool
 ) -> None:
-    """Read every image and mask, and say what is wrong, why it matters, and which setting mends it.
+    """Read every image and mask, and report each mistake with its consequence and the setting that corrects it.
 
-    Exit code 0: fit to be trained on. 1: something breaks training; with --fix-config, only what settings cannot mend.
+    Exits with 1 if there are errors, which prevent a training; with --fix-config, if there are errors that no setting
+    corrects.
 
     \b
-      kseg data check photos                                     a folder, however it is laid out
+      kseg data check photos                                     a folder of any supported layout
       kseg data check photos --classes background,cat --fix-config photos.yaml
       kseg data check photos.yaml --json
     """
@@ -43,7 +44,7 @@ def command(
     checked = kseg.check(target, fix_config=fix_config, **overrides_of(classes, settings))
     click.echo(json.dumps(checked.to_json(), indent=2) if as_json else checked.text(_heading))
     if fix_config is not None:
-        click.echo(f"{fix_config}: {len(checked.fixes)} settings mended; {_verdict(checked.unfixed)}", err=True)
+        click.echo(f"{fix_config}: {len(checked.fixes)} settings corrected; {_verdict(checked.unfixed)}", err=True)
     if checked.unfixed:
         raise click.exceptions.Exit(1)
 
@@ -55,6 +56,6 @@ def _heading(finding: Finding) -> str:
 def _verdict(errors: Sequence[Finding]) -> str:
     if not errors:
         return "the data can be trained on"
-    return f"{len(errors)} finding{'s are' if len(errors) > 1 else ' is'} left that no setting mends: " + "; ".join(
+    return f"{len(errors)} error{'s' if len(errors) > 1 else ''} that no setting corrects: " + "; ".join(
         finding.what for finding in errors
     )

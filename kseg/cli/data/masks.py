@@ -1,4 +1,4 @@
-"""``kseg data masks``."""
+"""``kseg data masks``: convert masks to index PNG files."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["command"]
 
 @click.command("masks")
 @target_options
-@click.option("--out", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="Where the masks go.")
+@click.option("--out", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="Folder for the masks.")
 @click.option(
     "--split", type=click.Choice(["train", "val", "test", "all"]), default="all", show_default=True,
-    help="Which of the images.",
+    help="The images to convert.",
 )  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Threads.  [default: one a core]")
+@click.option("--workers", type=click.IntRange(min=1), help="Number of threads.  [default: number of cores]")
 def command(
     target: Path, classes: str | None, settings: tuple[str, ...], out: Path, split: Any, workers: int | None
 ) -> None:
-    """Write the masks as index PNG files, from whatever the data has: COCO, LabelMe, YOLO, colours.
+    """Write the masks as index PNG files, from any format: COCO, LabelMe, YOLO, colours.
 
-    FOLDER/masks holds class ids 0, 1, … in the order of the classes, and 255 where the truth is unknown;
-    FOLDER/manifest.csv names image, mask and split; FOLDER/data.yaml is the configuration that reads them. The same
-    command run again writes only what is missing or out of date.
+    FOLDER/masks holds class ids 0, 1, … in the order of the classes, and 255 where the class is unknown;
+    FOLDER/manifest.csv names image, mask and split; FOLDER/data.yaml is the configuration that reads them. If repeated,
+    the command writes only masks that are missing or out of date.
 
     \b
       kseg data masks coco --out coco_masks --classes background,person
@@ -46,7 +46,7 @@ def command(
         report = write_masks(dataset, out, split=split, workers=workers, on_progress=progress)
     done, total = len(report.written) + len(report.kept), len(dataset.samples(split))
     click.echo(f"{len(report.written)} masks written, {len(report.kept)} were up to date: {printable(out / 'masks')}")
-    click.echo(f"read them with {printable(report.config)}")
+    click.echo(f"configuration that reads them: {printable(report.config)}")
     for reason in report.failed.values():
         click.echo(f"failed: {reason}", err=True)
     if report.failed:

@@ -1,4 +1,4 @@
-"""``kseg data show``."""
+"""``kseg data show``: draw a contact sheet."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ __all__ = ["command"]
 @click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="PNG or JPEG to write.")
 @click.option(
     "--split", type=click.Choice(["train", "val", "test", "all"]), default="train", show_default=True,
-    help="Which samples.",
+    help="The split to choose from.",
 )  # fmt: skip
-@click.option("--count", type=click.IntRange(1, 400), default=12, show_default=True, help="How many samples.")
-@click.option("--shows", metavar="CLASS", help="Only samples whose mask shows this class.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed shows other samples.")
+@click.option("--count", type=click.IntRange(1, 400), default=12, show_default=True, help="Number of samples.")
+@click.option("--shows", metavar="CLASS", help="Only samples with this class.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice.")
 @click.option(
     "--augmented", type=click.IntRange(1, 16), metavar="N",
-    help="Show each sample as it is and N times as training varies it, at the network's size.",
+    help="Show each sample as it is, and N augmented versions of it, at the network's size.",
 )  # fmt: skip
 def command(
     target: Path, classes: str | None, settings: tuple[str, ...], out: Path,
     split: Literal["train", "val", "test", "all"], count: int,
     shows: str | None, seed: int, augmented: int | None,
 ) -> None:  # fmt: skip
-    """Draw a contact sheet: images with their masks over them, and a legend.
+    """Draw a contact sheet: images with their masks over them, and a legend of the classes.
 
     \b
       kseg data show photos.yaml --out sheet.png

@@ -1,7 +1,8 @@
-"""``kseg data split``."""
+"""``kseg data split``: split the images into lists for training, validation and test."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,17 +23,17 @@ __all__ = ["command"]
 
 @click.command("split")
 @target_options
-@click.option("--out", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="Where the lists go.")
+@click.option("--out", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="Folder for the lists.")
 @click.option("--fractions", metavar="TRAIN,VAL,TEST", help="Their shares.  [default: 0.8,0.1,0.1]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Another seed is another split.  [default: 0]")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the split.  [default: 0]")
 @click.option("--stratify", is_flag=True, help="Give each split its share of the images of each class.")
 @click.option(
     "--group", metavar="REGEX",
-    help="Keep pictures together for whose path (below the image folder, without suffix) its first group, else its "
-    "match, is the same: '^(.*)_frame'.",
+    help="Keep images in one split whose paths (below the image folder, without suffix) agree in the first group of "
+    "this pattern, or in its match if it has no group: '^(.*)_frame'.",
 )  # fmt: skip
-@click.option("--copies", is_flag=True, help="Keep pictures together that look the same.")
-@click.option("--overwrite", is_flag=True, help="Replace lists that are in the folder.")
+@click.option("--copies", is_flag=True, help="Keep images that look the same in one split.")
+@click.option("--overwrite", is_flag=True, help="Replace existing lists.")
 def command(
     target: Path,
     classes: str | None,
@@ -45,10 +46,10 @@ def command(
     copies: bool,
     overwrite: bool,
 ) -> None:
-    """Split the images once and for all, into a list each for training, validation and test.
+    """Split the images into the lists train.txt, val.txt and test.txt, so that the split stays as it is.
 
-    What TARGET's own data.split says by fractions holds where no option says otherwise. The lists train.txt, val.txt
-    and test.txt name one image a line, relative to the data's folder.
+    Options that are not set default to those of TARGET's data.split. The lists have one image a line, relative to the
+    data's folder.
 
     \b
       kseg data split photos --out photos/splits --stratify
@@ -70,17 +71,16 @@ def command(
     if not overwrite:
         require_no_lists(out)
     spec = load_target(target, overrides_of(classes, settings)).data
-    settled = _fractions(spec, {key: value for key, value in options.items() if value is not None})
-    # All samples, in whatever splits the format has.
-    whole = replace(spec, split=Fractions(1.0, 0.0, 0.0)) if isinstance(spec.split, Fractions) else spec
-    everything = find_dataset(whole)
-    splits = cut(everything.samples("all"), settled, everything.labels)
-    dataset = Dataset(everything.root, everything.labels, splits)
+    fractions_spec = _fractions(spec, {key: value for key, value in options.items() if value is not None})
+    # Read without splitting, unless the format has splits of its own.
+    unsplit = replace(spec, split=Fractions(1.0, 0.0, 0.0)) if isinstance(spec.split, Fractions) else spec
+    source = find_dataset(unsplit)
+    dataset = Dataset(source.root, source.labels, cut(source.samples("all"), fractions_spec, source.labels))
     with progress_bar("reading") as progress:
         report = check_dataset(dataset, spec, on_progress=progress)
     files = write_lists(out, dict(dataset.splits), dataset.root, masks=spec.format == "lists", overwrite=overwrite)
     _show(dataset, report)
-    click.echo(_lines(files))
+    click.echo(_yaml(files))
 
 
 def _shares(text: str | None) -> dict[str, float]:
@@ -98,20 +98,20 @@ def _shares(text: str | None) -> dict[str, float]:
 
 
 def _fractions(spec: DataSpec, options: Mapping[str, Any]) -> Fractions:
-    """How to split: as the options say, else as the configuration does."""
+    """The settings of the split: the options, and those of the configuration where no option is set."""
     from kseg.config import FlagValue, load_config
     from kseg.data.spec import Folders, Fractions
     from kseg.errors import UsageError
 
     if isinstance(spec.split, Folders):
         raise UsageError(
-            "the data are split by folders already", where="data.split", found="by: folders",
-            expected="a configuration whose data.images and data.masks name the folders of all",
+            "the data are already split by folders", where="data.split", found="by: folders",
+            expected="a configuration whose data.images and data.masks are the folders of all images and masks",
             remedy="e.g. --set data.split.by=fractions --set data.images=images --set data.masks=masks",
         )  # fmt: skip
     base = asdict(spec.split) if isinstance(spec.split, Fractions) else {}
     settings = {**base, **options, "by": "fractions"}
-    # Through the configuration, which knows what each setting may be.
+    # Loaded as a configuration, which validates each setting.
     checked = load_config(None, {"data.root": str(spec.root), "data.split": FlagValue(settings, "kseg data split")})
     split = checked.data.split
     assert isinstance(split, Fractions)
@@ -129,18 +129,17 @@ def _show(dataset: Dataset, report: DatasetReport) -> None:
     table.add_column("images")
     for split in dataset.splits:
         table.add_column(split, justify="right", no_wrap=True)
-    table.add_row("in all", *(f"{len(samples)} ({len(samples) / total:.1%})" for samples in dataset.splits.values()))
+    table.add_row("total", *(f"{len(samples)} ({len(samples) / total:.1%})" for samples in dataset.splits.values()))
     for k, name in enumerate(dataset.labels.names):
-        having = [int(report.class_images[split][k]) for split in dataset.splits]
-        shares = [f"{count} ({count / max(sum(having), 1):.1%})" for count in having]
+        counts = [int(report.class_images[split][k]) for split in dataset.splits]
+        shares = [f"{count} ({count / max(sum(counts), 1):.1%})" for count in counts]
         table.add_row(Text(f"with {name}"), *shares)
     console = Console() if Console().is_terminal else Console(width=120)
     console.print(table)
 
 
-def _lines(files: Mapping[SplitName, Path]) -> str:
-    import json
-
-    # As YAML in the JSON way, so that any path is quoted right.
+def _yaml(files: Mapping[SplitName, Path]) -> str:
+    """The part of a configuration that reads the lists."""
+    # Paths are quoted as JSON, which is valid YAML, whatever characters they have.
     values = ", ".join(f"{name}: {json.dumps(str(file), ensure_ascii=False)}" for name, file in files.items())
     return f"data:\n  split: {{by: lists, {values}}}"

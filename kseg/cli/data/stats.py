@@ -1,4 +1,4 @@
-"""``kseg data stats``."""
+"""``kseg data stats``: sizes, class frequencies and class weights."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ __all__ = ["command"]
 
 @click.command("stats")
 @target_options
-@click.option("--json", "json_file", metavar="FILE|-", help="Write the numbers as JSON; - prints only them.")
-@click.option("--out", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw them.")
+@click.option(
+    "--json", "json_file", metavar="FILE|-", help="Write the numbers as JSON; - prints them and nothing else."
+)
+@click.option("--out", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw the numbers as charts.")
 def command(
     target: Path, classes: str | None, settings: tuple[str, ...], json_file: str | None, out: Path | None
 ) -> None:
-    """Count images, sizes and classes, and work out what a training would use.
+    """Count images, sizes and classes, and compute class weights and the normalisation of pixels.
 
     \b
       kseg data stats photos
@@ -60,11 +62,11 @@ def _show(statistics: Statistics, title: str) -> None:
     for side, (low, middle, high) in statistics.sides().items():
         lines.append(f"{side:<8} {low} to {high}, median {middle:g}")
     sizes = [f"{height}×{width} ({count} images)" for (height, width), count in statistics.commonest()]
-    lines.append(f"{'sizes':<8} {len(statistics.sizes)} different; the commonest, height × width: {', '.join(sizes)}")
+    lines.append(f"{'sizes':<8} {len(statistics.sizes)} different; most frequent, height × width: {', '.join(sizes)}")
     for name, values in (("mean", statistics.channel_mean), ("std", statistics.channel_std)):
         lines.append(f"{name:<8} {', '.join(f'{value:.2f}' for value in values)} (red, green, blue of 0 to 255, train)")
     ignored = ", ".join(f"{name} {share:.1%}" for name, share in statistics.ignored.items())
-    lines.append(f"{'ignored':<8} {ignored} of the pixels; the shares below leave them out")
+    lines.append(f"{'ignored':<8} {ignored} of the pixels; they do not count in the shares below")
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     console.print(_table(statistics))
 

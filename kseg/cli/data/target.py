@@ -16,14 +16,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def target_options(function: F) -> F:
-    """``TARGET --classes A,B --set KEY=VALUE``, as `target`: Path, `classes`: str or None, `settings`."""
+    """Add ``TARGET``, ``--classes A,B`` and ``--set``, passed as ``target``, ``classes`` and ``settings``."""
     function = set_option(function)
-    text = "Class names in order, with commas: background,cat,dog (data.classes)."
+    text = "Class names in the order of their ids: background,cat,dog (data.classes)."
     function = click.option("--classes", metavar="NAMES", help=text)(function)
     return click.argument("target", type=click.Path(path_type=Path))(function)
 
 
 def overrides_of(classes: str | None, settings: Sequence[str]) -> dict[str, Any]:
-    """What ``--classes`` and ``--set`` set, by dotted key. Raises UsageError, ConfigError."""
+    """The settings of ``--classes`` and ``--set`` by dotted key. Raises UsageError, ConfigError."""
     names = [name.strip() for name in classes.split(",")] if classes else None
     return overrides_from(None, settings, {"data.classes": names})

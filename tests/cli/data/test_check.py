@@ -53,7 +53,7 @@ def test_a_clean_folder_exits_0(call: Call, clean: Path) -> None:
     code, out, _ = call("data", "check", clean)
     assert code == 0
     assert "photos: 10 samples (train 8, val 1, test 1); folders: images images, masks masks" in out
-    assert out.endswith("nothing to find fault with\n")
+    assert out.endswith("no problems found\n")
 
 
 def test_what_breaks_training_exits_1_and_names_the_line(call: Call, nuclei: Path) -> None:
@@ -67,9 +67,9 @@ def test_what_breaks_training_exits_1_and_names_the_line(call: Call, nuclei: Pat
 
 def test_the_mended_configuration_passes(call: Call, nuclei: Path, tmp_path: Path) -> None:
     code, _, err = call("data", "check", nuclei, "--classes", "background,nucleus", "--fix-config", "fixed.yaml")
-    assert (code, err) == (0, "fixed.yaml: 1 settings mended; the data can be trained on\n")
+    assert (code, err) == (0, "fixed.yaml: 1 settings corrected; the data can be trained on\n")
     text = (tmp_path / "fixed.yaml").read_text()
-    assert text.startswith(f"# Written by kseg data check {nuclei}; settings that it found: data.values\n")
+    assert text.startswith(f"# Written by kseg data check {nuclei}; settings that it corrected: data.values\n")
     data = load_config("fixed.yaml").data
     assert data.values == {0: "background", 255: "nucleus"}
     assert find_dataset(data).labels.names == ("background", "nucleus")
@@ -92,7 +92,7 @@ def test_what_no_setting_mends_is_left_and_exits_1(call: Call, tmp_path: Path) -
     code, out, err = call("data", "check", "odd", "--classes", "background,x", "--fix-config", "fixed.yaml")
     assert code == 1
     assert "say what each value is, e.g. data.values: {3: x, other: background}" in out
-    assert "1 finding is left that no setting mends: masks hold values that data.values does not name" in err
+    assert "1 error that no setting corrects: masks hold values that data.values does not name" in err
 
 
 def test_json_has_every_file(call: Call, nuclei: Path) -> None:

@@ -20,7 +20,7 @@ def test_coco_becomes_masks_that_are_read_back(call: Call, tmp_path: Path) -> No
     assert code == 0
     assert out.splitlines() == [
         "3 masks written, 0 were up to date: made/masks",
-        f"read them with {tmp_path / 'made' / 'data.yaml'}",
+        f"configuration that reads them: {tmp_path / 'made' / 'data.yaml'}",
     ]
     assert "0 masks written, 3 were up to date" in call(*command)[1]
     code, out, _ = call("data", "check", "made/data.yaml")

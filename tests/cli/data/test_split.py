@@ -51,9 +51,9 @@ def test_the_table_counts_images_and_classes(call: Call, tmp_path: Path) -> None
         "data", "split", root, "--set", values, "--out", "o", "--stratify", "--fractions", "0.5,0.25,0.25"
     )
     assert code == 0
-    table = [line.split() for line in out.splitlines() if line.split()[:1] in (["in"], ["with"])]
+    table = [line.split() for line in out.splitlines() if line.split()[:1] in (["total"], ["with"])]
     assert table == [
-        ["in", "all", "20", "(50.0%)", "10", "(25.0%)", "10", "(25.0%)"],
+        ["total", "20", "(50.0%)", "10", "(25.0%)", "10", "(25.0%)"],
         ["with", "background", "20", "(50.0%)", "10", "(25.0%)", "10", "(25.0%)"],
         ["with", "one", "10", "(50.0%)", "5", "(25.0%)", "5", "(25.0%)"],
         ["with", "two", "4", "(50.0%)", "2", "(25.0%)", "2", "(25.0%)"],
@@ -115,7 +115,7 @@ def test_strange_file_names(call: Call, tmp_path: Path) -> None:
         (("--group", "("), 2, "data.split.group: not a regular expression"),
         (("--group", "^w"), 2, "data.split.group: the expression matches no picture"),
         (("--group", "^v"), 1, "data.split: all 24 pictures are in one group"),
-        (("--set", "data.split={by: folders}", "--set", 'data.images="{split}"'), 2, "split by folders already"),
+        (("--set", "data.split={by: folders}", "--set", 'data.images="{split}"'), 2, "already split by folders"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -25,7 +25,7 @@ def test_the_table(call: Call, photos: Path) -> None:
     assert code == 0
     assert f"{photos}: 10 images (train 8, val 1, test 1)" in out
     assert "height   12 to 12, median 12" in out
-    assert "1 different; the commonest, height × width: 12×16 (10 images)" in out
+    assert "1 different; most frequent, height × width: 12×16 (10 images)" in out
     row = next(line for line in out.splitlines() if line.split()[:1] == ["x"]).split()
     assert row == ["x", "25.00%", "25.00%", "25.00%", "100.0%", "100.0%", "100.0%", "1.5", "1.5", "1"]
 
