@@ -1,10 +1,10 @@
-"""How much the training loop adds: images/s of ``kseg fit`` against the same compiled steps on tensors in memory.
+"""Overhead of the training loop: images/s of ``kseg fit``, and of the same compiled steps on a batch in memory.
 
     python tools/bench_fit.py [--images 240] [--imgsz 128] [--epochs 4]
 
-Both run in one process, in turn, several times: A is `kseg.training.fit`'s own loop (tf.data, augmentation,
-callbacks, validations, results.csv and checkpoints of every epoch); B is ``train_on_batch`` and ``test_on_batch`` on
-one batch that lies in memory, as many steps and validations as A does. The ratio is B's time over A's.
+Both run in one process and take turns, round after round: A is `kseg.training.fit` (tf.data, augmentation, callbacks,
+validations, results.csv and checkpoints of every epoch); B is ``train_on_batch`` and ``test_on_batch`` on one batch in
+memory, with as many steps and validations. The ratio is B's time over A's.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from kseg.tensorflow_runtime import load_tensorflow
 
 
 def make_faces(folder: Path, count: int, size: int) -> Path:
-    """A data set to train on."""
-    from kseg.demo.faces import make_faces as draw
+    """Draw a data set to train on."""
+    from kseg.demo.faces import make_faces as draw_faces
 
-    return draw(folder, count, size=(size, size), seed=0)
+    return draw_faces(folder, count, size=(size, size), seed=0)
 
 
 def time_fit(config: Any) -> float:
-    """Seconds of the training loop after its first epoch, which compiles."""
+    """The seconds of all epochs but the first, in which TensorFlow compiles the step."""
     from kseg.training import fit
 
     return sum(row["seconds"] for row in fit(config).rows[1:])
 
 
 def time_bare(config: Any, epochs: int) -> float:
-    """Seconds of the same steps and validations on a batch in memory."""
+    """The seconds of as many steps and validations on a batch in memory."""
     from kseg.data.pipeline.arrays import Arrays
     from kseg.training.data import prepare_data
     from kseg.training.network import compile_network
@@ -63,15 +63,15 @@ def time_bare(config: Any, epochs: int) -> float:
 
 
 @click.command()
-@click.option("--images", default=240, show_default=True, help="Images in all; 0.8 train, 0.1 validate.")
+@click.option("--images", default=240, show_default=True, help="Number of images; 0.8 of them train, 0.1 validate.")
 @click.option("--imgsz", default=128, show_default=True)
 @click.option("--batch", default=16, show_default=True)
-@click.option("--epochs", default=4, show_default=True, help="Epochs timed; one more goes before them.")
+@click.option("--epochs", default=4, show_default=True, help="Timed epochs; one more precedes them.")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--widths", default="[16,32,64,128]", show_default=True)
 @click.option("--norm", default="none", show_default=True)
 def main(images: int, imgsz: int, batch: int, epochs: int, rounds: int, widths: str, norm: str) -> None:
-    """Print images/s of both, and their ratio, round by round."""
+    """Print the images/s of both and their ratio for each round."""
     load_tensorflow(onednn=True)
     from kseg.config import load_config, parse_set
 
@@ -102,7 +102,7 @@ def main(images: int, imgsz: int, batch: int, epochs: int, rounds: int, widths: 
                 f"round {number + 1}: fit {trained / fitted:6.1f} images/s, bare steps {trained / bare:6.1f}, "
                 f"ratio {ratios[-1]:.3f}"
             )
-        click.echo(f"median ratio {statistics.median(ratios):.3f} (the loop adds nothing at 1)")
+        click.echo(f"median ratio {statistics.median(ratios):.3f} (1: the loop costs nothing)")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""How many images/s the input pipeline delivers, beside PyTorch's DataLoader with albumentations on the same files.
+"""Images/s of the input pipeline, beside PyTorch's DataLoader with albumentations on the same files.
 
     python tools/bench_input.py --config configs/pets.yaml [--torch-python ~/torch/bin/python] [--rounds 5]
 
-Both decode, resize, mirror, shift, scale, turn, change brightness and contrast and make float batches, in as many
+Both decode, resize, flip, shift, scale, rotate, change brightness and contrast and make float batches, in as many
 threads (kseg) or processes (PyTorch) as there are cores. The Python of --torch-python needs torch, albumentations 2 and
-opencv-python-headless; without it kseg is measured alone. All take turns, round after round, so that whatever else the
-machine does hits all alike; each number is the median over the rounds. The last row is a compiled training step of a
-plain U-Net of widths 8, 16, 32 on one batch in memory: nothing that kseg trains takes more images.
+opencv-python-headless; without it kseg is measured alone. All take turns, round after round, so that other load on the
+machine affects all alike; each number is the median over the rounds. The last row is the training of a very small
+network, a plain U-Net of widths 8, 16, 32, on one batch in memory: larger ones need fewer images/s.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from torch_side import TorchSide
+from torch_process import TorchProcess
 
 from kseg.tensorflow_runtime import load_tensorflow
 
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from kseg.data.dataset import Dataset
     from kseg.data.pipeline.cache import SampleStore
 
-WORK: dict[str, Any] = {"scale": [0.8, 1.25], "shift": 0.1, "degrees": 15, "brightness": 0.2, "contrast": 0.2}
-"""The augmentation of both sides."""
+AUGMENTATION: dict[str, Any] = {"scale": [0.8, 1.25], "shift": 0.1, "degrees": 15, "brightness": 0.2, "contrast": 0.2}
+"""The arguments of the augmentation, the same for kseg and albumentations."""
 AUGMENT = [
     "hflip",
-    {"shift": WORK["shift"]},
-    {"scale": WORK["scale"]},
-    {"rotate": WORK["degrees"]},
-    {"contrast": WORK["contrast"]},
-    {"brightness": WORK["brightness"]},
+    {"shift": AUGMENTATION["shift"]},
+    {"scale": AUGMENTATION["scale"]},
+    {"rotate": AUGMENTATION["degrees"]},
+    {"contrast": AUGMENTATION["contrast"]},
+    {"brightness": AUGMENTATION["brightness"]},
 ]
 
 Rate = Callable[[float], float]
-"""Measures for so many seconds: images/s."""
+"""Seconds to measure for → images/s."""
 
 
 def read_dataset(config: Path) -> tuple[Dataset, tuple[int, int]]:
-    """The data that a configuration names, and its network's size."""
+    """The data set of a configuration, and its network's input size."""
     from kseg.config import load_config
     from kseg.data.find import find_dataset
 
@@ -52,11 +52,11 @@ def read_dataset(config: Path) -> tuple[Dataset, tuple[int, int]]:
     return find_dataset(settings.data), settings.train.imgsz
 
 
-def pull(source: Iterator[Any], ready: int = 8) -> Rate:
-    """The rate of taking batches from a pipeline."""
+def iterator_rate(source: Iterator[Any], prefetched: int = 8) -> Rate:
+    """The rate at which a pipeline yields batches."""
 
     def rate(seconds: float) -> float:
-        for _ in range(ready):  # what was made ahead since the last time
+        for _ in range(prefetched):  # batches that were prepared since the last measurement
             next(source)
         begin, done = time.perf_counter(), 0
         while time.perf_counter() - begin < seconds:
@@ -67,7 +67,7 @@ def pull(source: Iterator[Any], ready: int = 8) -> Rate:
 
 
 def kseg_rates(dataset: Dataset, size: tuple[int, int], batch: int, cache: Path) -> dict[str, Rate]:
-    """kseg from each kind of cache."""
+    """The rates of kseg's pipeline with each kind of cache."""
     from kseg.augment import parse
     from kseg.data.pipeline.arrays import Streamed, load_arrays
     from kseg.data.pipeline.batches import train_batches
@@ -81,35 +81,38 @@ def kseg_rates(dataset: Dataset, size: tuple[int, int], batch: int, cache: Path)
     }
     augment = parse(AUGMENT)
     return {
-        name: pull(iter(train_batches(data, batch=batch, seed=0, augment=augment))) for name, data in sources.items()
+        name: iterator_rate(iter(train_batches(data, batch=batch, seed=0, augment=augment)))
+        for name, data in sources.items()
     }
 
 
 def torch_rates(
     python: Path, dataset: Dataset, size: tuple[int, int], batch: int, workers: int, stack: ExitStack
 ) -> dict[str, Rate]:
-    """PyTorch, decoding at each use and from decoded pictures in memory."""
+    """The rates of PyTorch's DataLoader, decoding files at each use, and with decoded images in memory."""
     import numpy as np
 
     table = dataset.labels.ids(np.arange(256)) % 256
     pairs = [[str(sample.image), str(sample.mask)] for sample in dataset.samples("train")]
-    work = {**WORK, "pairs": pairs, "table": table.tolist(), "size": size, "batch": batch, "workers": workers}
-    side = TorchSide(python, "bench_input_torch.py", work, stack)
+    job = {**AUGMENTATION, "pairs": pairs, "table": table.tolist(), "size": size, "batch": batch, "workers": workers}
+    process = TorchProcess(python, "bench_input_torch.py", job, stack)
 
-    def ask(name: str) -> Rate:
-        return lambda seconds: float(side.ask(name, seconds))
+    def rate_of(name: str) -> Rate:
+        return lambda seconds: float(process.ask(name, seconds))
 
-    return {"PyTorch + albumentations": ask("files"), "PyTorch + albumentations, decoded in memory": ask("memory")}
+    return {
+        "PyTorch + albumentations": rate_of("files"),
+        "PyTorch + albumentations, decoded in memory": rate_of("memory"),
+    }
 
 
-def network_rate(dataset: Dataset, size: tuple[int, int], batch: int) -> Rate:
-    """The smallest network's training on one batch in memory."""
+def network_rate(size: tuple[int, int], batch: int) -> Rate:
+    """The rate at which the smallest network trains on one batch in memory."""
     import keras
     import numpy as np
 
     from kseg.models import NetworkSpec, build_model
 
-    del dataset
     spec = NetworkSpec(size=(size[0] // 4 * 4, size[1] // 4 * 4), channels=1, widths=(8, 16, 32))
     model = build_model(spec, logits=True)
     model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
@@ -122,11 +125,11 @@ def network_rate(dataset: Dataset, size: tuple[int, int], batch: int) -> Rate:
             model.train_on_batch(images, truth)
             yield images, truth
 
-    return pull(steps(), ready=2)
+    return iterator_rate(steps(), prefetched=2)
 
 
 def show(rates: dict[str, float], base: str) -> None:
-    """The table, with the ratio to one of its rows."""
+    """Print the table, with the ratios to the row ``base``."""
     click.echo(f"| pipeline | images/s | × {base} |\n|---|---|---|")
     for name, rate in rates.items():
         click.echo(f"| {name} | {rate:.0f} | {rate / rates[base]:.2f} |")
@@ -137,8 +140,8 @@ def show(rates: dict[str, float], base: str) -> None:
 @click.option("--torch-python", type=click.Path(path_type=Path), help="A Python with torch and albumentations.")
 @click.option("--size", type=int, nargs=2, help="Height and width of the batches [default: the configuration's].")
 @click.option("--batch", default=8, show_default=True, help="Images a batch.")
-@click.option("--rounds", default=5, show_default=True, help="How often each is measured.")
-@click.option("--seconds", default=2.0, show_default=True, help="How long each time.")
+@click.option("--rounds", default=5, show_default=True, help="Number of measurements of each.")
+@click.option("--seconds", default=2.0, show_default=True, help="Duration of a measurement.")
 def main(
     config: Path, torch_python: Path | None, size: tuple[int, int] | None, batch: int, rounds: int, seconds: float
 ) -> None:
@@ -146,22 +149,22 @@ def main(
     load_tensorflow()
     from kseg.processor import usable_cores
 
-    dataset, own = read_dataset(config)
-    size = size or own
+    dataset, input_size = read_dataset(config)
+    size = size or input_size
     with tempfile.TemporaryDirectory() as cache, ExitStack() as stack:
-        measured = kseg_rates(dataset, size, batch, Path(cache))
+        pipelines = kseg_rates(dataset, size, batch, Path(cache))
         if torch_python:
-            measured |= torch_rates(torch_python, dataset, size, batch, usable_cores(), stack)
-        measured["smallest network, training"] = network_rate(dataset, size, batch)
-        found: dict[str, list[float]] = {name: [] for name in measured}
+            pipelines |= torch_rates(torch_python, dataset, size, batch, usable_cores(), stack)
+        pipelines["smallest network, training"] = network_rate(size, batch)
+        measured: dict[str, list[float]] = {name: [] for name in pipelines}
         for _ in range(rounds):
-            for name, rate in measured.items():
-                found[name].append(rate(seconds))
+            for name, rate in pipelines.items():
+                measured[name].append(rate(seconds))
         base = "PyTorch + albumentations" if torch_python else "smallest network, training"
         click.echo(
             f"{len(dataset.samples('train'))} images to {size[0]}×{size[1]}, batch {batch}, {usable_cores()} cores\n"
         )
-        show({name: statistics.median(rates) for name, rates in found.items()}, base)
+        show({name: statistics.median(rates) for name, rates in measured.items()}, base)
 
 
 if __name__ == "__main__":

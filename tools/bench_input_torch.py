@@ -1,6 +1,6 @@
-"""The PyTorch side of bench_input.py: a DataLoader with albumentations, in a Python that has both; no kseg.
+"""The PyTorch process of bench_input.py: a DataLoader with albumentations. It runs in a Python without kseg.
 
-Reads one line of JSON (the work), then answers each further line, a number of seconds, with the rate that it measured.
+Reads one line of JSON (the job), then answers each line ``[name, seconds]`` with the measured images/s.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer the lines of stdin until it ends."""
     import albumentations
     import cv2
     import numpy as np
     import torch
 
-    work = json.loads(sys.stdin.readline())
-    height, width = work["size"]
-    table = np.array(work["table"], np.uint8)
-    # Black and ignored outside, as in kseg.
-    vary = albumentations.Compose(
+    job = json.loads(sys.stdin.readline())
+    height, width = job["size"]
+    table = np.array(job["table"], np.uint8)
+    # Pixels from outside the image are black and ignored, as in kseg.
+    augment = albumentations.Compose(
         [
             albumentations.HorizontalFlip(p=0.5),
             albumentations.Affine(
-                scale=tuple(work["scale"]), translate_percent=(-work["shift"], work["shift"]),
-                rotate=(-work["degrees"], work["degrees"]), border_mode=cv2.BORDER_CONSTANT, fill=0, fill_mask=255,
+                scale=tuple(job["scale"]), translate_percent=(-job["shift"], job["shift"]),
+                rotate=(-job["degrees"], job["degrees"]), border_mode=cv2.BORDER_CONSTANT, fill=0, fill_mask=255,
                 p=1.0,
             ),
-            albumentations.RandomBrightnessContrast(work["brightness"], work["contrast"], p=1.0),
+            albumentations.RandomBrightnessContrast(job["brightness"], job["contrast"], p=1.0),
         ]
     )  # fmt: skip
 
@@ -44,26 +44,26 @@ def main() -> None:
 
     class Samples(torch.utils.data.Dataset):
         def __init__(self, *, in_memory: bool) -> None:
-            self.held = [decode(*pair) for pair in work["pairs"]] if in_memory else None
+            self.decoded = [decode(*pair) for pair in job["pairs"]] if in_memory else None
 
         def __len__(self) -> int:
-            return len(work["pairs"])
+            return len(job["pairs"])
 
         def __getitem__(self, index: int) -> tuple[Any, Any]:
-            image, mask = self.held[index] if self.held else decode(*work["pairs"][index])
-            done = vary(image=image, mask=mask)
-            # Without the usual change to channels first, so that both sides do the same.
-            return torch.from_numpy(done["image"]).float(), torch.from_numpy(done["mask"])
+            image, mask = self.decoded[index] if self.decoded else decode(*job["pairs"][index])
+            sample = augment(image=image, mask=mask)
+            # Channels stay last, unlike usual in PyTorch, so that both pipelines do the same work.
+            return torch.from_numpy(sample["image"]).float(), torch.from_numpy(sample["mask"])
 
     def worker(number: int) -> None:
         del number
-        cv2.setNumThreads(0)  # as albumentations advises: the workers share the cores already
+        cv2.setNumThreads(0)  # as albumentations advises: each worker has its own core
         torch.set_num_threads(1)
 
     def batches(in_memory: bool) -> Any:
         loader = torch.utils.data.DataLoader(
-            Samples(in_memory=in_memory), batch_size=work["batch"], shuffle=True, num_workers=work["workers"],
-            worker_init_fn=worker, persistent_workers=work["workers"] > 0, drop_last=True,
+            Samples(in_memory=in_memory), batch_size=job["batch"], shuffle=True, num_workers=job["workers"],
+            worker_init_fn=worker, persistent_workers=job["workers"] > 0, drop_last=True,
         )  # fmt: skip
         while True:
             yield from loader
@@ -72,7 +72,7 @@ def main() -> None:
     for line in sys.stdin:
         name, seconds = json.loads(line)
         source = sources[name]
-        for _ in range(8):  # what was fetched ahead since the last time
+        for _ in range(8):  # batches that were prefetched since the last measurement
             next(source)
         begin, done = time.perf_counter(), 0
         while time.perf_counter() - begin < seconds:

@@ -1,9 +1,9 @@
-"""Time of a loss and its gradient, as a TensorFlow graph on a random batch with a disc in each image.
+"""Time of losses with their gradients, as a TensorFlow graph on a random batch with a disc in each image.
 
     python tools/bench_losses.py [--batch 8] [--size 256] [--channels 2] [--rounds 9] ["EXPRESSION" …]
 
-Times all losses and a common sum, or the given expressions. They take turns, round after round, so that whatever else
-the machine does hits all alike; each number is the median over the rounds.
+Measures all losses and a common sum, or the expressions. They take turns, round after round, so that other load on the
+machine affects all alike; each number is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kseg.tensorflow_runtime import load_tensorflow
 @click.option("--channels", default=2)
 @click.option("--rounds", default=9)
 def main(expressions: tuple[str, ...], batch: int, size: int, channels: int, rounds: int) -> None:
-    """Print a line a loss: milliseconds, and the multiple of the first one."""
+    """Print the milliseconds of each loss, and their ratio to the first one's."""
     load_tensorflow()
     expressions = expressions or (*LOSSES, "cross_entropy + dice")
     ids, logits = _draw(batch, size, channels)
@@ -55,7 +55,7 @@ def _draw(batch: int, size: int, channels: int) -> tuple[Any, Any]:
 
 
 def _compile(expression: str, ids: Any, logits: Any) -> Callable[[], Any]:
-    """The loss and its gradient as a compiled graph, ready to run."""
+    """A function that runs the loss and its gradient as a compiled graph."""
     import tensorflow as tf
 
     from kseg.losses.loss import SegmentationLoss

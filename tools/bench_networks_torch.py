@@ -1,6 +1,7 @@
-"""The PyTorch side of bench_networks.py, in a Python that has segmentation_models_pytorch; no kseg.
+"""The PyTorch process of bench_networks.py. It runs in a Python with segmentation_models_pytorch and without kseg.
 
-Reads one line of JSON (the network), then answers each further line, what and how long, with what it measured.
+Reads one line of JSON (the network), then answers each line ``[name, seconds]`` with the measured number: images/s of
+training in the precision ``float32`` or ``bfloat16``, milliseconds of inference for ``ms``.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 
 def declare_torchvision_operators() -> Any:
-    """Let torchvision's usual build be imported beside PyTorch's CPU build, which lacks operators that it names."""
+    """Declare the operators that torchvision's default build refers to and PyTorch's CPU build lacks.
+
+    Otherwise importing torchvision fails. Returns the library, which must be kept alive.
+    """
     import torch
 
     spec = importlib.util.find_spec("torchvision")
@@ -64,24 +69,24 @@ def classic_unet(widths: list[int]) -> Any:
 
 
 def build(name: str) -> Any:
-    """The network by its name."""
+    """Build the network of this name: ``unet``, or smp's U-Net with the encoder of this name."""
     if name == "unet":
         return classic_unet([16, 32, 64, 128])
     library = declare_torchvision_operators()
     import segmentation_models_pytorch as smp
 
     model = smp.Unet(name, encoder_weights=None, classes=1)
-    model._kept = library
+    model._torchvision_library = library  # keeps it alive
     return model
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer the lines of stdin until it ends."""
     import torch
 
-    work = json.loads(sys.stdin.readline())
-    model = build(work["network"]).to(memory_format=torch.channels_last)
-    images = torch.rand(work["batch"], 3, *work["size"]).to(memory_format=torch.channels_last)
+    job = json.loads(sys.stdin.readline())
+    model = build(job["network"]).to(memory_format=torch.channels_last)
+    images = torch.rand(job["batch"], 3, *job["size"]).to(memory_format=torch.channels_last)
     truth = (images[:, :1] > 0.5).float()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-4)
     loss = torch.nn.BCEWithLogitsLoss()
@@ -89,8 +94,8 @@ def main() -> None:
     def step(mixed: bool) -> None:
         optimizer.zero_grad(set_to_none=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            out = model(images)
-        loss(out.float(), truth).backward()
+            logits = model(images)
+        loss(logits.float(), truth).backward()
         optimizer.step()
 
     def infer() -> None:
@@ -106,13 +111,13 @@ def main() -> None:
         return done / (time.perf_counter() - begin)
 
     for line in sys.stdin:
-        what, seconds = json.loads(line)
-        model.train(what != "ms")
-        if what == "ms":
-            answer = 1000 / rate(infer, seconds)
+        name, seconds = json.loads(line)
+        model.train(name != "ms")
+        if name == "ms":
+            number = 1000 / rate(infer, seconds)
         else:
-            answer = work["batch"] * rate(lambda mixed=what == "bfloat16": step(mixed), seconds)  # type: ignore[misc]
-        print(json.dumps(answer), flush=True)
+            number = job["batch"] * rate(partial(step, name == "bfloat16"), seconds)
+        print(json.dumps(number), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Write the table of docs/encoders.md from the table of the encoders::
+"""Write the table in docs/encoders.md from `kseg.models.ENCODERS`.
 
 python tools/make_encoder_docs.py            write it
-python tools/make_encoder_docs.py --check    exit 1 where the page is not up to date
+python tools/make_encoder_docs.py --check    exit with 1 if the page is out of date
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from kseg.models.tables import EncoderSpec
 from kseg.models.weights.source import files_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "encoders.md"
-BEGIN, END = "<!-- Written by tools/make_encoder_docs.py -->\n", "<!-- End of what it writes -->\n"
+BEGIN, END = "<!-- Written by tools/make_encoder_docs.py -->\n", "<!-- End of the generated part -->\n"
 
 
 def table() -> str:
-    """A row for each encoder, as Markdown."""
-    head = "| encoder | parameters | channels of the features by stride | pixels | weights | files | extra |"
+    """The Markdown table, with a row for each encoder."""
+    head = "| encoder | parameters | feature channels by stride | normalisation | weights | files | extra |"
     return "\n".join([head, "|---|---|---|---|---|---|---|", *map(_row, ENCODERS)]) + "\n"
 
 
@@ -27,7 +27,7 @@ def _row(name: str) -> str:
     encoder = ENCODERS[name]
     cells = (
         f"[`{name}`]({encoder.paper})",
-        f"{encoder.parameters / 1e6:.1f} M" if encoder.fixed else "by its widths",
+        f"{encoder.parameters / 1e6:.1f} M" if encoder.fixed else "depends on widths",
         _features(encoder),
         f"`{encoder.normalization}`",
         _weights(encoder),
@@ -40,30 +40,30 @@ def _row(name: str) -> str:
 def _features(encoder: EncoderSpec) -> str:
     if encoder.fixed:
         return ", ".join(f"{stride}: {channels}" for stride, channels in encoder.pyramid.items())
-    return ", ".join(f"{2**level}: {width}" for level, width in enumerate(encoder.widths)) + ", or any others"
+    return ", ".join(f"{2**level}: {width}" for level, width in enumerate(encoder.widths)) + " (defaults; any widths)"
 
 
 def _weights(encoder: EncoderSpec) -> str:
-    others = [f"`{preset}`" for preset in encoder.presets if preset != encoder.imagenet]
-    usual = [f"`imagenet` (`{encoder.imagenet}`)"] if encoder.imagenet else []
-    return ", ".join(usual + others) or "–"
+    imagenet = [f"`imagenet` (`{encoder.imagenet}`)"] if encoder.imagenet else []
+    presets = [f"`{preset}`" for preset in encoder.presets if preset != encoder.imagenet]
+    return ", ".join(imagenet + presets) or "–"
 
 
 def page() -> str:
-    """The page with the table as it should be."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
+    """The text of the page with an up-to-date table."""
+    before, _, generated = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = generated.partition(END)
     return before + BEGIN + "\n" + table() + "\n" + END + after
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check the table; returns the exit code."""
+    """Write the table, or check it; returns the exit code."""
     if arguments not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
         return 2
     current = PAGE.read_text(encoding="utf-8") == page()
     if arguments:
-        print(f"{PAGE.name} is {'up to date' if current else 'old: run tools/make_encoder_docs.py'}")
+        print(f"{PAGE.name} is {'up to date' if current else 'out of date: run python tools/make_encoder_docs.py'}")
         return 0 if current else 1
     PAGE.write_text(page(), encoding="utf-8")
     return 0
