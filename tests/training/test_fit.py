@@ -196,6 +196,15 @@ def test_patience_ends_a_training_that_gains_nothing(discs: Path, tmp_path: Path
     assert len(result.rows) < 10
 
 
+def test_of_losses_the_lowest_is_the_best(discs: Path, tmp_path: Path) -> None:
+    result = fit(config_for(discs, tmp_path, train__monitor="val_loss", train__epochs=5, train__patience=2))
+    losses = [row["val_loss"] for row in result.rows]
+    assert len(losses) == 5, "patience waits as long as the loss falls"
+    assert losses[0] > 1.5 * min(losses)
+    assert result.best_epoch == int(np.argmin(losses)) + 1
+    assert read_card(result.folder / "weights" / "best.keras").provenance["epoch"] == result.best_epoch
+
+
 def paint_in_two_colours(data: Path) -> None:
     """Every second disc becomes blue, another class, and most pixels of the masks' discs, at random, are to be ignored.
 
