@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from kseg.api.progress import progress_bar
 from kseg.api.settings import dotted_keys, load_target
 from kseg.config import Config, to_brief_yaml
@@ -67,8 +69,6 @@ class DataCheck:
         return self.text()
 
     def _repr_html_(self) -> str:
-        from rich.text import Text
-
         return rich_html(Text(self.text()))
 
 

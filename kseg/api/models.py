@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from kseg.api.progress import progress_bar, status_line
 from kseg.data.sample import SplitName
-from kseg.evaluation import EvaluationPlan, Scores
+from kseg.evaluation import EvaluationPlan, Scores, load_data
+from kseg.exporters import ExportReport, choose, export_model
+from kseg.exporters.source import find_source
 from kseg.inference import Model, PredictionPlan
-from kseg.tensorflow_runtime import DeviceName
-
-if TYPE_CHECKING:
-    from kseg.exporters import ExportReport
-    from kseg.latency import Results
-    from kseg.latency.stage import Device
+from kseg.latency import Results, Settings, find_targets, run_benchmark
+from kseg.latency.stage import Device
+from kseg.tensorflow_runtime import DeviceName, load_tensorflow
 
 __all__ = ["benchmark", "evaluate", "export", "load"]
 
@@ -164,17 +163,10 @@ def export(
         report = kseg.export(run, formats=["tflite"])
         report.out / "model_int8.tflite"
     """
-    from kseg.evaluation import load_data
-    from kseg.exporters.source import find_source
-    from kseg.exporters.table import choose
-    from kseg.tensorflow_runtime import load_tensorflow
-
     exporters = choose(None if formats is None else _as_list(formats), _as_list(quantize))
     source = find_source(model, data_named=data is not None)
     dataset = load_data(None if data is None else Path(data), source.path)
     load_tensorflow()
-    from kseg.exporters import export_model
-
     folder = Path("saved_models") / source.name if out is None else Path(out)
     with status_line("loading the model") as progress:
         return export_model(
@@ -214,8 +206,6 @@ def benchmark(
         results = kseg.benchmark("saved_models/photos", threads=[1, 2])
         results.rows[0].p50
     """
-    from kseg.latency import Settings, find_targets, run_benchmark
-
     settings = Settings(
         None if devices is None else tuple(_as_list(devices)), None if threads is None else tuple(_as_list(threads)),
         num_runs, warmup, batch,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from kseg.config import Config, FlagValue, load_config
 from kseg.config.overrides import SECTIONS
+from kseg.data.formats.layout import guess_layout
 from kseg.errors import UnknownNameError
 from kseg.registry import nearest
 
@@ -69,8 +70,6 @@ def load_target(target: str | os.PathLike[str], overrides: Mapping[str, Any] | N
     path, overrides = Path(target), overrides or {}
     if not path.is_dir():
         return load_config(path, overrides)
-    from kseg.data.formats.layout import guess_layout
-
     layout: dict[str, Any] = {"data.root": str(path)}
     for key, value in guess_layout(path).settings().items():
         layout[f"data.{key}"] = FlagValue(value, f"the layout guessed of {path}")

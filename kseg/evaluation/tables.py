@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
 from kseg.evaluation.counts import Score
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
     from kseg.evaluation.scores import Scores
 
@@ -29,8 +32,6 @@ HEADINGS: Final[Mapping[Score, str]] = {
 
 def scores_tables(scores: Scores) -> list[RenderableType]:
     """A line about model, data and options, then the tables: scores of each class, their means, pixel accuracy."""
-    from rich.text import Text
-
     return [
         Text(_title(scores)),
         Text("\nEach class, over the dataset (pixels of all images summed)", style="bold"),
@@ -58,8 +59,6 @@ def _title(scores: Scores) -> str:
 
 def class_table(per_class: Mapping[str, Mapping[str, float]]) -> Table:
     """A table with a row for each class and a column for each score; boundary scores only if one is defined."""
-    from rich.text import Text
-
     headings = {
         name: heading
         for name, heading in HEADINGS.items()
@@ -91,9 +90,6 @@ def _classes(number: int) -> str:
 
 
 def _summary(scores: Scores) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
     accuracy, images = scores.image_pixel_accuracy
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value, averaging in (
@@ -106,9 +102,6 @@ def _summary(scores: Scores) -> Table:
 
 
 def _table(first: str, headings: list[str]) -> Table:
-    from rich import box
-    from rich.table import Table
-
     table = Table(
         box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False
     )  # so that seven columns fit into 80 characters

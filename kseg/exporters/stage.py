@@ -31,7 +31,7 @@ from kseg.errors import ArtifactError, KsegError
 from kseg.evaluation import check_labels
 from kseg.exporters.conversion import Conversion, calibration_images
 from kseg.exporters.parity import ParityRow, PredictionRecord, measure, parity_markdown, parity_table, warning_for
-from kseg.exporters.table import Exporter
+from kseg.exporters.table import EXPORTERS, Exporter
 from kseg.files import make_folder, write_aside, write_json, write_text
 from kseg.html import rich_html
 
@@ -213,8 +213,6 @@ class _ExportRun:
 
     def finish(self, exporters: Sequence[Exporter], split: str) -> ExportReport:
         """Write the card and the parity report; warn of files in the folder that belong to an earlier export."""
-        from kseg.exporters.table import EXPORTERS
-
         written = {row.file for row in self.rows}
         for exporter in EXPORTERS:
             if exporter.file not in written and (self.out / exporter.file).exists():

@@ -174,10 +174,10 @@ def _parse_row(data: Mapping[str, Any]) -> Row:
     return row
 
 
-def _not_results(path: Path, found: str) -> ArtifactError:
+def _not_results(path: Path, content: str) -> ArtifactError:
     return ArtifactError(
         "not a file of benchmark results",
         where=str(path),
         expected="a file that `kseg benchmark --json` wrote",
-        found=found,
+        found=content,
     )

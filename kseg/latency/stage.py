@@ -168,10 +168,10 @@ def _run_worker(job: str, device: Device) -> dict[str, Any]:
     if device == "cpu":
         env["CUDA_VISIBLE_DEVICES"] = "-1"
     command = [sys.executable, "-m", "kseg.latency.worker", job]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace")
+    completed = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace")
     try:
-        result = json.loads(done.stdout.splitlines()[-1])
+        result = json.loads(completed.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        last = (done.stderr.strip().splitlines() or ["no error message"])[-1]
-        return {"error": f"the measuring process ended with status {done.returncode}: {last[:300]}"}
+        message = (completed.stderr.strip().splitlines() or ["no error message"])[-1]
+        return {"error": f"the measuring process ended with status {completed.returncode}: {message[:300]}"}
     return dict(result)

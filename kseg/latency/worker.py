@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from kseg.errors import KsegError
 from kseg.latency.job import SEED, Job
 
@@ -56,8 +58,6 @@ def measure(job: Job) -> dict[str, Any]:
 
 
 def _images(predictor: Predictor, batch: int) -> Any:
-    import numpy as np
-
     shape = (batch, predictor.card.height, predictor.card.width, 3)
     return np.random.default_rng(SEED).integers(0, 256, shape, np.uint8)
 
