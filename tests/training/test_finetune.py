@@ -39,12 +39,12 @@ def weights(model: keras.Model, kind: type[keras.Layer] = keras.Layer) -> Weight
     return {layer.name: layer.get_weights() for layer in model.layers if layer.weights and isinstance(layer, kind)}
 
 
-def changed(before: Weights, after: Weights, wanted: Callable[[str], bool]) -> set[bool]:
+def changed(before: Weights, after: Weights, select: Callable[[str], bool]) -> set[bool]:
     """Whether the weights of the wanted layers have changed: of all, of none, or of some."""
     return {
         any(not np.array_equal(one, other) for one, other in zip(before[name], after[name], strict=True))
         for name in before
-        if wanted(name)
+        if select(name)
     }
 
 
@@ -55,13 +55,13 @@ def run(model: keras.Model, epochs: int = 1, **settings: Any) -> list[Weights]:
     optimizer.build(model.trainable_variables)
     freeze(model, train)
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
-    seen = [weights(model)]
-    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(weights(model)))
+    epochs_weights = [weights(model)]
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: epochs_weights.append(weights(model)))
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 255, (4, 16, 16, 3)).astype(np.float32)
     truth = (images[..., :1] > 127).astype(np.float32)
     model.fit(images, truth, batch_size=2, epochs=epochs, callbacks=[*unfreeze_callbacks(train), note], verbose=0)
-    return seen
+    return epochs_weights
 
 
 def of_encoder(name: str) -> bool:
@@ -84,9 +84,9 @@ def test_a_frozen_encoder_stays_as_it_is() -> None:
 
 
 def test_an_encoder_learns_from_an_epoch_on() -> None:
-    seen = run(network(), epochs=3, encoder_trainable=2)
-    assert [changed(a, b, of_encoder) for a, b in pairwise(seen)] == [{False}, {False}, {True}]
-    assert [changed(a, b, of_rest) for a, b in pairwise(seen)] == [{True}] * 3
+    epochs_weights = run(network(), epochs=3, encoder_trainable=2)
+    assert [changed(a, b, of_encoder) for a, b in pairwise(epochs_weights)] == [{False}, {False}, {True}]
+    assert [changed(a, b, of_rest) for a, b in pairwise(epochs_weights)] == [{True}] * 3
 
 
 @pytest.mark.parametrize("trainable", [True, 1])
@@ -134,8 +134,8 @@ def test_the_fused_step_is_the_one_of_keras(settings: dict[str, float], compiled
         model.fit(images, truth, batch_size=2, epochs=2, shuffle=False, verbose=0)
         ends.append([*model.get_weights(), *(np.array(v) for v in model.optimizer.variables)])
     assert max(np.abs(a - b).max() for a, b in zip(begin, ends[0], strict=False)) > 1e-2
-    for ours, theirs in zip(ends[1], ends[0], strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-5)
+    for value, expected in zip(ends[1], ends[0], strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-3, atol=2e-5)
 
 
 @pytest.mark.parametrize("pace", [1.0, 0.1])
@@ -162,6 +162,41 @@ def test_the_one_cycle_rises_for_three_tenths_and_falls() -> None:
     assert np.all(np.diff(rates[:31]) > 0)
     assert np.all(np.diff(rates[30:]) < 0)
     assert rates[-1] == pytest.approx(0, abs=1e-6)
+
+
+def rates_of(**settings: Any) -> list[float]:
+    """The learning rate before each step, and after the last one: ten steps an epoch."""
+    train = TrainConfig(lr=0.1, **settings)
+    rate = make_optimizer(train, network(), steps=10)._learning_rate
+    return [float(rate(step)) for step in range(10 * train.epochs + 1)]
+
+
+def test_the_cosine_rises_in_a_twentieth_of_the_steps_and_falls() -> None:
+    rates = rates_of(epochs=10, schedule="cosine")
+    assert rates[0] == pytest.approx(0.01)
+    assert np.all(np.diff(rates[:6]) > 0)
+    falling = 0.1 * (1 + np.cos(np.pi * np.arange(96) / 95)) / 2
+    np.testing.assert_allclose(rates[5:], falling, atol=1e-6)
+    assert rates_of(epochs=300, schedule="cosine")[100] == pytest.approx(0.1), "after 100 steps at the latest"
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.1])
+def test_kernels_decay_and_nothing_else(pace: float) -> None:
+    """Without a gradient the decay is all that is left of a step."""
+    model = network()
+    settings = TrainConfig(lr=0.1, schedule="constant", weight_decay=0.5, encoder_lr=pace)
+    optimizer = make_optimizer(settings, model, steps=1)
+    optimizer.build(model.trainable_variables)
+    for variable in model.trainable_variables:
+        variable.assign(np.ones(variable.shape))
+    optimizer.apply([keras.ops.zeros(variable.shape) for variable in model.trainable_variables])
+    decayed = set()
+    for variable in model.trainable_variables:
+        is_kernel = variable.name == "kernel"
+        rate = 0.1 * (pace if of_encoder(variable.path) else 1.0)
+        np.testing.assert_allclose(variable, 1 - is_kernel * rate * 0.5, rtol=1e-6, err_msg=variable.path)
+        decayed.add((is_kernel, of_encoder(variable.path)))
+    assert len(decayed) == 4
 
 
 def test_a_random_encoder_is_not_to_be_frozen(tmp_path: Path) -> None:
