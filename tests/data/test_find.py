@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,35 @@ def test_a_mask_suffix(tmp_path: Path) -> None:
     make_pairs(tmp_path, ["a", "b"], suffix="_mask")
     dataset = find_dataset(DataSpec(root=tmp_path, classes=BINARY, mask_suffix="_mask"))
     assert sorted(sample.mask.name for sample in dataset.samples("all") if sample.mask) == ["a_mask.png", "b_mask.png"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "remaining"),
+    [
+        ((), ["a", "b", "sub/c", "sub/d", "x[1]"]),
+        (["b", "sub/d"], ["a", "sub/c", "x[1]"]),
+        (["sub/*"], ["a", "b", "x[1]"]),
+        (["[!a]*"], ["a"]),
+        (["x[1]", "c"], ["a", "b", "sub/c", "sub/d"]),
+    ],
+)
+def test_what_is_excluded_by_name_or_pattern_is_left_out(
+    tmp_path: Path, exclude: Sequence[str], remaining: list[str]
+) -> None:
+    make_pairs(tmp_path, ["a", "b", "sub/c", "sub/d", "x[1]"])
+    split = Fractions(1, 0, 0)
+    dataset = find_dataset(DataSpec(root=tmp_path, classes=BINARY, exclude=exclude, split=split))
+    assert sorted(sample.key for sample in dataset.samples("all")) == remaining
+
+
+def test_what_is_excluded_from_one_split_stays_in_the_others(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        make_pairs(tmp_path / split, ["1", "2"])
+    spec = DataSpec(
+        root=tmp_path, classes=BINARY, images="{split}/images", masks="{split}/masks", exclude=["train/1", "val/[2]"],
+        split=Folders("train", "val", ""),
+    )  # fmt: skip
+    assert keys(find_dataset(spec).splits) == {"train": ["train/2"], "val": ["val/1"], "test": []}
 
 
 def test_pictures_and_masks_in_one_folder(tmp_path: Path) -> None:
