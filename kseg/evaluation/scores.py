@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,23 +37,22 @@ Classes = Literal["foreground", "all"]
 """The classes of a mean: the foreground classes, or all with the background."""
 
 
-@dataclass(frozen=True, eq=False)
-class ImageScore:
-    """The scores of one image.
+class CountedScores:
+    """The scores that are read off pixel counts: of one image, or of the sum over a data set."""
 
-    Args:
-        key: The sample's key.
-        counts: Its pixel counts.
-        foreground: The class ids that count as foreground.
-    """
+    if TYPE_CHECKING:  # Each subclass has them, one as fields, for which a property here would pass as the default.
 
-    key: str
-    counts: Counts
-    foreground: tuple[int, ...]
+        @property
+        def counts(self) -> Counts:
+            """The pixel counts."""
+
+        @property
+        def foreground(self) -> tuple[int, ...]:
+            """The class ids that count as foreground."""
 
     @property
     def matrix(self) -> Matrix:
-        """The confusion matrix, int64 ``[K, K]``, rows = truth."""
+        """The confusion matrix: int64 ``[K, K]`` pixels, rows = truth."""
         return self.counts.matrix
 
     def class_scores(self, name: Score) -> PerClass:
@@ -67,12 +66,12 @@ class ImageScore:
 
     @property
     def iou(self) -> float:
-        """Mean IoU of the foreground classes in ground truth or prediction; NaN if there are none."""
+        """IoU, the mean of the foreground classes in ground truth or prediction; NaN if there are none."""
         return self.mean("iou")
 
     @property
     def dice(self) -> float:
-        """Mean Dice of the foreground classes in ground truth or prediction; NaN if there are none."""
+        """Dice, the mean of the foreground classes in ground truth or prediction; NaN if there are none."""
         return self.mean("dice")
 
     @property
@@ -80,13 +79,33 @@ class ImageScore:
         """The share of the pixels of known class that are classified correctly; NaN if there are none."""
         return pixel_accuracy(self.matrix)
 
+    @property
+    def calibration_error(self) -> float:
+        """The expected calibration error."""
+        return expected_calibration_error(self.counts.calibration)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageScore(CountedScores):
+    """The scores of one image.
+
+    Args:
+        key: The sample's key.
+        counts: Its pixel counts.
+        foreground: The class ids that count as foreground.
+    """
+
+    key: str
+    counts: Counts
+    foreground: tuple[int, ...]
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types, with null for NaN."""
         return {
             "key": self.key,
             **{name: _json_number(self.mean(name)) for name in CLASS_SCORES},
             "pixel_accuracy": _json_number(self.pixel_accuracy),
-            "expected_calibration_error": _json_number(expected_calibration_error(self.counts.calibration)),
+            "expected_calibration_error": _json_number(self.calibration_error),
             "true_pixels": self.matrix.sum(axis=1).tolist(),
             "predicted_pixels": self.matrix.sum(axis=0).tolist(),
         }
@@ -102,8 +121,10 @@ class ClassTable(dict[str, dict[str, float]]):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Scores:
-    """The scores of a set of images. NaN means undefined, as the IoU of a class that neither truth nor prediction has.
+class Scores(CountedScores):
+    """The scores of a set of images, over the data set and per image.
+
+    NaN means undefined, as the IoU of a class that neither truth nor prediction has.
 
     Args:
         labels: The classes.
@@ -123,19 +144,15 @@ class Scores:
         """The number of images that were scored."""
         return len(self.per_image)
 
+    @property
+    def foreground(self) -> tuple[int, ...]:
+        """The class ids that count as foreground."""
+        return self.labels.foreground
+
     @cached_property
     def counts(self) -> Counts:
         """The pixel counts, summed over all images."""
         return sum((score.counts for score in self.per_image), Counts.zero(self.labels.num_classes))
-
-    @property
-    def matrix(self) -> Matrix:
-        """The confusion matrix over the dataset: int64 ``[K, K]`` pixels, rows = truth."""
-        return self.counts.matrix
-
-    def class_scores(self, name: Score) -> PerClass:
-        """A score of each class over the dataset: float64 ``[K]``; NaN where it is undefined."""
-        return CLASS_SCORES[name](self.counts)
 
     @property
     def per_class(self) -> ClassTable:
@@ -145,11 +162,6 @@ class Scores:
             (label, {name: float(column[k]) for name, column in columns.items()})
             for k, label in enumerate(self.labels.names)
         )
-
-    def mean(self, name: Score, classes: Classes = "foreground") -> float:
-        """A score over the dataset: the mean over the classes for which it is defined."""
-        chosen = self.labels.foreground if classes == "foreground" else range(self.labels.num_classes)
-        return class_mean(self.class_scores(name), chosen)
 
     def image_mean(self, name: Score, classes: Classes = "foreground") -> tuple[float, int]:
         """A score per image: the mean over the images for which it is defined, and the number of these."""
@@ -161,29 +173,9 @@ class Scores:
         return [_mean_and_number(column.tolist()) for column in table.T]
 
     @property
-    def iou(self) -> float:
-        """IoU over the dataset, the mean of the foreground classes."""
-        return self.mean("iou")
-
-    @property
-    def dice(self) -> float:
-        """Dice over the dataset, the mean of the foreground classes."""
-        return self.mean("dice")
-
-    @property
     def mean_iou(self) -> float:
         """IoU over the dataset, the mean of all classes, the background included."""
         return self.mean("iou", "all")
-
-    @property
-    def pixel_accuracy(self) -> float:
-        """The share of the pixels of known class that are classified correctly, over the dataset."""
-        return pixel_accuracy(self.matrix)
-
-    @property
-    def calibration_error(self) -> float:
-        """The expected calibration error over the dataset."""
-        return expected_calibration_error(self.counts.calibration)
 
     @property
     def image_iou(self) -> float:
