@@ -19,7 +19,7 @@ DEVICES = {"cpu": "cpu", "gpu": "gpu"}
 
 @click.command("benchmark")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--device", metavar="LIST", help="cpu, gpu or both.  [default: cpu, and gpu where TensorFlow sees one]")
+@click.option("--device", metavar="LIST", help="cpu, gpu or both.  [default: cpu, and gpu if TensorFlow sees one]")
 @click.option(
     "--threads", metavar="LIST", help="Numbers of CPU threads to measure with, e.g. 1,2.  [default: all cores]"
 )

@@ -14,7 +14,7 @@ __all__ = ["command"]
 
 @click.group("config")
 def command() -> None:
-    """Show the settings of a run, or the schema that editors complete and check them with."""
+    """Show the settings of a run, or the JSON schema for editors."""
 
 
 @command.command("show")

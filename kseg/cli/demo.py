@@ -21,8 +21,8 @@ __all__ = ["command"]
     show_default=True,
     help="Seed of the faces and of the initial weights.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True, help="Passes over the faces.")
-@click.option("--images", type=click.IntRange(20, 9999), default=600, show_default=True, help="How many faces.")
+@click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True, help="Passes over the data.")
+@click.option("--images", type=click.IntRange(20, 9999), default=600, show_default=True, help="Number of faces.")
 def command(out: Path, seed: int, epochs: int, images: int) -> None:
     """Try everything on drawn faces with eyeglasses, without a download: three minutes on two CPU cores.
 

@@ -27,7 +27,7 @@ FLAGS = {
 @click.option("--arch", metavar="NAME", help=f"Architecture: {', '.join(ARCHITECTURES)} [default: unet].")
 @click.option("--encoder", metavar="NAME", help=f"Encoder: {', '.join(ENCODERS)} [default: plain].")
 @click.option("--imgsz", metavar="H [W]", callback=parse_size, help="Size of the network's input [default: 256].")
-@click.option("--epochs", type=int, help="Most passes over the training images.")
+@click.option("--epochs", type=int, help="Maximum number of passes over the training images.")
 @click.option("--batch", type=int, help="Images in a training step.")
 @click.option("--lr", type=float, help="Peak learning rate of AdamW.")
 @click.option("--patience", type=int, help="Epochs without a better score before training stops; 0: never.")
@@ -45,7 +45,7 @@ FLAGS = {
     "--resume",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="Continue a run that was stopped or killed, after its last finished epoch; takes no other option.",
+    help="Continue a run that was stopped or killed, after its last finished epoch; takes no other options.",
 )
 @set_option
 def command(

@@ -84,7 +84,10 @@ def zoom_option(function: F) -> F:
 
 def min_area_option(function: F) -> F:
     """Add the repeatable ``--min-area N`` or ``--min-area CLASS=N``, passed as ``min_area``: tuple of str."""
-    text = "Smallest area of a region, of every foreground class or of CLASS; smaller ones get the classes around them."
+    text = (
+        "Smallest area of a region, of all foreground classes or of CLASS; smaller regions get the classes around "
+        "them; may be repeated."
+    )
     return click.option("--min-area", multiple=True, metavar="[CLASS=]PIXELS", help=text)(function)
 
 

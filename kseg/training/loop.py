@@ -87,10 +87,10 @@ class Callbacks:
         self.checkpoints.save_last()
         if self.results.rows:
             draw_results(self.folder.curves, self.results.rows)
-        resumable = f"; kseg fit --resume {self.folder.path} goes on" if self.folder.state.is_file() else ""
+        resume = f"; continue with kseg fit --resume {self.folder.path}" if self.folder.state.is_file() else ""
         return Interrupted(
             "stopped", where=str(self.folder.path), found=f"{len(self.results.rows)} finished epochs",
-            remedy=f"the weights of this moment are in {self.folder.last}{resumable}",
+            remedy=f"the current weights are in {self.folder.last}{resume}",
         )  # fmt: skip
 
     def draw_outcome(self) -> None:

@@ -73,8 +73,11 @@ def test_the_other_scores_are_those_of_scikit_learn_too(samples):
     assert scores.mean("recall", "all") == pytest.approx(sk.balanced_accuracy_score(truth, guess))
     assert scores.mean("precision", "all") == pytest.approx(sk.precision_score(truth, guess, average="macro"))
     pairs = [(t, g) for t, g in zip(*flat(samples), strict=True)]
-    there = [(t, g) for t, g in pairs if t.any()]
-    assert scores.image_mean("recall") == (pytest.approx(np.mean([sk.recall_score(t, g) for t, g in there])), 5)
+    pairs_with_foreground = [(t, g) for t, g in pairs if t.any()]
+    assert scores.image_mean("recall") == (
+        pytest.approx(np.mean([sk.recall_score(t, g) for t, g in pairs_with_foreground])),
+        5,
+    )
     expected = np.mean([sk.recall_score(t, g, pos_label=0) for t, g in pairs])
     assert scores.image_mean("specificity") == (pytest.approx(expected), 6)
     expected = np.mean([sk.accuracy_score(t, g) for t, g in pairs])
@@ -84,8 +87,8 @@ def test_the_other_scores_are_those_of_scikit_learn_too(samples):
 def test_boundary_scores_sum_the_pixels_first_or_last(samples):
     scores = evaluate(PREDICTOR, samples, RED.labels)
     parts = [boundary_counts(t.reshape(20, 30), g.reshape(20, 30), 2) for t, g in zip(*flat(samples), strict=True)]
-    both, either = (sum(getattr(part, name) for part in parts) for name in ("band_both", "band_either"))
-    assert scores.class_scores("boundary_iou") == pytest.approx(both / either)
+    intersection, union = (sum(getattr(part, name) for part in parts) for name in ("band_both", "band_either"))
+    assert scores.class_scores("boundary_iou") == pytest.approx(intersection / union)
     assert scores.image_mean("boundary_f1") == (pytest.approx(np.nanmean([boundary_f1(p)[1] for p in parts])), 5)
     assert scores.image_mean("boundary_iou") == (pytest.approx(np.nanmean([boundary_iou(p)[1] for p in parts])), 5)
     assert 0.1 < scores.mean("boundary_iou") < scores.iou
@@ -224,9 +227,9 @@ def test_json_has_the_numbers_with_null_for_what_is_undefined(samples):
 
 
 def test_progress_is_told(samples):
-    seen = []
-    evaluate(PREDICTOR, samples, RED.labels, on_progress=lambda *n: seen.append(n))
-    assert seen == [(i, 6) for i in range(1, 7)]
+    calls = []
+    evaluate(PREDICTOR, samples, RED.labels, on_progress=lambda *n: calls.append(n))
+    assert calls == [(i, 6) for i in range(1, 7)]
 
 
 def test_other_classes_than_the_models_are_a_data_error():

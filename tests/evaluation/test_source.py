@@ -49,10 +49,10 @@ def test_a_model_inside_a_run_knows_its_data(run, data, model):
 def test_a_run_a_record_a_config_and_a_folder_are_the_same_data(run, data, model, tmp_path):
     config = tmp_path / "data.yaml"
     config.write_text(f"data: {{root: {data}, classes: [background, red], values: {{0: background, 200: red}}}}\n")
-    found = [load_data(path, model) for path in (run, run / "data.json", config, data)]
-    assert all(dataset.splits == found[0].splits for dataset in found)
-    assert all(dataset.labels.values == RED.labels.values for dataset in found)
-    assert keys(found[0]) == list("012345")
+    datasets = [load_data(path, model) for path in (run, run / "data.json", config, data)]
+    assert all(dataset.splits == datasets[0].splits for dataset in datasets)
+    assert all(dataset.labels.values == RED.labels.values for dataset in datasets)
+    assert keys(datasets[0]) == list("012345")
 
 
 def test_a_model_outside_a_run_needs_data(model):

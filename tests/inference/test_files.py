@@ -101,12 +101,12 @@ def test_the_threshold_decides(photos, tmp_path):
 def test_bad_files_are_collected_and_the_others_go_on(photos, tmp_path):
     (photos / "aa.jpg").write_text("not an image")
     (photos / "z.png").write_bytes((photos / "a.png").read_bytes()[:60])
-    seen = []
-    report = predict(PREDICTOR, [photos], tmp_path / "out", on_progress=lambda *n: seen.append(n))
+    calls = []
+    report = predict(PREDICTOR, [photos], tmp_path / "out", on_progress=lambda *n: calls.append(n))
     assert [path.name for path in report.failed] == ["aa.jpg", "z.png"]
     assert "aa.jpg: not an image" in report.failed[photos / "aa.jpg"]
     assert len(report.written) == 2
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert not (tmp_path / "out" / "aa.png").exists()
 
 

@@ -36,8 +36,8 @@ def test_every_form_answers_as_the_network_was_made_to(models, form):
 def test_the_mirror_image_is_asked_about_on_request(models, monkeypatch):
     def load(_path, card, **_):
         """A network that always sees the left half."""
-        left = np.arange(card.width) < card.width // 2
-        return lambda images: np.broadcast_to(left[None, None, :, None], (*images.shape[:3], 1)).astype(np.float32)
+        is_left = np.arange(card.width) < card.width // 2
+        return lambda images: np.broadcast_to(is_left[None, None, :, None], (*images.shape[:3], 1)).astype(np.float32)
 
     monkeypatch.setattr("kseg.inference.runtimes.keras.load", load)
     image = np.zeros((4, 4, 3), np.uint8)
@@ -108,8 +108,8 @@ def text(folder, _models):
 
 
 def truncated(folder, models):
-    whole = (models / "red.keras").read_bytes()
-    (folder / "half.keras").write_bytes(whole[: len(whole) // 2])
+    content = (models / "red.keras").read_bytes()
+    (folder / "half.keras").write_bytes(content[: len(content) // 2])
     return folder / "half.keras"
 
 
@@ -140,8 +140,8 @@ def junk_tflite(folder, _models):
 
 
 def torn_tflite(folder, models):
-    whole = (models / "red.tflite").read_bytes()
-    (folder / "torn.tflite").write_bytes(whole[:700] + bytes(400))
+    content = (models / "red.tflite").read_bytes()
+    (folder / "torn.tflite").write_bytes(content[:700] + bytes(400))
     append_card(folder / "torn.tflite", RED)
     return folder / "torn.tflite"
 
@@ -191,8 +191,8 @@ def text_onnx(folder, _models):
 
 
 def half_onnx(folder, models):
-    whole = (models / "red.onnx").read_bytes()
-    (folder / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    content = (models / "red.onnx").read_bytes()
+    (folder / "half.onnx").write_bytes(content[: len(content) // 2])
     return folder / "half.onnx"
 
 
@@ -207,8 +207,8 @@ def onnx_of_other_classes(folder, _models):
 
 
 def onnx_that_cannot_run(folder, models):
-    whole = (models / "red.onnx").read_bytes()
-    (folder / "odd.onnx").write_bytes(whole.replace(b"Sigmoid", b"Sigmund"))
+    content = (models / "red.onnx").read_bytes()
+    (folder / "odd.onnx").write_bytes(content.replace(b"Sigmoid", b"Sigmund"))
     return folder / "odd.onnx"
 
 
@@ -317,8 +317,8 @@ else:
     [("red.keras", "1 []"), ("red_int8.tflite", "no tensorflow"), ("red.onnx", "no tensorflow")],
 )
 def test_in_a_fresh_process_threads_are_set_and_exchanged_files_need_no_tensorflow(models, form, says):
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(models / form)], capture_output=True, text=True, check=True, env=os.environ
     )
-    assert done.stdout.strip() == says
-    assert done.stderr == ""
+    assert process.stdout.strip() == says
+    assert process.stderr == ""

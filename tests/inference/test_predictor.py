@@ -40,14 +40,14 @@ def test_what_comes_back_has_the_images_size(size):
 
 
 def test_the_network_is_given_its_own_size_whatever_the_image():
-    seen = []
+    calls = []
 
     def run(images):
-        seen.append((images.shape, images.dtype, images.flags.c_contiguous))
+        calls.append((images.shape, images.dtype, images.flags.c_contiguous))
         return redness(images)
 
     Predictor(run, RED).predict(np.zeros((50, 70, 3), np.uint8)[::2, ::2])
-    assert seen == [((1, *SIZE, 3), np.uint8, True)]
+    assert calls == [((1, *SIZE, 3), np.uint8, True)]
 
 
 def test_scores_are_resized_bilinearly_with_aligned_pixel_centres():
@@ -189,12 +189,12 @@ def test_with_its_mirror_image_a_network_is_even_handed():
 
 def test_the_mirror_image_is_a_whole_array_of_its_own():
     """Runtimes take memory as it lies."""
-    seen = []
+    calls = []
 
     def run(images):
-        seen.append((images.shape, images.flags.c_contiguous))
+        calls.append((images.shape, images.flags.c_contiguous))
         return redness(images)
 
     scores = Predictor(with_flip(run), RED).scores(np.zeros((50, 70, 3), np.uint8))
     assert (scores.shape, scores.dtype) == ((50, 70, 1), np.float32)
-    assert seen == [((1, *SIZE, 3), True)] * 2
+    assert calls == [((1, *SIZE, 3), True)] * 2

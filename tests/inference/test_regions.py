@@ -34,19 +34,19 @@ def small_pixels(ids, min_area):
 @given(masks, st.dictionaries(st.integers(0, 3), st.integers(0, 30)))
 def test_lost_pixels_take_the_nearest_class_and_others_keep_their_own(ids, min_area):
     before = ids.copy()
-    found = drop_small_regions(ids, min_area)
+    filtered = drop_small_regions(ids, min_area)
     np.testing.assert_array_equal(ids, before)
-    assert (found.shape, found.dtype) == (ids.shape, np.uint8)
+    assert (filtered.shape, filtered.dtype) == (ids.shape, np.uint8)
     small = small_pixels(ids, min_area)
     if small.all():
         small[:] = False
-    np.testing.assert_array_equal(found[~small], ids[~small])
+    np.testing.assert_array_equal(filtered[~small], ids[~small])
     stays = np.argwhere(~small)
     for pixel in np.argwhere(small):
         distance = np.hypot(*(stays - pixel).T)
         # OpenCV measures distances with steps of a knight, to a few per cent.
-        near = stays[distance <= distance.min() * 1.1]
-        assert found[tuple(pixel)] in ids[tuple(near.T)]
+        nearest = stays[distance <= distance.min() * 1.1]
+        assert filtered[tuple(pixel)] in ids[tuple(nearest.T)]
 
 
 def test_nothing_is_dropped_unasked():
@@ -83,13 +83,13 @@ def test_a_predictor_counts_in_the_images_own_pixels(card, channels):
     scores[2, 3, -1], scores[8:12, 8:16, -1] = 1.0, 1.0
     image = np.zeros((2 * SIZE[0], 2 * SIZE[1], 3), np.uint8)
     plain = Predictor(lambda _: scores[None], card)
-    last = card.labels.num_classes - 1
-    counts = [(plain.predict(image)[:12] == last).sum(), (plain.predict(image) == last).sum()]
+    class_id = card.labels.num_classes - 1
+    counts = [(plain.predict(image)[:12] == class_id).sum(), (plain.predict(image) == class_id).sum()]
     assert 0 < counts[0] < counts[1]
-    for least, left in ((int(counts[0]), counts[1]), (int(counts[0]) + 1, counts[1] - counts[0])):
-        strict = Predictor(plain.run, card, min_area={last: least})
+    for least, remaining in ((int(counts[0]), counts[1]), (int(counts[0]) + 1, counts[1] - counts[0])):
+        strict = Predictor(plain.run, card, min_area={class_id: least})
         ids = strict.predict(image)
-        assert (ids == last).sum() == left
+        assert (ids == class_id).sum() == remaining
         np.testing.assert_array_equal(strict.ids(strict.scores(image)), ids)
         decision = strict.decide(image)
         np.testing.assert_array_equal(decision.ids, ids)

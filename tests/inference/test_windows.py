@@ -29,21 +29,21 @@ def test_what_is_decided_pixel_by_pixel_is_the_enlarged_image_and_the_whole_one(
     image = np.random.default_rng(seed).integers(0, 256, (*given_size, 3), np.uint8)
     large = (round(size[0] * zoom), round(size[1] * zoom))
     expected = brightness(resize_image(image, large)) + resize_scores(brightness(resize_image(image, size)), large)
-    seen = []
+    shapes = []
 
     def ask(window):
-        seen.append(window.shape)
+        shapes.append(window.shape)
         return brightness(window)
 
     np.testing.assert_allclose(zoomed_scores(ask, image, size, zoom), expected / 2, atol=1e-5)
-    assert set(seen) == {(*size, 3)}
+    assert set(shapes) == {(*size, 3)}
 
 
 @pytest.mark.parametrize(("zoom", "times"), [(1.2, 5), (1.5, 5), (2, 10), (3, 26), (4, 50)])
 def test_how_often_the_network_is_asked(zoom, times):
-    asked = []
-    zoomed_scores(lambda window: asked.append(1) or brightness(window), np.zeros((9, 9, 3), np.uint8), (32, 48), zoom)
-    assert len(asked) == times
+    calls = []
+    zoomed_scores(lambda window: calls.append(1) or brightness(window), np.zeros((9, 9, 3), np.uint8), (32, 48), zoom)
+    assert len(calls) == times
 
 
 def test_a_window_counts_most_in_its_middle():

@@ -62,13 +62,13 @@ def test_what_is_no_model_is_refused_before_anything_is_measured(tmp_path: Path)
 
 
 def test_every_thread_count_is_a_row_with_all_its_numbers(exported: Path) -> None:
-    seen: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     targets = find_targets([exported / "model_float32.tflite"])
     results = run_benchmark(
-        targets, Settings(("cpu",), (1, 2), **QUICK), on_progress=lambda done, total: seen.append((done, total))
+        targets, Settings(("cpu",), (1, 2), **QUICK), on_progress=lambda done, total: calls.append((done, total))
     )
     assert [(row.device, row.threads, row.error) for row in results.rows] == [("cpu", 1, None), ("cpu", 2, None)]
-    assert seen == [(1, 2), (2, 2)]
+    assert calls == [(1, 2), (2, 2)]
     for row in results.rows:
         latency = row.latency_ms
         assert latency is not None
@@ -132,16 +132,16 @@ def test_a_model_that_fails_is_a_row_and_loses_no_other(exported: Path, tmp_path
 def test_worker_prints_one_json_and_measures_as_often_as_asked(exported: Path) -> None:
     job = Job(str(exported / "model_float32.tflite"), "cpu", 1, 1, 1, 4)
     command = [sys.executable, "-m", "kseg.latency.worker", job.to_json()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
-    assert len(found["latencies_ms"]) == 4
-    assert found["name"] == "discs"
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    result = json.loads(process.stdout)
+    assert len(result["latencies_ms"]) == 4
+    assert result["name"] == "discs"
 
 
 def test_the_first_call_is_timed_apart_and_warm_ups_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that only the network moves: 300 ms in the first call, 50 in those that warm up, then 10, 20, …"""
     seconds = [0.3, *[0.05] * 3, *(0.01 * i for i in range(1, 6))]
-    clock, shapes, asked = [0.0], [], {}
+    clock, shapes, arguments = [0.0], [], {}
 
     def run(images: np.ndarray) -> np.ndarray:
         clock[0] += seconds[len(shapes)]
@@ -149,13 +149,13 @@ def test_the_first_call_is_timed_apart_and_warm_ups_not_at_all(monkeypatch: pyte
         return np.zeros((*images.shape[:3], 1), np.float32)
 
     def load(path: Path, **options: Any) -> Predictor:
-        asked.update(options, name=path.name)
+        arguments.update(options, name=path.name)
         return Predictor(run, RED)
 
     monkeypatch.setattr("kseg.inference.load_predictor", load)
     monkeypatch.setattr("kseg.latency.worker.time", SimpleNamespace(perf_counter=lambda: clock[0], monotonic=lambda: 9))
     result = measure(Job("red.tflite", "cpu", 3, batch=2, warmup=4, runs=5, started=7))
-    assert asked == {"name": "red.tflite", "device": "cpu", "threads": 3}
+    assert arguments == {"name": "red.tflite", "device": "cpu", "threads": 3}
     assert shapes == [(2, RED.height, RED.width, 3)] * 9
     assert result["first_ms"] == pytest.approx(300)
     assert result["latencies_ms"] == pytest.approx([10, 20, 30, 40, 50])
@@ -164,7 +164,7 @@ def test_the_first_call_is_timed_apart_and_warm_ups_not_at_all(monkeypatch: pyte
 
 def test_worker_tells_errors_as_json() -> None:
     command = [sys.executable, "-m", "kseg.latency.worker", Job("nothing.tflite", "cpu", 1, 1, 1, 1).to_json()]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "no such model" in json.loads(done.stdout)["error"]
-    assert done.stderr == ""
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 1
+    assert "no such model" in json.loads(process.stdout)["error"]
+    assert process.stderr == ""

@@ -117,11 +117,11 @@ def test_the_folder_of_all_models_stands_above_the_table_once() -> None:
 
 
 def test_two_machines_stand_in_one_table_with_the_ratio() -> None:
-    here = results(row("m/q.tflite", 6.0), row("m/k.keras", 30.0))
-    there = results(
+    ours = results(row("m/q.tflite", 6.0), row("m/k.keras", 30.0))
+    theirs = results(
         row("n/k.keras", 1.0), row("n/k.keras", 3.0, "gpu"), row("n/s", 4.0, "gpu"), cpu="Fast CPU", gpus=("Big GPU",)
     )
-    table = comparison_table(here, there)
+    table = comparison_table(ours, theirs)
     assert "A: Slow CPU" in text(table)
     assert "B: Fast CPU, 2 cores · Big GPU" in text(table)
     assert line_with(table, "A", "q.tflite")[-2:] == ["1.00", "2.00"], "6 ms is twice the GPU's 3 ms"

@@ -83,12 +83,12 @@ def trained(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run,
 @pytest.fixture
 def networks(monkeypatch: pytest.MonkeyPatch) -> list[keras.Model]:
     """The networks that were trained."""
-    seen: list[keras.Model] = []
+    networks: list[keras.Model] = []
     original = keras.Model.fit
 
     def spy(model: keras.Model, *args: Any, **kwargs: Any) -> Any:
-        seen.append(model)
+        networks.append(model)
         return original(model, *args, **kwargs)
 
     monkeypatch.setattr(keras.Model, "fit", spy)
-    return seen
+    return networks

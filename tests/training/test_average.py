@@ -60,9 +60,9 @@ def run(average: int, epochs: int = 4) -> Notes:
     return notes
 
 
-def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+def assert_same(weights: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for weight, expected_weight in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(weight, expected_weight, rtol=1e-5, atol=1e-7)
 
 
 def test_the_mean_of_the_epochs_is_validated_and_kept() -> None:
@@ -80,8 +80,8 @@ def test_a_short_average_forgets() -> None:
 
 def test_training_goes_on_as_without() -> None:
     plain, averaged = run(average=1), run(average=3)
-    for one, other in zip(plain.trained, averaged.trained, strict=True):
-        assert_same(one, other)
+    for plain_weights, averaged_weights in zip(plain.trained, averaged.trained, strict=True):
+        assert_same(plain_weights, averaged_weights)
     for end, begin in pairwise(zip(averaged.trained, averaged.begun, strict=True)):
         assert_same(begin[1], end[0])
 

@@ -35,8 +35,8 @@ def test_the_scores_are_those_of_the_table(discs: Path, tmp_path: Path) -> None:
     result = fit(config_for(discs, tmp_path, run__tensorboard=True, train__epochs=3))
     train, val = (scalars(result.folder / "tensorboard" / name) for name in ("train", "validation"))
     for score in SCORES:
-        for found, column in ((train, score), (val, f"val_{score}")):
-            assert found[f"epoch_{score}"] == pytest.approx(
+        for events, column in ((train, score), (val, f"val_{score}")):
+            assert events[f"epoch_{score}"] == pytest.approx(
                 {step: row[column] for step, row in enumerate(result.rows)}, rel=1e-5
             )
     assert train["epoch_learning_rate"][2] == pytest.approx(result.rows[2]["learning_rate"], rel=1e-5)
@@ -54,8 +54,8 @@ def test_a_stop_keeps_the_scores_so_far(discs: Path, tmp_path: Path) -> None:
         fit(config_for(discs, tmp_path, run__tensorboard=True, train__epochs=9), reporter=Impatient())
     board = next(tmp_path.rglob("tensorboard"))
     for name in ("train", "validation"):
-        found = scalars(board / name)
-        assert all(set(found[f"epoch_{score}"]) == {0} for score in SCORES)
+        events = scalars(board / name)
+        assert all(set(events[f"epoch_{score}"]) == {0} for score in SCORES)
 
 
 def test_there_is_none_unless_asked(discs: Path, tmp_path: Path) -> None:

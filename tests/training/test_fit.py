@@ -408,7 +408,7 @@ def test_ctrl_c_on_the_command_line(discs: Path, tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in said
     assert "error:" in said.splitlines()[-1]
-    assert "the weights of this moment are in" in said.splitlines()[-1]
+    assert "the current weights are in" in said.splitlines()[-1]
     load_model(tmp_path / "fit" / "x" / "weights" / "last.keras")
     assert json.loads((tmp_path / "fit" / "x" / "env.json").read_text())["onednn"] is is_x86()
 

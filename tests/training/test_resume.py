@@ -94,45 +94,50 @@ def assert_same_run(one: Run, other: Run) -> None:
     ids=["augmented", "supervised"],
 )
 def test_it_is_the_training_that_it_would_have_been(discs: Path, tmp_path: Path, given: dict[str, Any]) -> None:
-    whole = fit(config_for(discs, tmp_path, run__name="whole", train__epochs=4, **given))
+    uninterrupted = fit(config_for(discs, tmp_path, run__name="whole", train__epochs=4, **given))
     listener = Listener()
-    rest = resume(stopped(discs, tmp_path, 2, train__epochs=4, **given), reporter=listener)
-    assert_same_run(rest, whole)
+    resumed = resume(stopped(discs, tmp_path, 2, train__epochs=4, **given), reporter=listener)
+    assert_same_run(resumed, uninterrupted)
     assert [row["epoch"] for row in listener.rows] == [3, 4]
 
 
 def test_stopped_twice(discs: Path, tmp_path: Path) -> None:
-    given = {"train__epochs": 4, "train__average": 3, "model__dropout": 0.3, "model__norm": "batch"}
-    whole = fit(config_for(discs, tmp_path, run__name="whole", **given))
-    folder = stopped(discs, tmp_path, 1, **given)
-    with pytest.raises(Interrupted, match=f"kseg fit --resume {folder} goes on"):
+    settings = {"train__epochs": 4, "train__average": 3, "model__dropout": 0.3, "model__norm": "batch"}
+    uninterrupted = fit(config_for(discs, tmp_path, run__name="whole", **settings))
+    folder = stopped(discs, tmp_path, 1, **settings)
+    with pytest.raises(Interrupted, match=f"continue with kseg fit --resume {folder}"):
         resume(folder, reporter=StopAfter(3))
-    assert_same_run(resume(folder), whole)
-    noted = json.loads((folder / "env.json").read_text())
-    assert [one["after_epoch"] for one in noted["resumed"]] == [1, 3]
-    assert noted["resumed"][0]["packages"] == noted["packages"]
+    assert_same_run(resume(folder), uninterrupted)
+    environment = json.loads((folder / "env.json").read_text())
+    assert [entry["after_epoch"] for entry in environment["resumed"]] == [1, 3]
+    assert environment["resumed"][0]["packages"] == environment["packages"]
 
 
 @pytest.mark.parametrize("frozen", [1, 3], ids=["thawed", "frozen"])
 def test_an_encoder_that_learns_late(discs: Path, tmp_path: Path, begin: Path, frozen: int) -> None:
-    given = {"train__encoder_trainable": frozen, "train__encoder_lr": 0.3, "model__norm": "batch", "train__epochs": 4}
-    whole = fit(config_for(discs, tmp_path, run__name="whole", model__start=str(begin), **given))
+    settings = {
+        "train__encoder_trainable": frozen,
+        "train__encoder_lr": 0.3,
+        "model__norm": "batch",
+        "train__epochs": 4,
+    }
+    uninterrupted = fit(config_for(discs, tmp_path, run__name="whole", model__start=str(begin), **settings))
     start = shutil.copytree(begin, tmp_path / "begin")
-    folder = stopped(discs, tmp_path, 2, model__start=str(start), **given)
+    folder = stopped(discs, tmp_path, 2, model__start=str(start), **settings)
     shutil.rmtree(start)  # it needs the weights that it began with no longer
-    assert_same_run(resume(folder), whole)
+    assert_same_run(resume(folder), uninterrupted)
 
 
 def test_a_worse_epoch_does_not_take_the_best_ones_place_and_patience_goes_on(discs: Path, tmp_path: Path) -> None:
     # A rate of nearly nothing: the first epoch stays the best.
-    given = {"train__lr": 1e-12, "train__epochs": 9, "train__patience": 3, "train__schedule": "constant"}
-    whole = fit(config_for(discs, tmp_path, run__name="whole", **given))
-    folder = stopped(discs, tmp_path, 2, **given)
+    settings = {"train__lr": 1e-12, "train__epochs": 9, "train__patience": 3, "train__schedule": "constant"}
+    uninterrupted = fit(config_for(discs, tmp_path, run__name="whole", **settings))
+    folder = stopped(discs, tmp_path, 2, **settings)
     best = (folder / "weights" / "best.keras").read_bytes()
-    rest = resume(folder)
-    assert len(rest.rows) == len(whole.rows) == 4
-    assert rest.stopped_early
-    assert rest.best_epoch == 1
+    resumed = resume(folder)
+    assert len(resumed.rows) == len(uninterrupted.rows) == 4
+    assert resumed.stopped_early
+    assert resumed.best_epoch == 1
     assert (folder / "weights" / "best.keras").read_bytes() == best
 
 
@@ -168,8 +173,8 @@ def python_of(backend: str) -> str:
     if backend == "tensorflow":
         return sys.executable
     python = os.environ.get("KSEG_JAX_PYTHON")
-    wanted = "import jax, keras, tensorflow"
-    if not python or subprocess.run([python, "-c", wanted], capture_output=True, check=False).returncode:
+    imports = "import jax, keras, tensorflow"
+    if not python or subprocess.run([python, "-c", imports], capture_output=True, check=False).returncode:
         pytest.skip("KSEG_JAX_PYTHON names no Python with keras, jax and tensorflow (for tf.data)")
     return python
 
@@ -191,12 +196,12 @@ def test_kill_9_and_on_from_the_command_line(discs: Path, tmp_path: Path, backen
         time.sleep(0.1)
     process.kill()
     process.wait()
-    done = read_state(folder / "weights" / "training.npz").epoch
-    assert 0 < done < 60
-    again = subprocess.run([*command, "--resume", str(folder)], capture_output=True, text=True, check=False, env=env)
-    assert again.returncode == 0, again.stderr
-    assert f"after epoch {done} of 60" in again.stderr
-    assert f"next: kseg evaluate {folder}" in again.stdout
+    epochs_done = read_state(folder / "weights" / "training.npz").epoch
+    assert 0 < epochs_done < 60
+    resumed = subprocess.run([*command, "--resume", str(folder)], capture_output=True, text=True, check=False, env=env)
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"after epoch {epochs_done} of 60" in resumed.stderr
+    assert f"next: kseg evaluate {folder}" in resumed.stdout
     assert json.loads((folder / "env.json").read_text())["backend"] == backend
     rows = list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
     assert [float(row["epoch"]) for row in rows] == list(range(1, 61))
@@ -282,23 +287,23 @@ def test_a_run_that_is_still_trained(discs: Path, tmp_path: Path) -> None:
     impatient = Impatient(run)
     result = fit(config_for(discs, tmp_path, run__name="cut"), reporter=impatient)
     assert len(impatient.told) == 2  # in the first epoch there is no state yet
-    for told in impatient.told:
-        assert f"{run}: the run is still being trained" in told
-        assert "let it end, or stop it first (Ctrl-C)" in told
+    for message in impatient.told:
+        assert f"{run}: the run is still being trained" in message
+        assert "let it end, or stop it first (Ctrl-C)" in message
     assert len(result.rows) == 2
 
 
 def test_a_full_disk_keeps_the_earlier_state(discs: Path, tmp_path: Path) -> None:
     state = tmp_path / "fit" / "cut" / "weights" / "training.npz"
-    whole = save_state
+    original = save_state
     with pytest.MonkeyPatch.context() as patch:
 
-        def save(path: Path, taken: TrainingState) -> None:
-            if taken.epoch == 1:
-                whole(path, taken)
+        def save(path: Path, saved: TrainingState) -> None:
+            if saved.epoch == 1:
+                original(path, saved)
                 return
             with files_up_to(4096):
-                whole(path, taken)
+                original(path, saved)
 
         patch.setattr("kseg.training.state.save_state", save)
         with pytest.raises(OutputError, match=r"training\.npz: cannot write the file.*the earlier file is untouched"):
@@ -335,11 +340,11 @@ def test_what_is_written_is_read(
     save_state(path, TrainingState(3, "abc", network, optimizer, {"One": {"rows": rows, "best": None, "mean": inner}}))
     state = read_state(path)
     assert (state.epoch, state.data) == (3, "abc")
-    for found, expected in [
+    for arrays, expected in [
         (state.network, network), (state.optimizer, optimizer), (state.callback_states["One"]["mean"], inner),
     ]:  # fmt: skip
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
+        assert len(arrays) == len(expected)
+        for one, other in zip(arrays, expected, strict=True):
             np.testing.assert_array_equal(one, other)
     assert repr(state.callback_states["One"]["rows"]) == repr(rows)
 
@@ -350,10 +355,10 @@ def test_a_broken_state_is_one_error(tmp_path: Path, data: st.DataObject) -> Non
     path = tmp_path / "training.npz"
     arrays = [np.arange(6, dtype=np.float32)]
     save_state(path, TrainingState(1, "abc", arrays, arrays, {"One": {"best": 1.0, "mean": arrays}}))
-    whole = bytearray(path.read_bytes())
+    content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
-        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(bytes(whole[: data.draw(st.integers(0, len(whole)))]))
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]))
     try:
         state = read_state(path)
     except ArtifactError as error:

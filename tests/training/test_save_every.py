@@ -28,8 +28,8 @@ def kept(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_every_second_epoch_stays(kept: Run) -> None:
-    found = {path.name for path in kept.folder.rglob("*") if path.suffix in {".keras", ".jpg"}}
-    assert found == {
+    files = {path.name for path in kept.folder.rglob("*") if path.suffix in {".keras", ".jpg"}}
+    assert files == {
         "best.keras", "last.keras", "epoch_0002.keras", "epoch_0004.keras",
         "train_batch.jpg", "val_pred.jpg", "val_pred_0002.jpg", "val_pred_0004.jpg",
     }  # fmt: skip
@@ -59,8 +59,8 @@ def test_the_picture_shows_what_the_file_finds(kept: Run, tmp_path: Path) -> Non
 
 def test_an_epoch_that_is_the_best_shares_its_bytes_as_the_best_does(discs: Path, tmp_path: Path) -> None:
     folder = fit(config_for(discs, tmp_path, run__save_every=1, train__epochs=1)).folder
-    one, *others = (folder / "weights" / f"{name}.keras" for name in ("epoch_0001", "best", "last"))
-    assert all(one.samefile(other) for other in others)
+    checkpoint, *others = (folder / "weights" / f"{name}.keras" for name in ("epoch_0001", "best", "last"))
+    assert all(checkpoint.samefile(copy) for copy in others)
 
 
 def test_a_stop_leaves_the_epochs_that_stay_alone(discs: Path, tmp_path: Path) -> None:

@@ -59,10 +59,12 @@ def test_a_training_starts_where_another_ended(
         discs, tmp_path, model__start=str(earlier), train__epochs=1, train__lr=1e-12, train__encoder_trainable=False
     )
     with caplog.at_level(logging.INFO, logger="kseg"):
-        found = fit(config, reporter=Reporter())
+        result = fit(config, reporter=Reporter())
     assert f"arrays from {earlier / 'weights' / 'best.keras'}, the head's among them" in caplog.text
-    one, other = (load_model(run / "weights" / "best.keras")[0].get_weights() for run in (earlier, found.folder))
-    for before, after in zip(one, other, strict=True):
+    start_weights, trained_weights = (
+        load_model(run / "weights" / "best.keras")[0].get_weights() for run in (earlier, result.folder)
+    )
+    for before, after in zip(start_weights, trained_weights, strict=True):
         np.testing.assert_allclose(after, before, atol=1e-6)
 
 

@@ -46,7 +46,7 @@ def test_the_loss_is_of_all_heads_and_the_rest_of_the_network_alone(
     assert logits.shape[-1] == 3
     losses = [float(SegmentationLoss("bce")(truth, logits[..., i : i + 1])) for i in range(3)]
     row = result.rows[-1]
-    assert row["val_loss"] == pytest.approx(sum(s * one for s, one in zip(shares, losses, strict=True)), rel=1e-4)
+    assert row["val_loss"] == pytest.approx(sum(s * loss for s, loss in zip(shares, losses, strict=True)), rel=1e-4)
     assert row["val_loss"] != pytest.approx(losses[0], rel=1e-3)
     assert row["val_iou"] == pytest.approx(iou(logits[..., 0] > 0, truth), abs=1e-4)
     assert row["loss"] < 0.8 * result.rows[0]["loss"]
@@ -61,11 +61,11 @@ def test_what_is_saved_is_the_network_of_a_run_without(discs: Path, tmp_path: Pa
         fit(config_for(discs, tmp_path / str(on), **{**settings, "train__deep_supervision": on}))
         for on in (False, True)
     ]
-    one, other = (load_model(run.folder / "weights" / "best.keras")[0] for run in runs)
-    assert [layer.get_config() for layer in one.layers] == [layer.get_config() for layer in other.layers]
-    for expected, found in zip(one.trainable_weights, other.trainable_weights, strict=True):
-        assert expected.path == found.path
-        np.testing.assert_allclose(found, expected, atol=1e-6, err_msg=expected.path)
+    first, second = (load_model(run.folder / "weights" / "best.keras")[0] for run in runs)
+    assert [layer.get_config() for layer in first.layers] == [layer.get_config() for layer in second.layers]
+    for expected, weight in zip(first.trainable_weights, second.trainable_weights, strict=True):
+        assert expected.path == weight.path
+        np.testing.assert_allclose(weight, expected, atol=1e-6, err_msg=expected.path)
 
 
 def test_it_goes_with_averages_and_early_stopping(discs: Path, tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_it_starts_from_a_network_without_and_keeps_its_encoder(
     start = {"model__start": str(earlier.folder), "train__encoder_trainable": False, "train__epochs": 2}
     later = fit(config_for(discs, tmp_path, **{**SETTINGS, **start}))
     models = [load_model(run.folder / "weights" / "last.keras")[0] for run in (earlier, later)]
-    for one, other in zip(*(model.weights for model in models), strict=True):
-        same = bool(np.array_equal(one, other))
-        assert same == one.path.startswith("encoder"), one.path
+    for before, after in zip(*(model.weights for model in models), strict=True):
+        same = bool(np.array_equal(before, after))
+        assert same == before.path.startswith("encoder"), before.path
     assert networks[1].output_shape[-1] == 3
 
 
