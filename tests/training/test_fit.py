@@ -410,7 +410,9 @@ def test_ctrl_c_on_the_command_line(discs: Path, tmp_path: Path) -> None:
     assert "error:" in said.splitlines()[-1]
     assert "the current weights are in" in said.splitlines()[-1]
     load_model(tmp_path / "fit" / "x" / "weights" / "last.keras")
-    assert json.loads((tmp_path / "fit" / "x" / "env.json").read_text())["onednn"] is is_x86()
+    env = json.loads((tmp_path / "fit" / "x" / "env.json").read_text())
+    assert env["onednn"] is is_x86()
+    assert f" fit --data {discs} --imgsz 32 --epochs 500 " in env["command"]
 
 
 def test_kill_9_leaves_whole_files(discs: Path, tmp_path: Path) -> None:
