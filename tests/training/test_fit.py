@@ -189,6 +189,23 @@ def test_a_preset_varies_what_is_trained_on_and_not_what_is_validated(
             assert all(same_masks)
 
 
+def test_what_is_trained_is_the_accelerated_network(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[keras.Model] = []
+
+    def look(model: keras.Model, *_: Any, **__: Any) -> None:
+        trained.append(model)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "fit", look)
+    with pytest.raises(Interrupted):
+        fit(config_for(discs, tmp_path, model__norm="batch"))
+    norms = [layer for layer in trained[0].layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(norms) == 10
+    assert not any(type(layer) is keras.layers.BatchNormalization for layer in norms)
+
+
 def test_patience_ends_a_training_that_gains_nothing(discs: Path, tmp_path: Path) -> None:
     config = config_for(discs, tmp_path, train__lr=1e-9, train__epochs=30, train__patience=2)
     result = fit(config)
