@@ -10,10 +10,10 @@ from kseg.errors import ArtifactError, UsageError
 from kseg.inference import resolve_model
 from kseg.run_folder import RunFolder
 
-__all__ = ["Source", "find_source"]
+__all__ = ["ExportSource", "find_source"]
 
 
-class Source(NamedTuple):
+class ExportSource(NamedTuple):
     """A model to export.
 
     Args:
@@ -25,7 +25,7 @@ class Source(NamedTuple):
     name: str
 
 
-def find_source(model: str | os.PathLike[str], *, data_named: bool) -> Source:
+def find_source(model: str | os.PathLike[str], *, data_named: bool) -> ExportSource:
     """Find the ``.keras`` file of a run or path. The export is named after the run, else after the file.
 
     Args:
@@ -48,4 +48,4 @@ def find_source(model: str | os.PathLike[str], *, data_named: bool) -> Source:
             "the model is not in a run folder, so its data are unknown", where=os.fspath(model),
             remedy="add --data with the data that it was trained on, to calibrate and to score",
         )  # fmt: skip
-    return Source(path, run.path.resolve().name if run else path.stem)
+    return ExportSource(path, run.path.resolve().name if run else path.stem)

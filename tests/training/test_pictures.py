@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +11,11 @@ import pytest
 from kseg.card import ModelCard
 from kseg.data.pipeline.arrays import Arrays
 from kseg.data.sample import Sample
-from kseg.figures import figure
 from kseg.images import read_image
 from kseg.labels import LabelMap
 from kseg.training import pictures
 from kseg.training.pictures import TILE, ValidationPanel, draw_results, draw_train_batch
+from tests.drawn_figures import watch_figures
 
 SIZE = (32, 32)
 SCALE = (TILE / 32) ** 2
@@ -41,15 +39,7 @@ def flat(*color: int) -> np.ndarray:
 
 
 def test_the_curves_are_the_scores_of_training_and_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-
-    @contextmanager
-    def watched(*args: Any, **options: Any) -> Iterator[Any]:
-        with figure(*args, **options) as canvas:
-            yield canvas
-            drawn.append(canvas)
-
-    monkeypatch.setattr(pictures, "figure", watched)
+    drawn = watch_figures(pictures, monkeypatch)
     rows = [{"epoch": e, "seconds": 1.0, "loss": 1 / e, "val_loss": 2 / e, "iou": e / 5, "val_iou": e / 9} for e in
             (1.0, 2.0, 3.0)]  # fmt: skip
     draw_results(tmp_path / "r.png", rows)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +17,8 @@ from kseg.data.inspection.inspect import check_dataset
 from kseg.data.inspection.statistics import Statistics, summarize
 from kseg.data.pipeline.balance import class_weights
 from kseg.data.spec import DataSpec, Fractions
-from kseg.figures import figure
 from tests.data.folders import write
+from tests.drawn_figures import watch_figures
 
 SIZES = [(10, 20)] * 4 + [(30, 12)] * 3 + [(16, 16)] * 3
 VALUES: dict[int | str, str] = {0: "background", 1: "one", 2: "two", 255: "ignore"}
@@ -100,15 +97,7 @@ def test_json_holds_everything(statistics: Statistics) -> None:
 def test_the_picture_has_a_bar_for_each_number(
     statistics: Statistics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: list[Any] = []
-
-    @contextmanager
-    def watched(*args: Any, **options: Any) -> Iterator[Any]:
-        with figure(*args, **options) as canvas:
-            yield canvas
-            drawn.append(canvas)
-
-    monkeypatch.setattr(charts, "figure", watched)
+    drawn = watch_figures(charts, monkeypatch)
     draw_statistics(tmp_path / "a.png", statistics)
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
     assert min(picture.shape[:2]) >= 400
