@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def _follow(schema: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]
 
 def _summary(model: dict[str, Any]) -> str:
     """The docstring of a section, up to its Raises and Example."""
-    return _prose(re.split(r"\n\n\s*(?:Args|Raises|Example):", model["description"])[0])
+    return textwrap.fill(_prose(re.split(r"\n\n\s*(?:Args|Raises|Example):", model["description"])[0]), 116)
 
 
 def _table(section: str, model: dict[str, Any]) -> str:
