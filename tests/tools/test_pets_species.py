@@ -48,8 +48,8 @@ def test_each_pet_is_of_its_breeds_species(tmp_path: Path) -> None:
     ("listing", "name", "message"),
     [
         ("Bengal_1 6 3 2\n", "Bengal_1", "not a line of breeds"),
-        ("Bengal_1 6 1 2\nBengal_2 6 2 2\n", "Bengal_1", "a breed of two species"),
-        ("Bengal_1 6 1 2\n", "pug_1", "a breed that is not listed"),
+        ("Bengal_1 6 1 2\nBengal_2 6 2 2\n", "Bengal_1", "the breed has two species"),
+        ("Bengal_1 6 1 2\n", "pug_1", "the breed is not in annotations/list.txt"),
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, listing: str, name: str, message: str) -> None:
