@@ -124,8 +124,8 @@ def test_the_nearest_color_is_by_distance_in_rgb() -> None:
 def test_the_nearest_value_is_by_difference(listed: list[int], value: int) -> None:
     names = tuple(f"c{v}" for v in listed)
     labels = LabelMap(names, dict(zip(listed, names, strict=True)), match="nearest")
-    found = listed[int(labels.encode(np.array([[value]]))[0, 0])]
-    assert abs(found - value) == min(abs(v - value) for v in listed)
+    actual = listed[int(labels.encode(np.array([[value]]))[0, 0])]
+    assert abs(actual - value) == min(abs(v - value) for v in listed)
 
 
 def test_a_threshold_divides_smoothed_edges() -> None:

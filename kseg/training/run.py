@@ -50,10 +50,10 @@ class Run:
     def _repr_html_(self) -> str:
         from rich import box
         from rich.table import Table
+        from rich.text import Text
 
-        title = f"{self.folder}: best epoch {self.best_epoch} of {len(self.rows)}"
-        table = Table("score", "training", "validation", box=box.SIMPLE_HEAD, title=title, title_justify="left")
+        table = Table("score", "training", "validation", box=box.SIMPLE_HEAD)
         for name in self.best:
             if f"val_{name}" in self.best:
                 table.add_row(name, f"{self.best[name]:.4f}", f"{self.best[f'val_{name}']:.4f}")
-        return rich_html(table)
+        return rich_html(Text(f"{self.folder}: best epoch {self.best_epoch} of {len(self.rows)}"), table)

@@ -26,6 +26,7 @@ def test_a_run_has_its_folder_its_best_epoch_and_its_history(run: Run) -> None:
     html = run._repr_html_()
     assert f"{run.best['val_iou']:.4f}" in html
     assert "validation" in html
+    assert f"{run.folder}: best epoch {run.best_epoch} of 2" in html, "the title is one line, however long the path"
 
 
 def test_keywords_are_the_keys_of_the_yaml_and_lie_over_the_file(photos: Path, tmp_path: Path) -> None:

@@ -55,8 +55,8 @@ def test_table_and_json_tell_the_same_and_another_machine_can_read_them(model: P
 def test_wrong_flags_are_told_before_anything_is_measured(
     model: Path, call: Call, args: tuple[str, ...], code: int, message: str
 ) -> None:
-    found, out, err = call("benchmark", model, *args)
-    assert (found, out) == (code, "")
+    actual, out, err = call("benchmark", model, *args)
+    assert (actual, out) == (code, "")
     assert err.startswith(f"error: {message}")
 
 

@@ -196,8 +196,8 @@ def test_other_classes_are_a_data_error(kseg, models, tmp_path):
     ],
 )
 def test_wrong_commands(kseg, models, model, args, code, message):
-    found, stdout, stderr = kseg("evaluate", models / model, *args)
-    assert (found, stdout) == (code, "")
+    actual, stdout, stderr = kseg("evaluate", models / model, *args)
+    assert (actual, stdout) == (code, "")
     assert message in stderr
     assert "Traceback" not in stderr
 

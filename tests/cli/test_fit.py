@@ -105,8 +105,8 @@ def test_bad_input_is_one_line(
 ) -> None:
     root = make_pairs(tmp_path / "data", NAMES)
     spoil(root)
-    found, out, err = call("fit", "--data", root, *FLAGS, "--set", "data.classes=[background, thing]", *flags)
-    assert (found, out) == (code, "")
+    actual, out, err = call("fit", "--data", root, *FLAGS, "--set", "data.classes=[background, thing]", *flags)
+    assert (actual, out) == (code, "")
     message = err.strip().splitlines()[-1]
     assert message.lower().startswith("error: ")
     assert [part for part in parts if part.lower() not in message.lower()] == []

@@ -43,9 +43,9 @@ def test_every_encoder_is_listed_with_every_architecture_around_one(call: Call) 
     assert {key: data[key] for key in ("kind", "schema", "size", "channels")} == {
         "kind": "kseg-models", "schema": 1, "size": [32, 32], "channels": 1,
     }  # fmt: skip
-    found = [(model["arch"], model["encoder"]) for model in data["models"]]
+    actual = [(model["arch"], model["encoder"]) for model in data["models"]]
     others = [("unetplusplus", "mobilenetv2"), ("deeplabv3plus", "mobilenetv2")]
-    assert found == [*(("unet", name) for name in ENCODERS), *others]
+    assert actual == [*(("unet", name) for name in ENCODERS), *others]
     for model in data["models"]:
         assert set(model) == {
             "arch", "artifacts", "encoder", "extra", "installed", "macs", "paper", "parameters", "stride", "weights",
@@ -187,8 +187,8 @@ def test_a_run_and_its_file_are_the_same_network(call: Call, run: Path, tmp_path
 def test_what_summary_refuses(call: Call, tmp_path: Path, args: tuple[str, ...], code: int, message: str) -> None:
     for name in ("file", "m.tflite"):
         (tmp_path / name).touch()
-    found, out, err = call("models", "summary", *args)
-    assert (found, out) == (code, "")
+    actual, out, err = call("models", "summary", *args)
+    assert (actual, out) == (code, "")
     assert re.search(message, err)
     assert len(err.splitlines()) == 1
 

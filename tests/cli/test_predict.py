@@ -125,8 +125,8 @@ def test_small_regions_are_left_out_of_masks_on_request(kseg, models, photos, tm
     ],
 )
 def test_wrong_commands(kseg, models, photos, tmp_path, model, args, code, message):
-    found, stdout, stderr = kseg("predict", models / model, photos, "--out", tmp_path / "out", *args)
-    assert (found, stdout) == (code, "")
+    actual, stdout, stderr = kseg("predict", models / model, photos, "--out", tmp_path / "out", *args)
+    assert (actual, stdout) == (code, "")
     assert message in stderr
     assert "Traceback" not in stderr
     assert not list((tmp_path / "out").glob("*.png"))

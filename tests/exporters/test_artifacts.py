@@ -37,17 +37,17 @@ def test_folder_holds_what_the_docs_promise_and_nothing_else(exported: ExportRep
 @pytest.mark.parametrize("file", ["saved_model", "model_float32.tflite", "model.onnx"])
 def test_float_artifacts_return_the_keras_scores(exported: ExportReport, images: np.ndarray, file: str) -> None:
     expected = load_predictor(exported.out / "model.keras").run(images)
-    found = load_predictor(exported.out / file).run(images)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    actual = load_predictor(exported.out / file).run(images)
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 def test_int8_decides_as_keras_does(exported: ExportReport, images: np.ndarray) -> None:
     expected = load_predictor(exported.out / "model.keras").run(images)
-    found = load_predictor(exported.out / "model_int8.tflite").run(images)
+    actual = load_predictor(exported.out / "model_int8.tflite").run(images)
     assert expected.max() > 0.9
     assert expected.min() < 0.1
-    assert ((found > 0.5) != (expected > 0.5)).mean() < 0.005
+    assert ((actual > 0.5) != (expected > 0.5)).mean() < 0.005
 
 
 def test_int8_takes_and_returns_raw_bytes(exported: ExportReport) -> None:

@@ -101,10 +101,10 @@ def paper_band(mask, ratio=0.02):
 @pytest.mark.parametrize("seed", range(3))
 def test_boundary_iou_is_that_of_the_papers_program(seed):
     truth, guess = blobs(seed), blobs(seed + 10)
-    found = boundary_iou(boundary_counts(truth, guess, 4))
+    actual = boundary_iou(boundary_counts(truth, guess, 4))
     for k in range(4):
         one, other = (paper_band((ids == k).astype(np.uint8)) for ids in (truth, guess))
-        assert found[k] == (one & other).sum() / (one | other).sum()
+        assert actual[k] == (one & other).sum() / (one | other).sum()
 
 
 def square(shift=0, size=60):
@@ -171,8 +171,8 @@ def test_predictions_on_ignored_pixels_count_nowhere(pair, seed):
     truth, guess = pair.copy()
     truth[rng.random(truth.shape) < 0.2] = 255
     other = np.where(truth == 255, rng.integers(0, 256, truth.shape), guess).astype(np.uint8)
-    found, again = (vars(boundary_counts(truth, ids, 3)) for ids in (guess, other))
-    for name, values in found.items():
+    actual, again = (vars(boundary_counts(truth, ids, 3)) for ids in (guess, other))
+    for name, values in actual.items():
         np.testing.assert_array_equal(values, again[name])
 
 

@@ -86,11 +86,11 @@ def test_the_order_of_the_pixels_does_not_matter():
 
 def test_what_ignored_pixels_are_given_counts_nowhere():
     truth, likeliest, confidence = drawn(4)
-    found = calibration_counts(truth, likeliest, confidence)
+    actual = calibration_counts(truth, likeliest, confidence)
     confidence[truth == 255], likeliest[truth == 255] = 0.35, 2
     again = calibration_counts(truth, likeliest, confidence)
-    assert found.pixels.tolist() == again.pixels.tolist()
-    assert found.confidence.tolist() == pytest.approx(again.confidence.tolist(), rel=1e-12)
+    assert actual.pixels.tolist() == again.pixels.tolist()
+    assert actual.confidence.tolist() == pytest.approx(again.confidence.tolist(), rel=1e-12)
 
 
 def test_no_known_pixel_gives_nan():

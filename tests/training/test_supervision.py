@@ -32,8 +32,8 @@ def validation(result: Run) -> tuple[np.ndarray, np.ndarray]:
     return data.images.astype(np.float32), data.masks
 
 
-def iou(found: np.ndarray, truth: np.ndarray) -> float:
-    return float((found & (truth == 1)).sum() / (found | (truth == 1)).sum())
+def iou(actual: np.ndarray, truth: np.ndarray) -> float:
+    return float((actual & (truth == 1)).sum() / (actual | (truth == 1)).sum())
 
 
 @pytest.mark.parametrize(("arch", "shares"), [("unet", (4 / 7, 2 / 7, 1 / 7)), ("unetplusplus", (1 / 3, 1 / 3, 1 / 3))])

@@ -128,8 +128,8 @@ def test_settings_win_over_the_guessed_layout(call: Call, clean: Path) -> None:
 )
 def test_mistakes_are_one_line(call: Call, tmp_path: Path, args: tuple, code: int, message: str) -> None:
     (tmp_path / "empty").mkdir()
-    found, _, err = call("data", "check", *args)
-    assert found == code
+    actual, _, err = call("data", "check", *args)
+    assert actual == code
     assert message in err
     assert err.startswith("error: ")
     assert err.count("\n") == 1

@@ -74,6 +74,6 @@ def test_augmented_versions_stand_beside_the_sample(call: Call, photos: Path, tm
     ],
 )
 def test_mistakes(call: Call, photos: Path, args: tuple[str, ...], code: int, message: str) -> None:
-    found, _, err = call("data", "show", photos, *args)
-    assert found == code
+    actual, _, err = call("data", "show", photos, *args)
+    assert actual == code
     assert message in err

@@ -121,8 +121,8 @@ def test_strange_file_names(call: Call, tmp_path: Path) -> None:
 def test_mistakes_are_one_line(
     call: Call, photos: Path, tmp_path: Path, flags: tuple[str, ...], code: int, message: str
 ) -> None:
-    found, out, err = call("data", "split", photos, "--classes", "background,x", "--out", "lists", *flags)
-    assert (found, out) == (code, "")
+    actual, out, err = call("data", "split", photos, "--classes", "background,x", "--out", "lists", *flags)
+    assert (actual, out) == (code, "")
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "lists").exists()

@@ -96,10 +96,10 @@ class ReaderContract:
 
     def test_the_masks_are_the_same_in_every_format(self, tmp_path: Path) -> None:
         dataset = self.find(tmp_path)
-        found = {sample.key: read_truth(sample, dataset.labels) for sample in dataset.samples("all")}
-        assert set(found) == {self.key(key) for key in PICTURES}
+        actual = {sample.key: read_truth(sample, dataset.labels) for sample in dataset.samples("all")}
+        assert set(actual) == {self.key(key) for key in PICTURES}
         for key in PICTURES:
-            np.testing.assert_array_equal(found[self.key(key)], truth(key), err_msg=key)
+            np.testing.assert_array_equal(actual[self.key(key)], truth(key), err_msg=key)
 
     def test_the_splits_are_those_of_the_folders(self, tmp_path: Path) -> None:
         dataset = self.find(tmp_path)
@@ -143,10 +143,10 @@ class ReaderContract:
         odd = self.image(tmp_path, "train/b").with_name(os.fsdecode(b"caf\xe9.png"))
         draw_picture(odd)
         try:
-            found = len(find_dataset(DataSpec(root=tmp_path, format=self.format, **settings)).samples("all"))
+            actual = len(find_dataset(DataSpec(root=tmp_path, format=self.format, **settings)).samples("all"))
         except KsegError as error:
-            found, told = 0, str(error)
-        assert found >= len(PICTURES) or "caf\\xe9" in told
+            actual, told = 0, str(error)
+        assert actual >= len(PICTURES) or "caf\\xe9" in told
 
     def test_no_data_at_all(self, tmp_path: Path) -> None:
         with pytest.raises(KsegError) as error:

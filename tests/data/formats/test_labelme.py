@@ -97,12 +97,12 @@ def test_labelmes_shapes(tmp_path: Path) -> None:
         (shape("mask", [[-3, -2], [4, 3]], mask=png), np.pad(mask > 0, ((0, 18), (0, 24)))[2 : 2 + 24, 3:], None),
     ):
         write_labelme(tmp_path, entry)
-        found = drawn(tmp_path) == 1
+        actual = drawn(tmp_path) == 1
         if slack is None:
-            assert found[:4, :5].all()
-            assert found.sum() == 20
+            assert actual[:4, :5].all()
+            assert actual.sum() == 20
         else:
-            assert (found != expected).sum() <= slack, entry
+            assert (actual != expected).sum() <= slack, entry
 
 
 def test_labelmes_own_labels(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def test_two_folders_with_the_same_stems(tmp_path: Path) -> None:
 
 
 def test_the_suffix_of_the_masks(tmp_path: Path) -> None:
-    found = guess_layout(make_pairs(tmp_path, ["a", "b"], suffix="_seg"))
-    assert reads_by(found, {"images": "images", "masks": "masks", "mask_suffix": "_seg"})
+    actual = guess_layout(make_pairs(tmp_path, ["a", "b"], suffix="_seg"))
+    assert reads_by(actual, {"images": "images", "masks": "masks", "mask_suffix": "_seg"})
 
 
 def test_the_masks_are_told_by_how_they_are_stored_where_the_names_do_not_say(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_folders_of_splits(tmp_path: Path, images: str, masks: str, template: tu
 def test_validation_by_its_long_name_and_no_test(tmp_path: Path) -> None:
     for split in ("training", "validation"):
         files(tmp_path, f"{split}/images/1.png", f"{split}/masks/1.png")
-    found = guess_layout(tmp_path).split
-    assert found == (Folders(train="training", val="validation", test=""))
+    actual = guess_layout(tmp_path).split
+    assert actual == (Folders(train="training", val="validation", test=""))
 
 
 def test_pictures_and_masks_side_by_side(tmp_path: Path) -> None:

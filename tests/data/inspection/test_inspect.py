@@ -48,12 +48,12 @@ def settings(root: Path, **options: Any) -> DataSpec:
     return DataSpec(root, **{"classes": ("background", "disk"), **options})
 
 
-def codes(found: Inspection, severity: str = "error") -> list[str]:
-    return [finding.code for finding in found.findings if finding.severity == severity]
+def codes(actual: Inspection, severity: str = "error") -> list[str]:
+    return [finding.code for finding in actual.findings if finding.severity == severity]
 
 
-def one(found: Inspection, code: str) -> Finding:
-    return next(finding for finding in found.findings if finding.code == code)
+def one(actual: Inspection, code: str) -> Finding:
+    return next(finding for finding in actual.findings if finding.code == code)
 
 
 def mended(spec: DataSpec, finding: Finding) -> DataSpec:
@@ -129,9 +129,9 @@ TRAPS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray], str, dict[str, A
 def test_the_finding_names_the_setting_that_mends_it(tmp_path: Path, trap: str) -> None:
     code, draw, suffix, fix = TRAPS[trap]
     given = settings(make(tmp_path, draw, suffix))
-    found = inspect_data(given)
-    assert codes(found) == [code]
-    finding = one(found, code)
+    actual = inspect_data(given)
+    assert codes(actual) == [code]
+    finding = one(actual, code)
     assert dict(finding.fix) == fix
     after = mended(given, finding)
     assert codes(inspect_data(after)) == []
@@ -160,9 +160,9 @@ def test_classes_that_nobody_named_are_told_from_smoothed_masks(tmp_path: Path) 
 
 
 def test_a_clean_set_has_nothing_to_find_fault_with(tmp_path: Path) -> None:
-    found = inspect_data(settings(make(tmp_path, lambda m: m.astype(np.uint8))))
-    assert found.findings == ()
-    assert dict(found.counts) == {"train": 8, "val": 1, "test": 1}
+    actual = inspect_data(settings(make(tmp_path, lambda m: m.astype(np.uint8))))
+    assert actual.findings == ()
+    assert dict(actual.counts) == {"train": 8, "val": 1, "test": 1}
 
 
 def test_pictures_without_masks_can_be_left_out(tmp_path: Path) -> None:
@@ -223,11 +223,11 @@ def test_misnamed_gray_and_opaque_pictures_are_noted(tmp_path: Path) -> None:
         (images / "p0.png").unlink()
         image.convert("RGBA").save(images / "p1.png")
         image.convert("L").transpose(Image.Transpose.ROTATE_180).save(images / "p2.png")
-    found = inspect_data(settings(tmp_path))
-    assert codes(found) == []
-    assert one(found, "misnamed").found == "p0.jpg is a GIF"
-    assert one(found, "rgba-images").files == ("p1",)
-    assert one(found, "gray-images").files == ("p2",)
+    actual = inspect_data(settings(tmp_path))
+    assert codes(actual) == []
+    assert one(actual, "misnamed").found == "p0.jpg is a GIF"
+    assert one(actual, "rgba-images").files == ("p1",)
+    assert one(actual, "gray-images").files == ("p2",)
 
 
 def test_a_palette_is_noted(tmp_path: Path) -> None:
@@ -243,9 +243,9 @@ def test_a_palette_is_noted(tmp_path: Path) -> None:
 
 def test_a_foreground_that_surrounds_is_a_warning_with_the_swap(tmp_path: Path) -> None:
     given = settings(make(tmp_path, lambda m: (~m).astype(np.uint8)))
-    found = inspect_data(given)
-    assert codes(found) == []
-    finding = one(found, "inverted")
+    actual = inspect_data(given)
+    assert codes(actual) == []
+    finding = one(actual, "inverted")
     assert dict(finding.fix) == {"data.values": {0: "disk", 1: "background"}}
     assert "inverted" not in codes(inspect_data(mended(given, finding)), "warning")
 
@@ -267,9 +267,9 @@ def test_empty_masks_and_rare_classes_are_noted(tmp_path: Path) -> None:
     small[20:23, 20:23] = 1
     for number in range(COUNT):
         write(tmp_path / "masks" / f"p{number}.png", small if number else np.zeros(SIZE, np.uint8))
-    found = inspect_data(settings(tmp_path))
-    assert one(found, "empty-masks").files == ("p0",)
-    assert one(found, "rare-class").fix == {"train.loss": "cross_entropy + dice"}
+    actual = inspect_data(settings(tmp_path))
+    assert one(actual, "empty-masks").files == ("p0",)
+    assert one(actual, "rare-class").fix == {"train.loss": "cross_entropy + dice"}
 
 
 def test_a_class_that_no_mask_shows_is_taken_out(tmp_path: Path) -> None:
@@ -283,9 +283,9 @@ def test_a_class_that_no_mask_shows_is_taken_out(tmp_path: Path) -> None:
 def test_findings_come_worst_first_and_as_json(tmp_path: Path) -> None:
     make(tmp_path, trimap, ".png")
     (tmp_path / "images" / "p0.png").write_bytes(b"none")
-    found = inspect_data(settings(tmp_path))
-    assert [finding.severity for finding in found.findings] == sorted(
-        (finding.severity for finding in found.findings), key=["error", "warning", "note"].index
+    actual = inspect_data(settings(tmp_path))
+    assert [finding.severity for finding in actual.findings] == sorted(
+        (finding.severity for finding in actual.findings), key=["error", "warning", "note"].index
     )
-    plain = found.findings[0].to_json()
+    plain = actual.findings[0].to_json()
     assert {"code", "severity", "what", "why", "count", "total", "files", "fix"} <= set(plain)

@@ -28,8 +28,8 @@ PUBLISHED = {
 def test_encoders_take_what_is_published(name: str) -> None:
     total, classifier = PUBLISHED[name]
     parts = summarize(NetworkSpec(size=(224, 224), channels=1, encoder=name)).parts
-    found = sum(part.macs for part in parts if part.kind == "encoder")
-    assert found == pytest.approx(total - classifier, rel=2e-3)
+    actual = sum(part.macs for part in parts if part.kind == "encoder")
+    assert actual == pytest.approx(total - classifier, rel=2e-3)
 
 
 def profiled(model: keras.Model) -> float:

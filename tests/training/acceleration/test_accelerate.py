@@ -14,7 +14,7 @@ from kseg.training.acceleration.activations import CompiledActivation
 from kseg.training.acceleration.depthwise import FastGradientDepthwiseConv2D
 from kseg.training.acceleration.winograd import WinogradConv2D
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends need no twin")
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends need no accelerated layers")
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +26,12 @@ def _forget_networks() -> Any:
 @pytest.mark.parametrize("encoder", [{"widths": (4, 8)}, {"encoder": "mobilenetv2", "decoder_widths": (4,) * 5}])
 def test_networks_keep_their_weights_and_outputs(encoder: dict[str, Any]) -> None:
     model = build_model(NetworkSpec(size=(32, 32), channels=1, norm="batch", **encoder))
-    twin = accelerate(model)
-    assert not any(type(layer) is keras.layers.BatchNormalization for layer in twin.layers)
-    assert [layer.name for layer in twin.layers] == [layer.name for layer in model.layers]
+    accelerated = accelerate(model)
+    assert not any(type(layer) is keras.layers.BatchNormalization for layer in accelerated.layers)
+    assert [layer.name for layer in accelerated.layers] == [layer.name for layer in model.layers]
     images = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
-    np.testing.assert_allclose(twin(images), model(images), atol=1e-5)
-    model.set_weights(twin.get_weights())
+    np.testing.assert_allclose(accelerated(images), model(images), atol=1e-5)
+    model.set_weights(accelerated.get_weights())
 
 
 def test_networks_without_such_layers_stay_themselves() -> None:
@@ -59,9 +59,9 @@ def test_depthwise_convolutions_are_swapped_where_their_gradients_are_slow(
     policy: str, settings: dict[str, Any], swapped: bool
 ) -> None:
     model = depthwise(policy, **settings)
-    twin = accelerate(model)
-    assert isinstance(twin.layers[1], FastGradientDepthwiseConv2D) is swapped
-    assert (twin is not model) is swapped
+    accelerated = accelerate(model)
+    assert isinstance(accelerated.layers[1], FastGradientDepthwiseConv2D) is swapped
+    assert (accelerated is not model) is swapped
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def convolution(**settings: Any) -> keras.Model:
 )
 @pytest.mark.usefixtures("avx2")
 def test_convolutions_are_swapped_where_winograds_algorithm_is_faster(settings: dict[str, Any], swapped: bool) -> None:
-    twin = accelerate(convolution(**settings))
-    assert isinstance(twin.layers[1], WinogradConv2D) is swapped
+    accelerated = accelerate(convolution(**settings))
+    assert isinstance(accelerated.layers[1], WinogradConv2D) is swapped
 
 
 def test_other_processors_keep_convolutions_as_they_are(avx2: pytest.MonkeyPatch) -> None:
@@ -137,15 +137,15 @@ def test_a_network_is_trained_to_the_same_weights() -> None:
     x = keras.layers.Conv2D(32, 3, padding="same")(x)
     x = keras.layers.DepthwiseConv2D(5, strides=2, padding="same")(x)
     model = keras.Model(image, keras.layers.Conv2D(1, 1)(keras.layers.BatchNormalization()(x)))
-    twin = accelerate(model)
-    assert {WinogradConv2D, FastGradientDepthwiseConv2D} < {type(layer) for layer in twin.layers}
+    accelerated = accelerate(model)
+    assert {WinogradConv2D, FastGradientDepthwiseConv2D} < {type(layer) for layer in accelerated.layers}
     before = model.get_weights()
     rng = np.random.default_rng(0)
     images, truth = rng.normal(size=(6, 32, 32, 3)), rng.normal(size=(6, 16, 16, 1))
-    for one in (model, twin):
+    for one in (model, accelerated):
         one.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
         for _ in range(3):
             one.train_on_batch(images, truth)
-    for expected, found in zip(model.get_weights(), twin.get_weights(), strict=True):
+    for expected, found in zip(model.get_weights(), accelerated.get_weights(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
-    assert np.abs(before[2] - twin.get_weights()[2]).max() > 1e-3
+    assert np.abs(before[2] - accelerated.get_weights()[2]).max() > 1e-3
