@@ -14,7 +14,7 @@ from kseg.training.acceleration.activations import CompiledActivation
 from kseg.training.acceleration.depthwise import FastGradientDepthwiseConv2D
 from kseg.training.acceleration.winograd import WinogradConv2D
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends need no accelerated layers")
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="they are for TensorFlow")
 
 
 @pytest.fixture(autouse=True)
