@@ -14,9 +14,10 @@ from kseg.images import printable
 
 __all__ = ["SEVERITIES", "Finding", "Severity", "setting_line"]
 
-Severity = Literal["error", "warning", "note"]
-SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
-"""``error`` prevents a training, ``warning`` may harm it or its scores, ``note`` is handled and for information."""
+Severity = Literal["error", "question", "warning", "note"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("error", "question", "warning", "note")
+"""``error`` prevents a training, ``question`` does until it is answered, ``warning`` may harm it or its scores,
+``note`` is handled and for information."""
 
 _SHOWN: Final = 5
 
@@ -27,14 +28,16 @@ class Finding:
 
     Args:
         code: Its name, for scripts: ``unlisted-values``.
-        severity: ``error``, ``warning`` or ``note``.
+        severity: ``error``, ``question``, ``warning`` or ``note``.
         what: What was found, as a sentence with counts, without a full stop.
         why: Why it matters.
         count: Number of samples concerned.
         total: Number of samples checked.
         files: The keys of the samples concerned.
         expected, found: What was expected and what was found, for the error message.
-        fix: The settings that solve it: dotted key → value. Empty if no setting does.
+        fix: The settings that solve it and are certain: dotted key → value. Empty if no setting does.
+        guess: The settings that probably solve it, but are not certain: they are asked about and never applied unasked.
+        undecided: The mask values or colours that the question is about, which ``--preview`` draws.
         advice: What else to do, besides or instead of ``fix``.
     """
 
@@ -48,19 +51,32 @@ class Finding:
     expected: str | None = None
     found: str | None = None
     fix: Mapping[str, Any] = field(default_factory=dict)
+    guess: Mapping[str, Any] = field(default_factory=dict)
+    undecided: tuple[int | str, ...] = ()
     advice: str | None = None
+
+    @property
+    def prevents(self) -> bool:
+        """Whether no training starts with it: an error, or a question that is not answered."""
+        return self.severity in ("error", "question")
 
     @property
     def lines(self) -> list[str]:
         """The settings of `fix` as lines of a configuration; long ones are abbreviated."""
         return [setting_line(key, value) for key, value in self.fix.items()]
 
+    @property
+    def answers(self) -> list[str]:
+        """The settings of `guess` as lines of a configuration; long ones are abbreviated."""
+        return [setting_line(key, value) for key, value in self.guess.items()]
+
     def to_error(self, root: Path) -> DataError:
         """The finding as an error, with ``root`` as its place; it stops a training before it begins."""
         fix = f"add {'; '.join(self.lines)}" if self.fix else None
+        answer = f"answer with {'; '.join(self.answers)}, if that is right" if self.guess else None
         return DataError(
             self.what, where=printable(root), expected=self.expected, found=self.found,
-            remedy=", or ".join(part for part in (self.advice, fix) if part) or None,
+            remedy=", or ".join(part for part in (fix, answer, self.advice) if part) or None,
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -76,6 +92,7 @@ class Finding:
             "expected": self.expected,
             "found": self.found,
             "fix": [{"key": key, "value": _plain(value)} for key, value in self.fix.items()],
+            "guess": [{"key": key, "value": _plain(value)} for key, value in self.guess.items()],
             "advice": self.advice,
         }
 
