@@ -15,6 +15,7 @@ from kseg.errors import OutputError
 
 __all__ = [
     "cache_folder",
+    "expand_home",
     "link_or_copy",
     "make_folder",
     "new_folder",
@@ -33,6 +34,11 @@ def cache_folder() -> Path:
     if named := os.environ.get("KSEG_CACHE"):
         return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kseg"
+
+
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """The path with the home folder for a leading ``~``, which no shell expands in ``--out=~/x`` or in Python."""
+    return Path(os.path.expanduser(path))
 
 
 @contextmanager

@@ -29,6 +29,8 @@ __all__ = [
     "Header",
     "image_header",
     "image_size",
+    "jpeg_bytes",
+    "png_bytes",
     "png_note",
     "printable",
     "read_image",
@@ -237,7 +239,7 @@ def resize_scores(scores: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np
 
 def write_png(path: Path, array: npt.NDArray[np.uint8 | np.uint16]) -> None:
     """Write ``[H, W]`` uint8 or uint16, or RGB uint8 ``[H, W, 3]``, as PNG, atomically. Raises OutputError."""
-    _write(path, ".png", array, [])
+    write_bytes(path, png_bytes(array))
 
 
 def write_index_png(
@@ -278,7 +280,7 @@ def png_note(path: str | os.PathLike[str], key: str) -> str | None:
 
 def write_jpeg(path: Path, image: Pixels, quality: int = 92) -> None:
     """Write RGB uint8 ``[H, W, 3]`` as JPEG, atomically. ``quality`` is 0..100. Raises OutputError."""
-    _write(path, ".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    write_bytes(path, jpeg_bytes(image, quality))
 
 
 def write_picture(path: Path, image: Pixels) -> None:
@@ -289,10 +291,19 @@ def write_picture(path: Path, image: Pixels) -> None:
         write_png(path, image)
 
 
-def _write(path: Path, suffix: str, array: npt.NDArray[Any], options: list[int]) -> None:
+def png_bytes(array: npt.NDArray[np.uint8 | np.uint16]) -> bytes:
+    """Encode ``[H, W]`` uint8 or uint16, or RGB uint8 ``[H, W, 3]``, as PNG."""
+    return _encoded(".png", array, [])
+
+
+def jpeg_bytes(image: Pixels, quality: int = 92) -> bytes:
+    """Encode RGB uint8 ``[H, W, 3]`` as JPEG. ``quality`` is 0..100."""
+    return _encoded(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def _encoded(suffix: str, array: npt.NDArray[Any], options: list[int]) -> bytes:
     ordered = np.ascontiguousarray(array[..., ::-1] if array.ndim == 3 else array)  # OpenCV writes BGR
-    _, data = cv2.imencode(suffix, ordered, options)
-    write_bytes(path, data.tobytes())
+    return cv2.imencode(suffix, ordered, options)[1].tobytes()
 
 
 def _resize(array: npt.NDArray[Any], size: Size, interpolation: int) -> npt.NDArray[Any]:

@@ -17,7 +17,7 @@ PACKAGE = Path(kseg.__file__).parent
 
 FOUNDATION = {
     "errors", "lazy", "sizes", "fields", "files", "registry", "processor", "parallel", "environment",
-    "tensorflow_runtime", "images", "labels", "drawing", "figures", "card", "run_folder", "html", "truth",
+    "tensorflow_runtime", "images", "provenance", "labels", "drawing", "figures", "card", "run_folder", "html", "truth",
 }  # fmt: skip
 DATA_NOUNS = {
     "data.spec", "data.sample", "data.objects", "data.run_lengths", "data.dataset", "data.truth", "data.label_map",
@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "environment": {"processor"},
     "tensorflow_runtime": {"errors", "processor"},
     "images": {"errors", "files", "sizes"},
+    "provenance": {"errors", "files", "images"},
     "labels": {"errors"},
     "drawing": {"labels"},
     "figures": {"files"},
