@@ -26,19 +26,23 @@ import numpy.typing as npt
 from kseg.errors import ConfigError
 
 __all__ = [
-    "IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Activation", "Color", "LabelMap", "Match", "default_colors",
-    "format_color", "is_color", "pack_color", "parse_color", "unpack_color", "values_line",
+    "BACKGROUND", "IGNORE", "IGNORE_INDEX", "MAX_CLASSES", "OTHER", "Activation", "Color", "LabelMap", "Match",
+    "canonical_name", "default_colors", "distinct_names", "format_color", "is_color", "pack_color", "parse_color",
+    "unpack_color", "values_line",
 ]  # fmt: skip
 
 IGNORE_INDEX: Final = 255
 """The class id of pixels whose ground truth is unknown; losses and metrics leave them out."""
 
 MAX_CLASSES: Final = 255
+BACKGROUND: Final = "background"
+"""The name of the class that foreground scores leave out; `canonical_name` maps its other spellings to it."""
 IGNORE: Final = "ignore"
 """In `LabelMap.values`, in place of a class name: pixels with this on-disk value are ignored."""
 OTHER: Final = "other"
 """In `LabelMap.values`, as a key: every on-disk value that is not listed."""
 
+_BACKGROUND_NAMES: Final = re.compile(r"_*(back[ _-]?ground|bg)_*", re.IGNORECASE)
 _UNMAPPED: Final = -1
 _TABLE_SIZE: Final = 65536
 _COLORS: Final = 2**24
@@ -50,6 +54,29 @@ Color = tuple[int, int, int]
 Match = Literal["exact", "nearest"]
 Activation = Literal["softmax", "sigmoid"]
 """What turns logits into scores: softmax makes the classes exclusive, sigmoid treats each independently."""
+
+
+def canonical_name(name: str) -> str:
+    """A class name without blanks around it and with single blanks within; ``background`` for all its spellings.
+
+    These are, in upper or lower case: background, back ground, back-ground, bg, and with underscores around them.
+    ``void``, ``other`` and ``unlabeled`` are names of their own, since they may also mean unknown ground truth.
+
+    >>> canonical_name(" __Background__ "), canonical_name("Optic  disc ")
+    ('background', 'Optic disc')
+    """
+    stripped = " ".join(name.split())
+    return BACKGROUND if _BACKGROUND_NAMES.fullmatch(stripped) else stripped
+
+
+def distinct_names(names: Sequence[str]) -> list[int]:
+    """Positions of the names that are classes of their own, ascending.
+
+    A name with the same `canonical_name` as an earlier one is the same class, but for a literal repetition, which
+    stays in the list, so that it is reported.
+    """
+    canonical = [canonical_name(name) for name in names]
+    return [i for i, name in enumerate(names) if canonical[i] not in canonical[:i] or name in names[:i]]
 
 
 def is_color(value: object) -> bool:
@@ -100,8 +127,9 @@ class LabelMap:
     """Names, colours and on-disk values of the classes.
 
     Args:
-        names: One name per class, in the order of the class ids. A class named ``background`` comes first or not at
-            all; scores called *foreground* leave it out.
+        names: One name per class, in the order of the class ids, made canonical by `canonical_name`; names that this
+            makes equal are one class. The class ``background`` comes first or not at all; scores called *foreground*
+            leave it out.
         values: On-disk mask value, or colour ``#rrggbb`` of an RGB mask → class name, or ``ignore``. The key
             ``other`` stands for every value not listed. Defaults to value *i* for class *i*; with a threshold, to 0
             and 255.
@@ -122,23 +150,27 @@ class LabelMap:
 
     def __post_init__(self) -> None:
         names = tuple(self.names)
-        object.__setattr__(self, "names", names)
         keys = range(len(names)) if self.threshold is None else (0, _HIGH)
         values = dict(self.values) or dict(zip(keys, names, strict=False))
-        object.__setattr__(self, "values", {_lower(key): name for key, name in values.items()})
         colors = tuple((int(r), int(g), int(b)) for r, g, b in self.colors)
+        distinct = distinct_names(names)
+        if len(colors) == len(names):
+            colors = tuple(colors[i] for i in distinct)
+        object.__setattr__(self, "names", tuple(canonical_name(names[i]) for i in distinct))
+        object.__setattr__(self, "values", {_lower(key): canonical_name(name) for key, name in values.items()})
+        self._check_names()
         object.__setattr__(self, "colors", colors or self._default_colors())
         self._check()
 
     def _default_colors(self) -> tuple[Color, ...]:
-        chosen = default_colors(len(self.names), background="background" in self.names)
+        chosen = default_colors(len(self.names), background=BACKGROUND in self.names)
         own: dict[str, Color] = {}
         for key, name in self.values.items():
             if is_color(key):
                 own.setdefault(name, parse_color(str(key)))
         return tuple(own.get(name, color) for name, color in zip(self.names, chosen, strict=True))
 
-    def _check(self) -> None:
+    def _check_names(self) -> None:
         where = "data.classes"
         if not 2 <= len(self.names) <= MAX_CLASSES:
             raise ConfigError(
@@ -148,10 +180,34 @@ class LabelMap:
         duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
         if duplicates:
             raise ConfigError("a class name occurs twice", where=where, found=", ".join(duplicates))
-        if IGNORE in self.names or OTHER in self.names:
-            raise ConfigError("'ignore' and 'other' are reserved words", where=where, found=", ".join(self.names))
-        if "background" in self.names[1:]:
-            raise ConfigError("the background is not the first class", where=where, found=", ".join(self.names))
+        if IGNORE in self.names:
+            raise ConfigError("'ignore' is a reserved word", where=where, found=", ".join(self.names))
+        self._check_case()
+        if BACKGROUND in self.names[1:]:
+            ordered = sorted(self.names, key=lambda name: name != BACKGROUND)
+            raise ConfigError(
+                "the background is not the first class", where=where, found=", ".join(self.names),
+                remedy=f"write {self._settings_line(ordered, self.values)}",
+            )  # fmt: skip
+
+    def _check_case(self) -> None:
+        first = {name.casefold(): name for name in reversed(self.names)}
+        spellings = [name for name in self.names if first[name.casefold()] != name]
+        if spellings:
+            values = {value: first.get(name.casefold(), name) for value, name in self.values.items()}
+            raise ConfigError(
+                "two class names differ only in case", where="data.classes",
+                found=f"{first[spellings[0].casefold()]}, {spellings[0]}",
+                remedy=f"if they are the same class, write {self._settings_line(list(first.values())[::-1], values)}; "
+                "otherwise, rename one of them",
+            )  # fmt: skip
+
+    def _settings_line(self, names: Sequence[str], values: Mapping[int | str, str]) -> str:
+        """Classes and values in YAML flow style, for messages."""
+        colors = ", and data.colors in the order of these classes" if self.colors else ""
+        return f"data.classes: [{', '.join(names)}] and data.values: {values_line(values)}{colors}"
+
+    def _check(self) -> None:
         if len(self.colors) != len(self.names) or any(not 0 <= v <= 255 for c in self.colors for v in c):
             raise ConfigError(
                 "the colours do not fit the classes", where="data.colors",
@@ -206,7 +262,7 @@ class LabelMap:
     @property
     def background(self) -> int | None:
         """The class id of the background (always 0), or None where the data has none."""
-        return 0 if self.names[0] == "background" else None
+        return 0 if self.names[0] == BACKGROUND else None
 
     @property
     def foreground(self) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kseg.errors import ConfigError
-from kseg.labels import IGNORE_INDEX, LabelMap, default_colors
+from kseg.labels import IGNORE_INDEX, LabelMap, canonical_name, default_colors
 
 TRIMAP = LabelMap(("background", "pet"), {1: "pet", 2: "background", 3: "ignore"})
 
@@ -57,8 +57,7 @@ def test_binary_is_background_and_one_class() -> None:
     [
         (("a",), {}, "data.classes: a segmentation needs at least two classes; expected 2 to 255 names; found 1"),
         (("a", "a"), {}, "a class name occurs twice; found a"),
-        (("a", "background"), {}, "the background is not the first class"),
-        (("a", "ignore"), {}, "'ignore' and 'other' are reserved words"),
+        (("a", "ignore"), {}, "'ignore' is a reserved word; found a, ignore"),
         (("a", "b"), {0: "a", 1: "c"}, "data.values.1: unknown class; expected one of a, b, ignore; found 'c'"),
         (("a", "b"), {0: "a"}, "data.values: a class has no mask value; found no value for b"),
         (("a", "b"), {0: "a", -1: "b"}, "data.values.-1: not a mask value"),
@@ -69,6 +68,69 @@ def test_contradictions_are_told(names: tuple[str, ...], values: dict[int | str,
     with pytest.raises(ConfigError) as caught:
         LabelMap(names, values)
     assert message in str(caught.value)
+
+
+def test_a_class_may_be_called_other() -> None:
+    labels = LabelMap(("road", "other"), {7: "road", "other": "other"})
+    np.testing.assert_array_equal(labels.encode(np.array([[7, 8]])), [[0, 1]])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["background", "Background", "BACKGROUND", "bg", "BG", "_background_", "__background__", "back ground",
+     "Back-Ground", "back_ground", " background\t", "__bg__"],
+)  # fmt: skip
+def test_the_background_has_many_spellings(name: str) -> None:
+    assert canonical_name(name) == "background"
+    labels = LabelMap((name, "cat"), {0: name, 1: "cat"})
+    assert labels.names == ("background", "cat")
+    assert labels.foreground == (1,)
+
+
+@pytest.mark.parametrize("name", ["void", "other", "unlabeled", "Ignore", "backgrounds", "Backyard", "b g", "Cat"])
+def test_other_names_are_unchanged(name: str) -> None:
+    assert canonical_name(name) == name
+
+
+@given(st.text())
+def test_a_canonical_name_is_canonical(name: str) -> None:
+    assert canonical_name(canonical_name(name)) == canonical_name(name)
+
+
+def test_names_that_differ_in_blanks_are_one_class_and_keep_their_values() -> None:
+    labels = LabelMap(
+        ("background", "disc ", "disc", "optic  cup"), colors=((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3))
+    )
+    assert labels.names == ("background", "disc", "optic cup")
+    assert labels.values == {0: "background", 1: "disc", 2: "disc", 3: "optic cup"}
+    assert labels.colors == ((0, 0, 0), (1, 1, 1), (3, 3, 3))
+
+
+def message_of(names: tuple[str, ...], values: dict[int | str, str], **settings: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        LabelMap(names, values, **settings)
+    return str(caught.value)
+
+
+def test_the_remedy_for_a_late_background_keeps_the_meaning_of_the_values() -> None:
+    assert message_of(("cat", "Background", "dog"), {}) == (
+        "data.classes: the background is not the first class; found cat, background, dog; write data.classes: "
+        "[background, cat, dog] and data.values: {0: cat, 1: background, 2: dog}"
+    )
+    repaired = LabelMap(("background", "cat", "dog"), {0: "cat", 1: "background", 2: "dog"})
+    np.testing.assert_array_equal(repaired.encode(np.array([[0, 1, 2]])), [[1, 0, 2]])
+    colors = ((1, 1, 1), (0, 0, 0))
+    assert message_of(("cat", "bg"), {}, colors=colors).endswith(", and data.colors in the order of these classes")
+
+
+def test_names_that_differ_only_in_case_are_refused() -> None:
+    assert message_of(("background", "disc", "Disc"), {}) == (
+        "data.classes: two class names differ only in case; found disc, Disc; if they are the same class, write "
+        "data.classes: [background, disc] and data.values: {0: background, 1: disc, 2: disc}; otherwise, rename one of "
+        "them"
+    )
+    repaired = LabelMap(("background", "disc"), {0: "background", 1: "disc", 2: "disc"})
+    np.testing.assert_array_equal(repaired.encode(np.array([[0, 1, 2]])), [[0, 1, 1]])
 
 
 @given(st.dictionaries(st.integers(0, 65535), st.sampled_from(["background", "x", "ignore"]), max_size=30))

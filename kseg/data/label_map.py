@@ -13,7 +13,7 @@ import numpy.typing as npt
 from kseg.data.spec import DataSpec
 from kseg.errors import DataError, abbreviate
 from kseg.images import read_mask
-from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap, values_line
+from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, LabelMap, canonical_name, values_line
 from kseg.parallel import parallel_map
 
 __all__ = ["flat_values", "resolve_label_map"]
@@ -48,11 +48,11 @@ def resolve_label_map(spec: DataSpec, values: Mapping[int | str, str], masks: Se
     """
     classes, meaning = spec.classes, values or spec.values
     if classes is None and meaning:
-        names = [str(name) for name in dict.fromkeys(meaning.values()) if name != IGNORE]
+        names = [name for name in dict.fromkeys(map(canonical_name, meaning.values())) if name != IGNORE]
         # A stable sort: the background comes first, the others keep their order.
-        classes = tuple(sorted(names, key=lambda name: name != "background"))
+        classes = tuple(sorted(names, key=lambda name: name != BACKGROUND))
     elif classes is None and spec.threshold is not None:
-        classes = ("background", "foreground")
+        classes = (BACKGROUND, "foreground")
     elif classes is None:
         classes, meaning = _infer(masks)
         _log.info("classes inferred from the masks: data.values: %s", values_line(meaning))
@@ -72,7 +72,7 @@ def _infer(masks: Sequence[Path]) -> tuple[tuple[str, ...], dict[int | str, str]
             "kseg data check shows details",
         )  # fmt: skip
     if len(values) == 2 and values[0] == 0:
-        return ("background", "foreground"), {0: "background", values[1]: "foreground"}
+        return (BACKGROUND, "foreground"), {0: BACKGROUND, values[1]: "foreground"}
     class_of: dict[int | str, str] = {
         value: IGNORE if value == IGNORE_INDEX and len(values) >= 3 else f"class_{value}" for value in values
     }

@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from kseg.errors import ConfigError
 from kseg.fields import ClassValues, HexColor, NonEmptyText, OptionalText, RegularExpression, Seed, Share, StrictBool
-from kseg.labels import LabelMap, parse_color
+from kseg.labels import LabelMap, canonical_name, distinct_names, parse_color
 
 __all__ = ["Crowds", "DataSpec", "Folders", "Fractions", "Lists", "Split", "Unpaired"]
 
@@ -229,6 +229,7 @@ class DataSpec:
         for name in ("classes", "colors", "exclude"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._unify_names()
         if not isinstance(self.split, (Fractions, Folders, Lists)):
             raise ConfigError(
                 "not a split", where="data.split", expected="Fractions(…), Folders(…) or Lists(…) of kseg.data",
@@ -236,6 +237,22 @@ class DataSpec:
             )  # fmt: skip
         if self.classes is not None and self.format not in _COMPLETED:
             self.label_map_of(self.classes, self.values)
+
+    def _unify_names(self) -> None:
+        """Make the class names canonical; those that this makes equal become one class, which keeps their values."""
+        if self.values is not None:
+            values = {value: canonical_name(name) for value, name in self.values.items()}
+            object.__setattr__(self, "values", values)
+        if self.classes is None:
+            return
+        names = [canonical_name(name) for name in self.classes]
+        distinct = distinct_names(self.classes)
+        if len(distinct) < len(names):
+            if self.values is None and self.threshold is None and self.format not in _COMPLETED:
+                object.__setattr__(self, "values", dict(enumerate(names)))
+            if self.colors is not None and len(self.colors) == len(names):
+                object.__setattr__(self, "colors", tuple(self.colors[i] for i in distinct))
+        object.__setattr__(self, "classes", tuple(names[i] for i in distinct))
 
     def label_map(self) -> LabelMap | None:
         """The label map of `classes` and `values`; None where the classes have to be inferred from the masks.

@@ -11,16 +11,15 @@ from kseg.data.objects import OBJECT_VOID
 from kseg.data.spec import DataSpec, Unpaired
 from kseg.errors import ConfigError, DataError, ImageError, abbreviate
 from kseg.images import image_size, printable, stored_size
-from kseg.labels import IGNORE, OTHER
+from kseg.labels import BACKGROUND, IGNORE, OTHER, canonical_name
 from kseg.parallel import parallel_map
 from kseg.registry import nearest
 from kseg.sizes import Size
 
-__all__ = ["BACKGROUND", "Choice", "choose", "picture_sizes", "report_unpaired"]
+__all__ = ["Choice", "choose", "picture_sizes", "report_unpaired"]
 
 _log = logging.getLogger("kseg")
 
-BACKGROUND = "background"
 _MANY = 24
 
 
@@ -49,6 +48,7 @@ def choose(named: Mapping[int, str], spec: DataSpec, path: Path, *, voids: bool 
     Raises:
         ConfigError: The user names a class that is not in the file.
     """
+    named = {value: canonical_name(name) for value, name in named.items()}
     void: dict[int | str, str] = {OBJECT_VOID: IGNORE} if voids else {}
     if spec.values:
         return _by_values(named, spec, path, void)

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kseg.data.formats.common import BACKGROUND, Choice, choose, picture_sizes, report_unpaired
+from kseg.data.formats.common import Choice, choose, picture_sizes, report_unpaired
 from kseg.data.formats.document import SkippedObjects, array, integer, item, mapping, read_json, text
 from kseg.data.formats.listing import ImageFiles, list_files
 from kseg.data.formats.outlines import draw_mask, draw_polygons
@@ -36,13 +36,13 @@ from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError, abbreviate
 from kseg.images import printable
+from kseg.labels import BACKGROUND, canonical_name
 from kseg.parallel import parallel_map
 from kseg.sizes import Size, format_size
 
 __all__ = ["read"]
 
 _IGNORE: Final = "__ignore__"
-_HOLE: Final = "_background_"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
@@ -161,7 +161,7 @@ def _parse(path: Path) -> tuple[_LabelFile, str]:
     shapes = []
     for i, entry in enumerate(array(item(data, "shapes"), path, "shapes")):
         entry = mapping(entry, path, f"shapes[{i}]")
-        label = printable(text(item(entry, "label"), path, f"shapes[{i}].label"))
+        label = canonical_name(printable(text(item(entry, "label"), path, f"shapes[{i}].label")))
         shapes.append((f"{printable(path.name)} shapes[{i}]", label, entry))
     image_path = data.get("imagePath")
     size = None
@@ -181,8 +181,8 @@ def _choose(
     labels = {label for label_file in label_files for _, label, _ in label_file.shapes}
     if spec.classes is None and not spec.values and part is not None:
         labels |= _labels_of_all(spec)
-    classes = sorted(labels - {_IGNORE, _HOLE, BACKGROUND}) if spec.classes is None else spec.classes
-    special = {_HOLE: 0, BACKGROUND: 0, _IGNORE: OBJECT_VOID}
+    classes = sorted(labels - {_IGNORE, BACKGROUND}) if spec.classes is None else spec.classes
+    special = {BACKGROUND: 0, _IGNORE: OBJECT_VOID}
     if spec.values:
         value_of_name: dict[str, int] = {}
         for value, name in spec.values.items():

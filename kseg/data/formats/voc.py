@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from kseg.data.formats.common import BACKGROUND, report_unpaired
+from kseg.data.formats.common import report_unpaired
 from kseg.data.formats.document import read_lines
 from kseg.data.formats.finder import Finder
 from kseg.data.formats.listing import list_files
@@ -23,7 +23,7 @@ from kseg.data.sample import SPLITS, Sample, SplitName
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError, abbreviate
 from kseg.images import printable
-from kseg.labels import IGNORE, IGNORE_INDEX, OTHER
+from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, OTHER
 from kseg.registry import nearest
 
 __all__ = ["NAMES", "read"]

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import yaml
 
-from kseg.data.formats.common import BACKGROUND, choose, picture_sizes, report_unpaired
+from kseg.data.formats.common import choose, picture_sizes, report_unpaired
 from kseg.data.formats.document import SkippedObjects, fail, integer, mapping, read_lines, read_text, shown, text
 from kseg.data.formats.listing import ImageFiles, list_files
 from kseg.data.formats.outlines import draw_polygons
@@ -31,6 +31,7 @@ from kseg.data.sample import SPLITS, Sample, SplitName
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError, abbreviate
 from kseg.images import printable
+from kseg.labels import BACKGROUND
 from kseg.parallel import parallel_map
 from kseg.sizes import Size
 
