@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +13,15 @@ import numpy.typing as npt
 from kseg.card import ModelCard
 from kseg.drawing import overlay as draw_overlay
 from kseg.errors import ImageError, OutputError, abbreviate
-from kseg.files import make_folder, write_bytes, write_json
-from kseg.images import printable, read_image, write_jpeg, write_png
+from kseg.files import make_folder
+from kseg.images import jpeg_bytes, png_bytes, printable, read_image
 from kseg.inference.predictor import Predictor
 from kseg.inference.prefetch import prefetch
-from kseg.inference.sources import Target, find_pictures, name_targets
+from kseg.inference.sources import COMMAND, Target, find_pictures, name_targets
 from kseg.parallel import Progress
+from kseg.provenance import display_path, origin_of, write_marked
 
 __all__ = ["FilesPlan", "PredictReport", "PredictedFile", "predict_files"]
-
-MANIFEST = "predictions.json"
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -72,12 +70,10 @@ class FilesPlan:
     Args:
         out: The output folder; it exists.
         targets: One entry for each picture.
-        earlier: File → picture, of earlier predictions in the folder; these files may be overwritten.
     """
 
     out: Path
     targets: tuple[Target, ...]
-    earlier: Mapping[str, str]
 
     @classmethod
     def make(
@@ -95,22 +91,22 @@ class FilesPlan:
 
         Raises:
             UsageError: A source matches nothing.
-            OutputError: The folder cannot be written, or a file in it that kseg did not write would be lost.
+            OutputError: The folder cannot be written, or a file in it would be lost: the prediction of another picture,
+                or what kseg did not write.
         """
-        earlier = _read_manifest(out)
-        images = find_pictures(sources, exclude={(out / file).resolve() for file in earlier})
+        images = find_pictures(sources)
         suffix = (".png" if card.channels == 1 else ".npz") if save_prob else None
         targets = name_targets(images, out, overlay=overlay, prob=suffix)
-        _require_own(out, targets, earlier)
+        _require_replaceable(out, targets)
         make_folder(out)
-        return cls(out, tuple(targets), earlier)
+        return cls(out, tuple(targets))
 
 
 def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progress | None = None) -> PredictReport:
     """Write a mask for every picture: a PNG of the picture's size that holds the data's own on-disk values.
 
-    A picture that cannot be read is reported, and the others are predicted. Beside the masks, ``predictions.json``
-    says which file belongs to which picture.
+    A picture that cannot be read is reported, and the others are predicted. Each file says in itself of which picture
+    it is, see `kseg.provenance`.
 
     Args:
         predictor: The network.
@@ -120,7 +116,6 @@ def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progres
     Raises:
         OutputError: A file cannot be written.
     """
-    _write_manifest(plan)
     written: list[PredictedFile] = []
     failed: dict[Path, str] = {}
     for done, (target, read_result) in enumerate(prefetch(_read, plan.targets), start=1):
@@ -148,21 +143,21 @@ def _predict(predictor: Predictor, image: Pixels, target: Target) -> PredictedFi
         ids = predictor.ids(scores)
     if not target.mask.parent.is_dir():
         make_folder(target.mask.parent)
-    write_png(target.mask, labels.decode(ids))
+    origin = target.origin()
+    write_marked(target.mask, png_bytes(labels.decode(ids)), origin)
     if target.overlay:
-        write_jpeg(target.overlay, draw_overlay(image, ids, labels))
+        write_marked(target.overlay, jpeg_bytes(draw_overlay(image, ids, labels)), origin)
     if target.prob:
-        _write_scores(target.prob, scores)
+        write_marked(target.prob, _score_bytes(target.prob, scores), origin)
     return PredictedFile(target.picture.image, target.mask, float(np.isin(ids, labels.foreground).mean()))
 
 
-def _write_scores(path: Path, scores: npt.NDArray[np.float32]) -> None:
+def _score_bytes(path: Path, scores: npt.NDArray[np.float32]) -> bytes:
     if path.suffix == ".png":
-        write_png(path, np.rint(scores[..., 0].clip(0, 1) * 255).astype(np.uint8))
-        return
+        return png_bytes(np.rint(scores[..., 0].clip(0, 1) * 255).astype(np.uint8))
     data = io.BytesIO()
     np.savez_compressed(data, scores=scores.astype(np.float16))
-    write_bytes(path, data.getvalue())
+    return data.getvalue()
 
 
 def _renamed(written: Iterable[PredictedFile], targets: Iterable[Target]) -> tuple[PredictedFile, ...]:
@@ -170,37 +165,23 @@ def _renamed(written: Iterable[PredictedFile], targets: Iterable[Target]) -> tup
     return tuple(entry for entry in written if entry.image not in same_name)
 
 
-def _files(targets: Sequence[Target]) -> dict[Path, Target]:
-    return {path: target for target in targets for path in target.files()}
-
-
-def _require_own(out: Path, targets: Sequence[Target], earlier: Mapping[str, str]) -> None:
-    """Check that only files of earlier predictions are overwritten, no ground-truth masks. Raises OutputError."""
-    foreign = [p for p in _files(targets) if p.exists() and p.relative_to(out).as_posix() not in earlier]
+def _require_replaceable(out: Path, targets: Sequence[Target]) -> None:
+    """Check that only predictions of the same pictures are overwritten. Raises OutputError."""
+    foreign, others = [], []
+    for target in targets:
+        for path in filter(Path.exists, target.files()):
+            earlier = origin_of(path) if path.is_file() else None
+            if earlier is None or earlier.command != COMMAND or not earlier.inputs:
+                foreign.append(printable(path))
+            elif earlier != target.origin():
+                others.append(f"{printable(path)} of {display_path(earlier.inputs[0])}")
     if foreign:
         raise OutputError(
-            f"{len(foreign)} files that kseg predict did not write would be overwritten", where=str(out),
-            found=abbreviate(foreign), remedy="choose another --out",
+            "files would be overwritten that kseg predict did not write, or that were changed since",
+            where=printable(out), found=abbreviate(foreign), remedy="choose another --out, or remove these files",
         )  # fmt: skip
-
-
-def _write_manifest(plan: FilesPlan) -> None:
-    """Write ``predictions.json`` (before the first mask): a later prediction may overwrite the files that it lists."""
-    names = {
-        path.relative_to(plan.out).as_posix(): printable(target.picture.image)
-        for path, target in _files(plan.targets).items()
-    }
-    write_json(plan.out / MANIFEST, {"schema": 1, "files": dict(sorted({**plan.earlier, **names}.items()))})
-
-
-def _read_manifest(out: Path) -> dict[str, str]:
-    """File → picture, of earlier predictions in the folder; empty where there are none. Raises OutputError."""
-    try:
-        files = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["files"]
-        return {str(file): str(image) for file, image in files.items()}
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    if others:
         raise OutputError(
-            "not a list of predictions that kseg wrote", where=str(out / MANIFEST), remedy="choose another --out"
-        ) from error
+            "the predictions of other pictures would be overwritten", where=printable(out), found=abbreviate(others),
+            remedy="choose another --out, or remove these files",
+        )  # fmt: skip

@@ -17,10 +17,12 @@ from PIL import Image
 from kseg.card import ModelCard
 from kseg.drawing import overlay
 from kseg.errors import UsageError
-from kseg.files import make_folder, require_new
-from kseg.images import read_image, resize_scores, rgb_pixels, write_png
+from kseg.files import expand_home, make_folder, require_new
+from kseg.images import png_bytes, read_image, resize_scores, rgb_pixels
 from kseg.inference.predictor import Predictor
+from kseg.inference.sources import COMMAND
 from kseg.labels import LabelMap
+from kseg.provenance import Origin, write_marked
 
 __all__ = ["Model", "PictureLike", "Prediction"]
 
@@ -76,13 +78,13 @@ class Prediction:
             UsageError: The name does not end in ``.png``; JPEG, for one, would change the values.
             OutputError: The file exists already, or cannot be written.
         """
-        file = Path(path)
+        file = expand_home(path)
         if file.suffix.lower() != ".png":
             raise UsageError("masks are written as PNG", where=str(file), remedy=f"name it {file.with_suffix('.png')}")
         if not overwrite:
             require_new(file, remedy="choose another name, or pass overwrite=True")
         make_folder(file.absolute().parent)
-        write_png(file, self.labels.decode(self.mask))
+        write_marked(file, png_bytes(self.labels.decode(self.mask)), Origin.of(COMMAND))
         return file
 
     def __repr__(self) -> str:
@@ -164,7 +166,7 @@ class Model:
 def _pixels(picture: Any) -> Pixels:
     """The pixels of a picture, RGB uint8 ``[H, W, 3]``. Raises ImageError, UsageError."""
     if isinstance(picture, (str, os.PathLike)):
-        return read_image(picture)
+        return read_image(expand_home(picture))
     if isinstance(picture, Image.Image):
         return rgb_pixels(picture)
     if not isinstance(picture, np.ndarray):

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import glob
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from kseg.errors import OutputError, UsageError, abbreviate
-from kseg.images import IMAGE_SUFFIXES
+from kseg.files import expand_home
+from kseg.images import IMAGE_SUFFIXES, printable
+from kseg.provenance import Origin, is_marked
 
-__all__ = ["Picture", "Target", "find_pictures", "name_targets"]
+__all__ = ["COMMAND", "Picture", "Target", "find_pictures", "name_targets"]
+
+logger = logging.getLogger("kseg")
+
+COMMAND: Final = "kseg predict"
+"""Who writes predictions, as their files say."""
 
 
 @dataclass(frozen=True)
@@ -49,34 +58,60 @@ class Target:
         """The paths of all files that are written."""
         return [path for path in (self.mask, self.overlay, self.prob) if path is not None]
 
+    def origin(self) -> Origin:
+        """The mark of these files."""
+        return Origin.of(COMMAND, self.picture.image)
 
-def find_pictures(sources: Sequence[str], *, exclude: Collection[Path] = ()) -> list[Picture]:
+
+def find_pictures(sources: Sequence[str]) -> list[Picture]:
     """Find the pictures that the sources name, each once, in the order of the sources.
+
+    Masks, overlays and other pictures that kseg wrote are skipped in folders and patterns, and counted in the log. A
+    file that is itself a source is never skipped.
 
     Args:
         sources: Files, folders (searched at any depth) and patterns (``photos/*.jpg``).
-        exclude: Resolved paths that folders and patterns skip, such as files of an earlier prediction. A file that is
-            itself a source is never skipped.
 
     Raises:
-        UsageError: A source matches no picture.
+        UsageError: A source matches no picture, or kseg wrote all pictures.
     """
     pictures: dict[Path, Picture] = {}
-    for text in sources:
-        matches = [p for p in _matches(text) if Path(text) == p.image or p.image.resolve() not in exclude]
+    skipped: dict[Path, Path] = {}
+    for source in sources:
+        text = str(expand_home(source))
+        matches = list(_matches(text))
+        own = {picture.image for picture in matches if not _is_named(text) and is_marked(picture.image)}
         if not matches:
             raise _no_match(text)
         for picture in matches:
-            pictures.setdefault(picture.image.resolve(), picture)
+            if picture.image not in own:
+                pictures.setdefault(picture.image.resolve(), picture)
+        skipped |= {image.resolve(): image for image in own}
+    if not pictures:
+        raise _only_own(sources, skipped.values())
+    _log_skipped([image for path, image in skipped.items() if path not in pictures])
     return list(pictures.values())
+
+
+def _is_named(text: str) -> bool:
+    """Whether a source is the file itself, rather than a folder or pattern that contains it."""
+    return Path(text).exists() and not Path(text).is_dir()
+
+
+def _log_skipped(paths: Collection[Path]) -> None:
+    if paths:
+        logger.info(
+            "skipped %d pictures that kseg itself wrote (%s); name such a file to predict it",
+            len(paths), abbreviate(map(printable, sorted(paths)), 3),
+        )  # fmt: skip
 
 
 def _matches(text: str) -> Iterator[Picture]:
     path = Path(text)
-    if path.is_dir():
-        yield from _in_folder(path)
-    elif path.exists():
+    if _is_named(text):
         yield Picture(path, PurePosixPath(path.name))
+    elif path.is_dir():
+        yield from _in_folder(path)
     elif glob.has_magic(text):
         root = _fixed_part(path)
         for match in sorted(Path(p) for p in glob.glob(text, recursive=True)):
@@ -99,6 +134,13 @@ def _fixed_part(pattern: Path) -> Path:
     parts = pattern.parts[:-1]
     fixed = next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return Path(*parts[:fixed])
+
+
+def _only_own(sources: Sequence[str], paths: Collection[Path]) -> UsageError:
+    return UsageError(
+        "kseg itself wrote all pictures here", where=abbreviate(sources), expected="photographs",
+        found=abbreviate(map(printable, sorted(paths)), 3), remedy="name a file to predict it",
+    )  # fmt: skip
 
 
 def _no_match(text: str) -> UsageError:

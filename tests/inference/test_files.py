@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 
 from kseg.errors import OutputError
 from kseg.images import read_image, read_mask, write_png
-from kseg.inference import FilesPlan, Predictor, PredictReport, predict_files
+from kseg.inference import FilesPlan, Model, Predictor, PredictReport, predict_files
 from tests.inference.artifacts import COLORS, RED, picture
 
 
@@ -110,37 +111,90 @@ def test_bad_files_are_collected_and_the_others_go_on(photos, tmp_path):
     assert not (tmp_path / "out" / "aa.png").exists()
 
 
-def test_a_second_prediction_replaces_the_first_and_reads_none_of_it(photos):
+def test_a_second_prediction_replaces_the_first_and_reads_none_of_it(photos, caplog):
+    caplog.set_level("INFO", "kseg")
     out = photos / "masks"
-    first = predict(PREDICTOR, [photos], out, overlay=True)
-    second = predict(PREDICTOR, [photos], out, overlay=True)
+    first = predict(PREDICTOR, [photos], out, overlay=True, save_prob=True)
+    (out / "a.png").unlink()
+    second = predict(replace(PREDICTOR, threshold=2.0), [photos], out, overlay=True, save_prob=True)
     assert [e.image for e in first.written] == [e.image for e in second.written]
-    assert len(list(out.rglob("*.*"))) == 5
+    assert second.background_only == 2
+    assert not read_mask(out / "sub" / "b.png").any()
+    assert len(list(out.rglob("*.*"))) == 6
+    assert [message.split(" (")[0] for message in caplog.messages] == ["skipped 5 pictures that kseg itself wrote"]
 
 
-def test_files_that_kseg_did_not_write_are_never_replaced(photos, tmp_path):
-    truth = tmp_path / "masks"
-    truth.mkdir()
-    write_png(truth / "a.png", np.full((4, 4), 7, np.uint8))
-    with pytest.raises(
-        OutputError, match=r"masks: 1 files that kseg predict did not write would be overwritten; found .*a\.png"
-    ):
-        predict(PREDICTOR, [photos], truth)
-    assert (read_mask(truth / "a.png") == 7).all()
-    assert sorted(p.name for p in truth.iterdir()) == ["a.png"]
+def test_predictions_in_another_folder_are_no_photographs(photos):
+    predict(PREDICTOR, [photos], photos / "m1", overlay=True)
+    report = predict(PREDICTOR, [photos], photos / "m2")
+    assert [e.image.name for e in report.written] == ["a.png", "b.png"]
+    assert sorted(str(path.relative_to(photos / "m2")) for path in (photos / "m2").rglob("*.*")) == [
+        "a.png",
+        "sub/b.png",
+    ]
 
 
-def test_a_strange_manifest_is_no_licence_to_overwrite(photos, tmp_path):
-    (tmp_path / "predictions.json").write_text("[1, 2]")
-    with pytest.raises(OutputError, match=r"predictions\.json: not a list of predictions that kseg wrote"):
-        predict(PREDICTOR, [photos], tmp_path)
+def test_a_mask_that_python_saved_is_no_photograph(photos):
+    Model(PREDICTOR, photos)(photos / "a.png").save(photos / "mask.png")
+    assert (read_mask(photos / "mask.png") == 200).any()
+    assert [e.image.name for e in predict(PREDICTOR, [photos], photos / "out").written] == ["a.png", "b.png"]
 
 
-def test_the_manifest_says_which_mask_is_whose(photos, tmp_path):
-    predict(PREDICTOR, [photos / "a.png"], tmp_path / "out")
-    predict(PREDICTOR, [photos / "sub" / "b.png"], tmp_path / "out")
-    files = json.loads((tmp_path / "out" / "predictions.json").read_text())["files"]
-    assert files == {"a.png": str(photos / "a.png"), "b.png": str(photos / "sub" / "b.png")}
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.png", {}), ("a_overlay.jpg", {"overlay": True}), ("a_prob.png", {"save_prob": True})],
+)
+def test_files_that_kseg_did_not_write_are_never_replaced(photos, tmp_path, name, options):
+    out = tmp_path / "masks"
+    out.mkdir()
+    write_png(out / name, np.full((4, 4), 7, np.uint8))
+    with pytest.raises(OutputError) as caught:
+        predict(PREDICTOR, [photos], out, **options)
+    assert str(caught.value) == (
+        f"{out}: files would be overwritten that kseg predict did not write, or that were changed since; "
+        f"found {out / name}; choose another --out, or remove these files"
+    )
+    assert (read_mask(out / name) == 7).all()
+    assert [path.name for path in out.iterdir()] == [name]
+    (out / name).unlink()
+    assert len(predict(PREDICTOR, [photos], out, **options).written) == 2
+
+
+def test_a_mask_that_was_corrected_by_hand_is_never_replaced(photos, tmp_path):
+    predict(PREDICTOR, [photos], tmp_path / "out")
+    corrected = np.full((20, 30), 200, np.uint8)
+    Image.fromarray(corrected).save(tmp_path / "out" / "a.png")
+    with pytest.raises(OutputError, match=r"that were changed since; found .*/out/a\.png; choose"):
+        predict(PREDICTOR, [photos], tmp_path / "out")
+    np.testing.assert_array_equal(read_mask(tmp_path / "out" / "a.png"), corrected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_predictions_of_other_pictures_are_never_replaced(photos, monkeypatch, channels):
+    monkeypatch.chdir(photos.parent)
+    predictor = PREDICTOR if channels == 1 else Predictor(colors, COLORS)
+    options = {"overlay": True, "save_prob": True}
+    predict(predictor, ["photos"], Path("out"), **options)
+    before = {path: path.read_bytes() for path in Path("out").rglob("*.*")}
+    other = Path(shutil.copytree("photos", "day2"))
+    (other / "new.png").write_bytes((other / "a.png").read_bytes())
+    with pytest.raises(OutputError) as caught:
+        predict(predictor, ["day2"], Path("out"), **options)
+    suffix = "png" if channels == 1 else "npz"
+    assert str(caught.value) == (
+        "out: the predictions of other pictures would be overwritten; found out/a.png of photos/a.png, "
+        f"out/a_overlay.jpg of photos/a.png, out/a_prob.{suffix} of photos/a.png, out/sub/b.png of photos/sub/b.png, "
+        "out/sub/b_overlay.jpg of photos/sub/b.png and 1 more; choose another --out, or remove these files"
+    )
+    assert {path: path.read_bytes() for path in Path("out").rglob("*.*")} == before
+    shutil.rmtree("out")
+    assert len(predict(predictor, ["day2"], Path("out"), **options).written) == 3
+
+
+def test_pictures_and_predictions_may_move_together(photos, tmp_path):
+    predict(PREDICTOR, [photos], photos / "out")
+    moved = photos.rename(tmp_path / "moved")
+    assert len(predict(PREDICTOR, [moved], moved / "out").written) == 2
 
 
 def test_pictures_of_one_name_are_both_there_and_reported(photos, tmp_path):

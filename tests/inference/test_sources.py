@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kseg.errors import OutputError, UsageError
+from kseg.images import jpeg_bytes, png_bytes
 from kseg.inference import find_pictures
 from kseg.inference.sources import name_targets
+from kseg.provenance import Origin, write_marked
 
 
 @pytest.fixture
@@ -49,10 +52,48 @@ def test_a_picture_that_is_named_twice_is_predicted_once(photos):
     assert names("photos/b.jpg", str(photos), "photos/*.jpg") == ["b.jpg", "a.PNG", "deep/d.webp", "deep/er/c.tif"]
 
 
-def test_what_an_earlier_prediction_wrote_is_left_out_unless_named(photos):
-    earlier = {(photos / "a.PNG").resolve()}
-    assert names(str(photos), exclude=earlier) == ["b.jpg", "deep/d.webp", "deep/er/c.tif"]
-    assert names("photos/a.PNG", exclude=earlier) == ["a.PNG"]
+@pytest.fixture
+def predicted(photos):
+    """photos/ with a mask and an overlay in photos/m1 that kseg wrote."""
+    image = np.zeros((2, 2, 3), np.uint8)
+    (photos / "m1").mkdir()
+    for name, data in (("a.png", png_bytes(image)), ("a_overlay.jpg", jpeg_bytes(image))):
+        write_marked(photos / "m1" / name, data, Origin.of("kseg predict", photos / "a.PNG"))
+    return photos
+
+
+@pytest.mark.parametrize("sources", [["photos"], ["photos/**/*.*"], ["photos/m1", "photos"]])
+def test_pictures_that_kseg_wrote_are_skipped_and_counted(predicted, caplog, sources):
+    caplog.set_level("INFO", "kseg")
+    assert [picture.image for picture in find_pictures(sources)] == [
+        predicted.relative_to(predicted.parent) / name for name in ("a.PNG", "b.jpg", "deep/d.webp", "deep/er/c.tif")
+    ]
+    assert caplog.messages == [
+        "skipped 2 pictures that kseg itself wrote (photos/m1/a.png, photos/m1/a_overlay.jpg); "
+        "name such a file to predict it"
+    ]
+
+
+def test_a_picture_that_kseg_wrote_is_predicted_if_it_is_named(predicted, caplog):
+    caplog.set_level("INFO", "kseg")
+    assert names(str(predicted / "m1" / "a.png")) == ["a.png"]
+    assert names("photos/m1/*.png", "photos/b.jpg", "photos/m1/a.png") == ["b.jpg", "a.png"]
+    assert caplog.messages == []
+
+
+def test_only_pictures_that_kseg_wrote_are_an_error(predicted):
+    with pytest.raises(UsageError) as caught:
+        find_pictures(["photos/m1/*.png", str(predicted / "m1")])
+    assert str(caught.value) == (
+        f"photos/m1/*.png, {predicted}/m1: kseg itself wrote all pictures here; expected photographs; "
+        f"found {predicted}/m1/a.png, {predicted}/m1/a_overlay.jpg; name a file to predict it"
+    )
+
+
+@pytest.mark.parametrize("source", ["~/photos/deep", "~/photos/deep/*.webp", "~/photos/deep/d.webp"])
+def test_the_home_folder_is_expanded(photos, monkeypatch, source):
+    monkeypatch.setenv("HOME", str(photos.parent))
+    assert find_pictures([source])[0].image == photos / "deep" / "d.webp"
 
 
 @pytest.mark.parametrize(
