@@ -144,10 +144,8 @@ def _file_error(message: str) -> str | None:
     """The part of a TensorFlow error message that is about an unreadable file; None for other errors."""
     if match := re.search(r"\b(?:DataError|ImageError|ConfigError): (.+)", message):
         return match[1]
-    if match := re.search(r"(/[^\n]*); No such file or directory", message):
-        return f"{match[1]}: no such file"
-    if re.search(r"Decode(?:AndCrop)?(?:Jpeg|Png|Raw)|ExtractJpegShape", message):
-        return "a file can no longer be decoded: it was changed after it was checked"
+    if match := re.search(r"(/[^\n]*); (No such file or directory|Permission denied|Input/output error)", message):
+        return f"{match[1]}: {'no such file' if match[2].startswith('No') else match[2]}"
     return None
 
 

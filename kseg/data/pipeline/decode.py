@@ -1,22 +1,26 @@
 """Decode samples inside TensorFlow's graph, without Python for the common file types.
 
-These are upright RGB JPEGs, and masks in grey PNGs of 8 bits. All other files are read by `kseg.images` and
-`kseg.data.truth`, with a call into Python each. To save time, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if that
-is still twice the size needed. The result then differs a little from `resize_image`'s: on pets at 80×80 by 0.8 of 255
-on average, and by at most 2.6 in the mean of an image.
+These are upright RGB JPEGs, and masks in grey PNGs of 8 bits, where they are intact, and as long as their content stays
+the same. All other files are read by `kseg.images` and `kseg.data.truth`, with a call into Python each, so that damage
+has the same effect as in the check of the data, and an error names the file.
+
+To save time, a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if that is still twice the size needed. The result then
+differs a little from `resize_image`'s: on pets at 80×80 by 0.8 of 255 on average, and by at most 2.6 in the mean of an
+image. It differs more where a JPEG's pixels are damaged so that their colours are beyond black or white.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from kseg.data.pipeline.arrays import Streamed
+from kseg.data.pipeline.intact import is_intact_gray_png, is_intact_jpeg
 from kseg.data.pipeline.transforms.graph import compiled, without_autograph
 from kseg.data.pipeline.transforms.packed import join
 from kseg.data.sample import Sample
@@ -24,6 +28,7 @@ from kseg.data.truth import read_truth
 from kseg.errors import DataError
 from kseg.images import image_header, read_image, resize_image, resize_mask
 from kseg.parallel import parallel_map
+from kseg.sizes import Size
 
 __all__ = ["Decoder"]
 
@@ -34,8 +39,8 @@ Window: TypeAlias = tf.Tensor
 _RATIOS: Final = (1, 2, 4, 8)
 _SAME: Final = np.arange(256, dtype=np.int16)
 """The lookup table for masks whose values are class ids already."""
-_GRAY_PNG: Final = (8, 0)
-"""Bit depth 8 and colour type 0 (grey) in a PNG's header."""
+_HASHES: Final = 2**63 - 1
+"""Number of different hashes of a file's content."""
 
 
 class Decoder:
@@ -48,10 +53,13 @@ class Decoder:
     def __init__(self, data: Streamed) -> None:
         self._data = data
         self._files = tf.constant([bytes(sample.image) for sample in data.samples])
-        decoding = parallel_map(self._decoding_of, data.samples)
-        self._ratios = tf.constant([ratio for ratio, _ in decoding], tf.int32)
-        sizes = [size or (0, 0) for _, size in decoding]
-        self._gray = tf.constant([size is not None for _, size in decoding])
+        ratios_and_hashes = parallel_map(self._jpeg_ratio, data.samples)
+        self._ratios = tf.constant([ratio for ratio, _ in ratios_and_hashes], tf.int32)
+        self._image_hashes = tf.constant([hash_ for _, hash_ in ratios_and_hashes], tf.int64)
+        sizes_and_hashes = parallel_map(self._gray_png_size, data.samples)
+        sizes = [size or (0, 0) for size, _ in sizes_and_hashes]
+        self._gray = tf.constant([size is not None for size, _ in sizes_and_hashes])
+        self._mask_hashes = tf.constant([hash_ for _, hash_ in sizes_and_hashes], tf.int64)
         self._rows, self._columns = (
             _NearestIndices([size[axis] for size in sizes], data.size[axis]) for axis in (0, 1)
         )
@@ -60,37 +68,48 @@ class Decoder:
         ids = np.full(256, -1, np.int16) if data.labels.is_colored else data.labels.ids(np.arange(256))
         self._ids = tf.constant(ids)
 
-    def _decoding_of(self, sample: Sample) -> tuple[int, tuple[int, int] | None]:
-        """How to decode a sample.
-
-        Returns:
-            1 + the index in `_RATIOS` of the JPEG's decoding ratio, or 0 to decode the image by Python; and the size of
-            a grey PNG mask, or None to decode the mask by Python.
-        """
+    def _jpeg_ratio(self, sample: Sample) -> tuple[int, int]:
+        """1 + the index in `_RATIOS` of the JPEG's decoding ratio, or 0 to decode the image by Python; and its hash."""
         try:
             header = image_header(sample.image)
-        except DataError:
-            return 0, None  # the error is raised on reading the file
-        ratio = 0
-        if (header.format, header.mode, header.orientation) == ("JPEG", "RGB", 1):
-            large_enough = [
-                all(
-                    -(-side // ratio_) >= (target if ratio_ == 1 else 2 * target)
-                    for side, target in zip(header.size, self._data.size, strict=True)
-                )
-                for ratio_ in _RATIOS
-            ]
-            ratio = max(1, sum(large_enough))
-        plain_mask = not self._data.labels.is_colored and not (sample.turned and header.orientation != 1)
-        return ratio, _gray_png_size(sample.mask) if plain_mask else None
+            content = sample.image.read_bytes()
+        except (DataError, OSError):
+            return 0, 0  # the error is raised on reading the file
+        plain = (header.format, header.mode, header.orientation) == ("JPEG", "RGB", 1)
+        return (self._ratio(header.size), _hash(content)) if plain and is_intact_jpeg(content) else (0, 0)
+
+    def _gray_png_size(self, sample: Sample) -> tuple[Size | None, int]:
+        """The size of a grey PNG mask, or None to decode the mask by Python; and its hash."""
+        if self._data.labels.is_colored or not isinstance(sample.mask, Path):
+            return None, 0
+        try:
+            header = image_header(sample.mask)
+            content = sample.mask.read_bytes()
+            is_turned = header.orientation != 1 or (sample.turned and image_header(sample.image).orientation != 1)
+        except (DataError, OSError):
+            return None, 0
+        return (None, 0) if is_turned or not is_intact_gray_png(content) else (header.size, _hash(content))
+
+    def _ratio(self, size: Size) -> int:
+        """1 + the index in `_RATIOS` of the largest ratio that leaves twice the size needed."""
+        large_enough = [
+            all(
+                -(-side // ratio) >= (target if ratio == 1 else 2 * target)
+                for side, target in zip(size, self._data.size, strict=True)
+            )
+            for ratio in _RATIOS
+        ]
+        return max(1, sum(large_enough))
 
     def full(self, index: tf.Tensor) -> tf.Tensor:
         """Decode and resize a sample: uint8 ``[H, W, 4]``."""
         size = self._data.size
-        image = tf.switch_case(self._ratios[index], self._branches(index))
+        ratio, content = self._ratio_and_content(index)
+        image = tf.switch_case(ratio, self._branches(index, content))
+        is_gray, png = self._gray_and_content(index)
         values, table = tf.cond(
-            self._gray[index],
-            lambda: (self._nearest(self._values(index), index), self._ids),
+            is_gray,
+            lambda: (self._nearest(_gray_values(png), index), self._ids),
             lambda: (self._mask_ids_by_python(index, size), _SAME),
         )
         packed, has_class = _joined(image, tf.ensure_shape(values, size), table)
@@ -108,9 +127,9 @@ class Decoder:
         """
         ids = self._mask_ids(index)
         window = choose(ids)
+        ratio, content = self._ratio_and_content(index)
 
         def from_jpeg() -> tuple[tf.Tensor, Window]:
-            content = tf.io.read_file(self._files[index])
             shape = tf.io.extract_jpeg_shape(content)[:2]
             box = _box(window, shape)
             image = tf.image.decode_and_crop_jpeg(content, box, channels=3, dct_method="INTEGER_ACCURATE")
@@ -123,10 +142,22 @@ class Decoder:
             image = tf.ensure_shape(tf.numpy_function(self._cut, [image, box], tf.uint8), (*self._data.size, 3))
             return tf.cast(image, tf.float32), _as_fractions(box, shape)
 
-        image, exact_window = tf.cond(self._ratios[index] > 0, from_jpeg, by_python)
+        image, exact_window = tf.cond(ratio > 0, from_jpeg, by_python)
         return _joined(image, _crop_ids(ids, exact_window, self._data.size), _SAME)[0]
 
-    def _branches(self, index: tf.Tensor) -> list[Callable[[], tf.Tensor]]:
+    def _ratio_and_content(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The entry of ``_ratios``, but 0 if the JPEG has changed since; and the JPEG's content."""
+        ratio = self._ratios[index]
+        content = _read_if(ratio > 0, self._files[index])
+        return tf.where(_hash_of(content) == self._image_hashes[index], ratio, 0), content
+
+    def _gray_and_content(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Whether the mask is a grey PNG that has not changed since; and the PNG's content."""
+        is_gray = self._gray[index]
+        content = _read_if(is_gray, self._masks[index])
+        return is_gray & (_hash_of(content) == self._mask_hashes[index]), content
+
+    def _branches(self, index: tf.Tensor, content: tf.Tensor) -> list[Callable[[], tf.Tensor]]:
         """The ways to decode an image, by Python or at each of `_RATIOS`: float32 ``[H, W, 3]``."""
         size = self._data.size
 
@@ -136,7 +167,6 @@ class Decoder:
 
         @without_autograph
         def at(ratio: int) -> tf.Tensor:
-            content = tf.io.read_file(self._files[index])
             image = tf.io.decode_jpeg(content, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
             return _resized(image, size)
 
@@ -145,16 +175,14 @@ class Decoder:
     def _mask_ids(self, index: tf.Tensor) -> tf.Tensor:
         """The mask's class ids at its own size, uint8 ``[h, w]``."""
 
+        is_gray, content = self._gray_and_content(index)
+
         def decoded() -> tf.Tensor:
-            ids = tf.gather(self._ids, tf.cast(self._values(index), tf.int32))
+            ids = tf.gather(self._ids, tf.cast(_gray_values(content), tf.int32))
             has_class = tf.reduce_min(ids) >= 0
             return tf.cond(has_class, lambda: tf.cast(ids, tf.uint8), lambda: self._mask_ids_by_python(index, None))
 
-        return tf.cond(self._gray[index], decoded, lambda: self._mask_ids_by_python(index, None))
-
-    def _values(self, index: tf.Tensor) -> tf.Tensor:
-        """The values of a grey PNG mask, uint8 ``[h, w]``."""
-        return tf.io.decode_png(tf.io.read_file(self._masks[index]), channels=1)[..., 0]
+        return tf.cond(is_gray, decoded, lambda: self._mask_ids_by_python(index, None))
 
     def _mask_ids_by_python(self, index: tf.Tensor, size: tuple[int, int] | None) -> tf.Tensor:
         """The mask's class ids, read by Python: uint8 of ``size``, or ``[h, w]`` if that is None."""
@@ -199,18 +227,23 @@ class _NearestIndices:
         return tf.gather(self._indices, self._row_of[index])
 
 
-def _gray_png_size(mask: Any) -> tuple[int, int] | None:
-    if not isinstance(mask, Path):
-        return None
-    try:
-        with mask.open("rb") as file:
-            head = file.read(26)
-        if head[:8] != b"\x89PNG\r\n\x1a\n" or tuple(head[24:26]) != _GRAY_PNG:
-            return None
-        header = image_header(mask)
-    except (OSError, DataError):
-        return None
-    return header.size if header.orientation == 1 else None
+def _hash(content: bytes) -> int:
+    return int(_hash_of(tf.constant(content)))
+
+
+def _hash_of(content: tf.Tensor) -> tf.Tensor:
+    """Hash of a file's content, int64."""
+    return tf.strings.to_hash_bucket_fast(content, _HASHES)
+
+
+def _read_if(wanted: tf.Tensor, file: tf.Tensor) -> tf.Tensor:
+    """The content of a file, empty unless it is wanted."""
+    return tf.cond(wanted, lambda: tf.io.read_file(file), lambda: tf.constant(b""))
+
+
+def _gray_values(content: tf.Tensor) -> tf.Tensor:
+    """The values of a grey PNG mask, uint8 ``[h, w]``."""
+    return tf.io.decode_png(content, channels=1)[..., 0]
 
 
 def _box(window: Window, shape: tf.Tensor) -> tf.Tensor:

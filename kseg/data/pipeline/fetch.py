@@ -10,10 +10,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from kseg.data.pipeline.arrays import Arrays
-from kseg.data.pipeline.cache import Cached, SampleStore
+from kseg.data.pipeline.cache import CHECKSUM_BYTES, Cached, SampleStore
 from kseg.data.pipeline.decode import Decoder
 from kseg.data.pipeline.transforms.fetch import Fetch
 from kseg.data.pipeline.transforms.graph import without_autograph
+from kseg.errors import DataError
+from kseg.images import printable
 
 __all__ = ["fetcher"]
 
@@ -49,10 +51,21 @@ def _tensor(array: npt.NDArray[np.uint8]) -> tf.Tensor:
 def _from_cache(data: Cached) -> Fetch:
     files = tf.constant([os.fsencode(file) for file in data.files])
     shape = (*data.size, 4)
+    length = math.prod(shape) + CHECKSUM_BYTES
+
+    def refuse(position: npt.NDArray[np.int64]) -> bytes:
+        raise DataError(
+            "the file of the cache was changed", where=printable(data.files[int(position)]),
+            remedy="start again: it is written anew",
+        )  # fmt: skip
 
     @without_autograph
     def full(index: tf.Tensor) -> tf.Tensor:
-        content = tf.io.decode_raw(tf.io.read_file(files[index]), tf.uint8)
-        return tf.reshape(content[: math.prod(shape)], shape)
+        content = tf.io.read_file(files[index])
+        complete = tf.strings.length(content) == length
+        content = tf.cond(
+            complete, lambda: content, lambda: tf.ensure_shape(tf.numpy_function(refuse, [index], tf.string), ())
+        )
+        return tf.reshape(tf.io.decode_raw(content, tf.uint8)[:-CHECKSUM_BYTES], shape)
 
     return Fetch(full)

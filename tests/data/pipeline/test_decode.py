@@ -143,14 +143,5 @@ def test_a_value_that_the_labels_do_not_name_is_told(tmp_path: Path) -> None:
         next(iter(train_batches(Streamed((sample,), LABELS, SIZE), batch=1, seed=0, augment=parse("none"))))
 
 
-def test_a_picture_that_is_damaged_while_it_is_streamed(tmp_path: Path) -> None:
-    sample = write_sample(tmp_path, 60, 75)
-    streamed = Streamed((sample,), LABELS, SIZE)
-    batches = train_batches(streamed, batch=1, seed=0, augment=parse("none"))
-    sample.image.write_bytes(b"\xff\xd8 no more")
-    with pytest.raises(DataError, match="a file can no longer be decoded"), data_errors():
-        next(iter(batches))
-
-
 def test_a_fetch_of_wholes_alone_serves_crops_too() -> None:
     assert Fetch(lambda index: index).crop is None
