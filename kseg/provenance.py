@@ -9,6 +9,7 @@ The mark is in the file itself, wherever that is moved or copied to:
     NPZ     the comment of the ZIP archive
     JSON    "made_by", the last key
     SVG     a comment at the end
+    YAML    a comment at the end, if the file begins with "# Written by kseg"
 
 It names the command, the inputs relative to the file's folder (photographs and masks may move together), and the CRC-32
 of the rest of the file: what was changed since, such as a mask corrected by hand, is no longer kseg's to replace.
@@ -55,7 +56,7 @@ class Origin:
 
 
 def write_marked(path: Path, data: bytes, origin: Origin) -> None:
-    """Write a PNG, JPEG, NPZ, JSON or SVG file with its mark, atomically. Raises OutputError."""
+    """Write a PNG, JPEG, NPZ, JSON, SVG or YAML file with its mark, atomically. Raises OutputError."""
     write_bytes(path, _marked(data, path, origin))
 
 
@@ -101,10 +102,10 @@ def require_replaceable(path: Path, origin: Origin, *, option: str) -> None:
     """
     if not path.exists():
         return
-    where, remedy = printable(path), f"name another file with {option}, or remove this one"
+    where, remedy = printable(path), f"choose another {option}, or remove this file"
     if not path.is_file():
         kind = "a folder" if path.is_dir() else "no regular file"
-        raise OutputError("not a file to write to", where=where, found=kind, remedy=f"name another file with {option}")
+        raise OutputError("not a file to write to", where=where, found=kind, remedy=f"choose another {option}")
     earlier = origin_of(path)
     if earlier is None or earlier.command != origin.command:
         raise OutputError(
@@ -233,16 +234,17 @@ def _split_json(data: bytes) -> _Note | None:
     return _Note(text.rstrip()[:-1], before + b"\n}\n") if key else None
 
 
-_SVG_START, _SVG_END = b"<!-- " + _KEY + b" ", b" -->\n"
+def _trailer(magic: bytes, start: bytes, end: bytes) -> _Format:
+    """A format whose files may end in a comment."""
 
+    def join(data: bytes, text: bytes) -> bytes:
+        return data + start + _KEY + b" " + text + end
 
-def _join_svg(data: bytes, text: bytes) -> bytes:
-    return data + _SVG_START + text + _SVG_END
+    def split(data: bytes) -> _Note | None:
+        before, key, text = data.rpartition(start + _KEY + b" ")
+        return _Note(text.removesuffix(end), before) if key else None
 
-
-def _split_svg(data: bytes) -> _Note | None:
-    before, key, text = data.rpartition(_SVG_START)
-    return _Note(text.removesuffix(_SVG_END), before) if key else None
+    return _Format(magic, join, split)
 
 
 _FORMATS: Final = (
@@ -250,5 +252,6 @@ _FORMATS: Final = (
     _Format(b"\xff\xd8", _join_jpeg, _split_jpeg),
     _Format(b"PK", _join_zip, _split_zip),
     _Format(b"{", _join_json, _split_json),
-    _Format(b"<?xml", _join_svg, _split_svg),
+    _trailer(b"<?xml", b"<!-- ", b" -->\n"),
+    _trailer(b"# Written by kseg", b"# ", b"\n"),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import yaml
 from PIL import Image
 
 from kseg.errors import OutputError
@@ -35,6 +36,7 @@ FILES = {
     "a.npz": npz_bytes(PHOTO),
     "a.json": b'{\n  "scores": [\n    0.5\n  ]\n}\n',
     "a.svg": SVG,
+    "a.yaml": b"# Written by kseg\ndata: {}\n",
 }
 
 
@@ -62,6 +64,7 @@ def test_marked_files_hold_what_they_held(tmp_path: Path) -> None:
     assert data["scores"] == [0.5]
     assert data["made_by"]["command"] == "kseg predict"
     assert ET.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+    assert yaml.safe_load((tmp_path / "a.yaml").read_text()) == {"data": {}}
     with Image.open(tmp_path / "a.png") as picture:
         picture.verify()
 
@@ -144,7 +147,7 @@ def test_a_user_s_file_is_never_replaced(tmp_path: Path) -> None:
         require(path, Origin.of("kseg evaluate", tmp_path / "run"))
     assert str(caught.value) == (
         f"{path}: a file is never replaced unless the same command wrote it; expected one that kseg evaluate wrote; "
-        "found a file of yours, or one that was changed since; name another file with --json, or remove this one"
+        "found a file of yours, or one that was changed since; choose another --json, or remove this file"
     )
 
 
@@ -162,12 +165,12 @@ def test_a_file_made_from_another_input_is_never_replaced(tmp_path: Path, monkey
         require(Path("a.json"), Origin.of("kseg evaluate", "runs/b", "/photos"))
     assert str(caught.value) == (
         "a.json: the file was made from another input; expected runs/b, /photos; found runs/a, /photos; "
-        "name another file with --json, or remove this one"
+        "choose another --json, or remove this file"
     )
 
 
 def test_only_files_are_written_to(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="not a file to write to; found a folder; name another file with --json"):
+    with pytest.raises(OutputError, match="not a file to write to; found a folder; choose another --json"):
         require(tmp_path, origin_in(tmp_path))
     with pytest.raises(OutputError, match="/dev/null: not a file to write to; found no regular file"):
         require(Path("/dev/null"), origin_in(tmp_path))

@@ -17,7 +17,7 @@ from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.fix import Round, check_and_fix
 from kseg.data.spec import DataSpec
 from kseg.errors import abbreviate
-from kseg.files import require_new, write_text
+from kseg.files import expand_home, require_new, write_text
 from kseg.html import rich_html
 from kseg.images import printable
 
@@ -103,14 +103,14 @@ def check(
     """
     overrides = dotted_keys(settings, function="kseg.check")
     if fix_config is not None:
-        require_new(Path(fix_config), remedy="choose another file for the configuration, or remove this one")
+        require_new(expand_home(fix_config), remedy="choose another file for the configuration, or remove this one")
     with progress_bar("reading") as progress:
         first, last = check_and_fix(
             lambda fixes: load_target(target, _replace(overrides, fixes)), lambda config: config.data,
             fix=fix_config is not None, on_progress=progress,
         )  # fmt: skip
     if fix_config is not None:
-        _write(Path(fix_config), target, last)
+        _write(expand_home(fix_config), target, last)
     inspection = first.inspection
     return DataCheck(
         first.settings.data, inspection.counts, inspection.findings, last.fixes, tuple(last.inspection.errors)

@@ -12,6 +12,7 @@ from kseg.data.sample import SplitName
 from kseg.evaluation import EvaluationPlan, Scores, load_data
 from kseg.exporters import ExportReport, choose, export_model
 from kseg.exporters.source import find_source
+from kseg.files import expand_home
 from kseg.inference import Model, PredictionPlan
 from kseg.latency import Results, Settings, find_targets, run_benchmark
 from kseg.latency.stage import Device
@@ -63,7 +64,7 @@ def load(
         result.mask, result.scores, result.overlay(), result.save("mask.png")
     """
     plan = PredictionPlan.make(
-        model,
+        expand_home(model),
         device=device,
         threads=threads,
         threshold=threshold,
@@ -111,7 +112,7 @@ def evaluate(
         scores.iou, scores.per_class["cat"]["recall"]
     """
     prediction = PredictionPlan.make(
-        model,
+        expand_home(model),
         device=device,
         threads=threads,
         threshold=threshold,
@@ -119,7 +120,7 @@ def evaluate(
         zoom=zoom,
         min_area=_areas(min_area),
     )
-    plan = EvaluationPlan.make(prediction, None if data is None else Path(data), split)
+    plan = EvaluationPlan.make(prediction, None if data is None else expand_home(data), split)
     with progress_bar("evaluating") as progress:
         return plan.run(boundary=boundary, on_progress=progress)
 
@@ -164,10 +165,10 @@ def export(
         report.out / "model_int8.tflite"
     """
     exporters = choose(None if formats is None else _as_list(formats), _as_list(quantize))
-    source = find_source(model, data_named=data is not None)
-    dataset = load_data(None if data is None else Path(data), source.path)
+    source = find_source(expand_home(model), data_named=data is not None)
+    dataset = load_data(None if data is None else expand_home(data), source.path)
     load_tensorflow()
-    folder = Path("saved_models") / source.name if out is None else Path(out)
+    folder = Path("saved_models") / source.name if out is None else expand_home(out)
     with status_line("loading the model") as progress:
         return export_model(
             source.path, dataset, folder, exporters, calibration=calibration_images, split=split, on_progress=progress
@@ -210,7 +211,7 @@ def benchmark(
         None if devices is None else tuple(_as_list(devices)), None if threads is None else tuple(_as_list(threads)),
         num_runs, warmup, batch,
     )  # fmt: skip
-    targets = find_targets([Path(model) for model in models])
+    targets = find_targets([expand_home(model) for model in models])
     with status_line("measuring") as progress:
         return run_benchmark(targets, settings, on_progress=lambda done, total: progress("measuring", done, total))
 

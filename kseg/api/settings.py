@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from kseg.config import Config, FlagValue, load_config
 from kseg.config.overrides import SECTIONS
-from kseg.data.formats.layout import guess_layout
+from kseg.data.formats.layout import read_layout
+from kseg.data.inspection.fix import Checked, check_and_fix
 from kseg.errors import UnknownNameError
+from kseg.parallel import Progress
+from kseg.files import expand_home
 from kseg.registry import nearest
 
-__all__ = ["dotted_keys", "load_target"]
+__all__ = ["check_folder", "dotted_keys", "load_target", "settle_folder"]
 
 _FLAT: Final = {key: section for section, keys in SECTIONS.items() for key in keys}
 """Key of the configuration → its section. Keys are unique: no two sections share one."""
@@ -57,27 +60,83 @@ def dotted_keys(settings: Mapping[str, Any], *, function: str) -> dict[str, Any]
 
 
 def load_target(target: str | os.PathLike[str], overrides: Mapping[str, Any] | None = None) -> Config:
-    """Load a YAML file, or the configuration for a folder, whose layout is guessed.
+    """Load a YAML file, or the configuration for a folder, with every setting of its layout that is certain.
 
     Args:
         target: The file or folder.
-        overrides: Dotted key → value, which replaces that of the file or the guess.
+        overrides: Dotted key → value, which replaces that of the file or the layout.
 
     Raises:
         ConfigError: The configuration is wrong.
-        DataError: The layout of the folder is unknown.
+        DataError: The data of the folder cannot be used, or a question about them has to be answered.
     """
     path, overrides = Path(target), overrides or {}
-    if not path.is_dir():
-        return load_config(path, overrides)
-    layout: dict[str, Any] = {"data.root": str(path)}
-    for key, value in guess_layout(path).settings().items():
-        layout[f"data.{key}"] = FlagValue(value, f"the layout guessed of {path}")
-    return load_config(
-        None, {key: value for key, value in layout.items() if not _replaced(key, overrides)} | dict(overrides)
+    return settle_folder(path, overrides).settings if path.is_dir() else load_config(path, overrides)
+
+
+def settle_folder(
+    folder: Path, overrides: Mapping[str, Any], *, on_progress: Progress | None = None
+) -> Checked[Config]:
+    """The configuration for a folder, with every setting that is certain; its result also has the survey of the data.
+
+    Args:
+        folder: The folder.
+        overrides: Dotted key → value, of the settings that the caller sets.
+        on_progress: Called after each sample.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+        DataError: The data cannot be used, or a question has to be answered; the message has the setting.
+    """
+    checked = check_folder(folder, overrides, on_progress=on_progress)
+    for finding in checked.inspection.errors:
+        raise finding.to_error(folder)
+    return checked
+
+
+def check_folder(
+    folder: Path, overrides: Mapping[str, Any], *, accept_guesses: bool = False, on_progress: Progress | None = None
+) -> Checked[Config]:
+    """As `settle_folder`, without an exception for findings that prevent a training.
+
+    Args:
+        folder: The folder.
+        overrides: Dotted key → value, of the settings that the caller sets.
+        accept_guesses: Whether to apply guesses, too.
+        on_progress: Called after each sample.
+    """
+    told = _told(overrides)
+    layout = read_layout(folder, {key: _plain(value) for key, value in told.items()})
+
+    def load(applied: Mapping[str, Any]) -> Config:
+        read = {"data.root": str(folder), **_as_settings(layout.provisional), **applied}
+        flags = {key: FlagValue(value, f"the layout of {folder}") for key, value in read.items()}
+        return load_config(None, {key: value for key, value in flags.items() if not _set_by(key, overrides)} | dict(overrides))
+
+    return check_and_fix(
+        load, lambda config: config.data, fix=True, accept_guesses=accept_guesses, layout=layout, on_progress=on_progress
     )
 
 
-def _replaced(key: str, overrides: Mapping[str, Any]) -> bool:
+def _told(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Key of the section ``data`` → value, of the settings that the caller sets."""
+    section = _plain(overrides.get("data", {}))
+    flat = {key.partition(".")[2]: value for key, value in overrides.items() if key.startswith("data.")}
+    return {key: value for key, value in {**section, **flat}.items() if key != "root" and _plain(value) is not None}
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, FlagValue) else value
+
+
+def _as_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a layout as a YAML file has them."""
+    return {
+        key: dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+        for key, value in settings.items()
+    }  # fmt: skip
+
+
+def _set_by(key: str, overrides: Mapping[str, Any]) -> bool:
     """Whether an override sets this key or a section that contains it."""
     return any(key == other or key.startswith(f"{other}.") for other in overrides)

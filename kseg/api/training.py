@@ -9,6 +9,7 @@ from kseg import training
 from kseg.api.progress import TerminalReporter
 from kseg.api.settings import dotted_keys
 from kseg.config import load_config
+from kseg.files import expand_home
 from kseg.training import Reporter, Run
 
 __all__ = ["fit", "resume"]
@@ -44,7 +45,9 @@ def fit(config: str | os.PathLike[str] | None = None, *, reporter: Reporter | No
         run.best["val_iou"]
     """
     overrides = dotted_keys(settings, function="kseg.fit")
-    return training.fit(load_config(config, overrides), reporter=reporter or TerminalReporter())
+    return training.fit(
+        load_config(None if config is None else expand_home(config), overrides), reporter=reporter or TerminalReporter()
+    )
 
 
 def resume(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Run:
@@ -69,4 +72,4 @@ def resume(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> 
 
         run = kseg.resume("runs/fit/photos")
     """
-    return training.resume(run, reporter=reporter or TerminalReporter())
+    return training.resume(expand_home(run), reporter=reporter or TerminalReporter())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kseg.cli.options import PATH
 from kseg.errors import PartialFailure, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ DEVICES = {"cpu": "cpu", "gpu": "gpu"}
 
 
 @click.command("benchmark")
-@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=PATH)
 @click.option("--device", metavar="LIST", help="cpu, gpu or both.  [default: cpu, and gpu if TensorFlow sees one]")
 @click.option(
     "--threads", metavar="LIST", help="Numbers of CPU threads to measure with, e.g. 1,2.  [default: all cores]"
@@ -28,10 +29,8 @@ DEVICES = {"cpu": "cpu", "gpu": "gpu"}
     "--warmup", type=click.IntRange(min=1), default=10, show_default=True, help="Calls before the timed ones."
 )
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Images in a call.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the results to this file.")
-@click.option(
-    "--against", type=click.Path(path_type=Path), help="Results of another machine (--json there) to compare with."
-)
+@click.option("--json", "json_file", type=PATH, help="Write the results to this file.")
+@click.option("--against", type=PATH, help="Results of another machine (--json there) to compare with.")
 def command(
     models: tuple[Path, ...],
     device: str | None,
@@ -57,15 +56,19 @@ def command(
     import kseg
     from kseg.files import make_folder
     from kseg.latency import check_comparable, read_results, write_results
+    from kseg.provenance import Origin, mark_file, require_replaceable
 
     other = read_results(against) if against else None
     if other:
         check_comparable(batch, other, str(against))
+    origin = Origin.of("kseg benchmark", *models)
     if json_file:
+        require_replaceable(json_file, origin, option="--json")
         make_folder(json_file.absolute().parent)
     results = kseg.benchmark(*models, devices=devices, threads=counts, num_runs=num_runs, warmup=warmup, batch=batch)
     if json_file:
         write_results(json_file, results)
+        mark_file(json_file, origin)
     _show(results, other)
     _fail_if_empty(results)
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from kseg.cli.options import PATH
+
 __all__ = ["command"]
 
 
 @click.command("demo")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("runs/demo"), show_default=True,
+    "--out", type=PATH, default=Path("runs/demo"), show_default=True,
     help="The folder; numbered where it exists.",
 )  # fmt: skip
 @click.option(

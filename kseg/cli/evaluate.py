@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option, zoom_option
+from kseg.cli.options import PATH, flip_option, min_area_option, runtime_options, threshold_option, zoom_option
 
 if TYPE_CHECKING:
     from kseg.evaluation import Scores
+    from kseg.provenance import Origin
 
 __all__ = ["command"]
 
 
 @click.command("evaluate")
-@click.argument("model", metavar="RUN_OR_MODEL", type=click.Path(path_type=Path))
+@click.argument("model", metavar="RUN_OR_MODEL", type=PATH)
 @click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Other data: a config, a run, a data.json, or a folder.  [default: the run's]",
 )
 @click.option(
@@ -38,7 +39,7 @@ __all__ = ["command"]
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Also write the scores, those of each image included, to this file.",
 )
 def command(
@@ -68,7 +69,11 @@ def command(
 
     import kseg
     from kseg.files import make_folder, write_json
+    from kseg.provenance import mark_file, require_replaceable
 
+    if json_file:
+        origin = _origin(model, data)
+        require_replaceable(json_file, origin, option="--json")
     scores = kseg.evaluate(
         model, data, split=split, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom,
         min_area=min_area, boundary=boundary,
@@ -79,7 +84,20 @@ def command(
     if json_file:
         make_folder(json_file.absolute().parent)
         write_json(json_file, {"schema": 1, **scores.to_json()})
+        mark_file(json_file, origin)
         click.echo(f"scores written to {json_file}")
+
+
+def _origin(model: Path, data: Path | None) -> Origin:
+    """The mark of the scores of a model on data, by default those of its run."""
+    from kseg.inference import resolve_model
+    from kseg.provenance import Origin
+    from kseg.run_folder import RunFolder
+
+    path = resolve_model(model)
+    run = RunFolder.containing(path)
+    source = data or (run.path if run else None)
+    return Origin.of("kseg evaluate", path, *([source] if source else []))
 
 
 def _show(scores: Scores) -> None:

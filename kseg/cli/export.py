@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kseg.cli.options import PATH
 from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["command"]
 
 
 @click.command("export")
-@click.argument("model", metavar="RUN_OR_MODEL", type=click.Path(path_type=Path))
+@click.argument("model", metavar="RUN_OR_MODEL", type=PATH)
 @click.option(
     "--format", "formats", metavar="LIST",
     help="Formats to write: saved_model, tflite, onnx.  [default: all; onnx if kseg[onnx] is installed]",
@@ -25,9 +26,9 @@ __all__ = ["command"]
     "--quantize", default="none,int8", show_default=True, metavar="LIST",
     help="none is float32; int8 quantises weights and activations (tflite only).",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: saved_models/NAME]")
+@click.option("--out", type=PATH, help="The folder.  [default: saved_models/NAME]")
 @click.option(
-    "--data", type=click.Path(path_type=Path),
+    "--data", type=PATH,
     help="The model's own data, if it is not in a run folder: a config, a run, a data.json, or a folder.",
 )  # fmt: skip
 @click.option(

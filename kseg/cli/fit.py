@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from kseg.cli.options import SizeCommand, config_argument, data_option, overrides_from, parse_size, set_option
+from kseg.cli.options import PATH, SizeCommand, config_argument, data_option, overrides_from, parse_size, set_option
 from kseg.errors import UsageError
 from kseg.models.tables import ARCHITECTURES, ENCODERS
 
@@ -43,7 +43,7 @@ FLAGS = {
 @click.option("--name", help="Name of the run [default: the data folder's]; numbered where it exists.")
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="RUN",
     help="Continue a run that was stopped or killed, after its last finished epoch; takes no other options.",
 )

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
+from kseg.files import expand_home
+
 __all__ = [
-    "SizeCommand", "config_argument", "data_option", "flip_option", "min_area_option", "overrides_from", "parse_size",
-    "runtime_options", "set_option", "threshold_option", "zoom_option",
+    "PATH", "STDOUT", "SizeCommand", "config_argument", "data_option", "flip_option", "min_area_option",
+    "overrides_from", "parse_size", "runtime_options", "set_option", "threshold_option", "zoom_option",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _HomePath(click.Path):
+    """A path as `pathlib.Path`, the home folder in the place of a leading ``~``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(expand_home(value), param, ctx)
+
+
+PATH: Final = _HomePath(path_type=Path)
+"""The type of every argument and option that is a path."""
+
+STDOUT: Final = Path("-")
+"""The value of ``--json`` that prints the JSON."""
 
 
 class SizeCommand(click.Command):
@@ -46,7 +64,7 @@ def parse_size(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 def config_argument(function: F) -> F:
     """Add the argument ``[CONFIG]``, a YAML file, passed as ``config``: Path or None."""
-    return click.argument("config", required=False, type=click.Path(path_type=Path))(function)
+    return click.argument("config", required=False, type=PATH)(function)
 
 
 def data_option(function: F) -> F:

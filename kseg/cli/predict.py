@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.options import flip_option, min_area_option, runtime_options, threshold_option, zoom_option
+from kseg.cli.options import PATH, flip_option, min_area_option, runtime_options, threshold_option, zoom_option
 from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ __all__ = ["command"]
 
 
 @click.command("predict")
-@click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
+@click.argument("model", metavar="MODEL", type=PATH)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the masks.")
+@click.option("--out", type=PATH, required=True, help="Folder for the masks.")
 @click.option("--overlay", is_flag=True, help="Also write the pictures with the masks over them.")
 @click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ for several classes.")
 @threshold_option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kseg.cli.data.target import overrides_of, target_options
+from kseg.cli.options import PATH
 
 if TYPE_CHECKING:
     from kseg.data.inspection.findings import Finding
@@ -22,7 +23,7 @@ COLORS = {"error": "red", "warning": "yellow", "note": "blue"}
 @click.command("check")
 @target_options
 @click.option(
-    "--fix-config", metavar="FILE", type=click.Path(path_type=Path),
+    "--fix-config", metavar="FILE", type=PATH,
     help="Write a configuration with corrected settings.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")

@@ -8,13 +8,14 @@ from typing import Literal
 import click
 
 from kseg.cli.data.target import overrides_of, target_options
+from kseg.cli.options import PATH
 
 __all__ = ["command"]
 
 
 @click.command("show")
 @target_options
-@click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="PNG or JPEG to write.")
+@click.option("--out", required=True, metavar="FILE", type=PATH, help="PNG or JPEG to write.")
 @click.option(
     "--split", type=click.Choice(["train", "val", "test", "all"]), default="train", show_default=True,
     help="The split to choose from.",
@@ -43,11 +44,14 @@ def command(
     from kseg.errors import UsageError
     from kseg.files import make_folder
     from kseg.images import write_picture
+    from kseg.provenance import Origin, mark_file, require_replaceable
     from kseg.registry import lookup
 
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError("not a picture's name", where="--out", expected="FILE.png or FILE.jpg", found=str(out))
     config = load_target(target, overrides_of(classes, settings))
+    origin = Origin.of("kseg data show", target, config.data.root)
+    require_replaceable(out, origin, option="--out")
     dataset = find_dataset(config.data)
     if shows is not None:
         lookup(dict.fromkeys(dataset.labels.names, True), shows, kind="class", where="--shows")
@@ -61,4 +65,5 @@ def command(
         )  # fmt: skip
     make_folder(out.parent)
     write_picture(out, sheet)
+    mark_file(out, origin)
     click.echo(f"{out}: {len(samples)} of {len(dataset.samples(split))} samples")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kseg.cli.data.target import overrides_of, target_options
+from kseg.cli.options import PATH
 
 if TYPE_CHECKING:
     from kseg.data.dataset import Dataset
@@ -23,7 +24,7 @@ __all__ = ["command"]
 
 @click.command("split")
 @target_options
-@click.option("--out", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="Folder for the lists.")
+@click.option("--out", required=True, metavar="FOLDER", type=PATH, help="Folder for the lists.")
 @click.option("--fractions", metavar="TRAIN,VAL,TEST", help="Their shares.  [default: 0.8,0.1,0.1]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the split.  [default: 0]")
 @click.option("--stratify", is_flag=True, help="Give each split its share of the images of each class.")

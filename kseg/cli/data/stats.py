@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kseg.cli.data.target import overrides_of, target_options
+from kseg.cli.options import PATH, STDOUT
 
 if TYPE_CHECKING:
     from kseg.data.inspection.statistics import Statistics
+    from kseg.provenance import Origin
 
 __all__ = ["command"]
 
@@ -19,11 +21,15 @@ __all__ = ["command"]
 @click.command("stats")
 @target_options
 @click.option(
-    "--json", "json_file", metavar="FILE|-", help="Write the numbers as JSON; - prints them and nothing else."
+    "--json",
+    "json_file",
+    metavar="FILE|-",
+    type=PATH,
+    help="Write the numbers as JSON; - prints them and nothing else.",
 )
-@click.option("--out", metavar="FILE.png", type=click.Path(path_type=Path), help="Draw the numbers as charts.")
+@click.option("--out", metavar="FILE.png", type=PATH, help="Draw the numbers as charts.")
 def command(
-    target: Path, classes: str | None, settings: tuple[str, ...], json_file: str | None, out: Path | None
+    target: Path, classes: str | None, settings: tuple[str, ...], json_file: Path | None, out: Path | None
 ) -> None:
     """Count images, sizes and classes, and compute class weights and the normalisation of pixels.
 
@@ -37,20 +43,26 @@ def command(
     from kseg.data.find import find_dataset
     from kseg.data.inspection.inspect import check_dataset
     from kseg.data.inspection.statistics import summarize
+    from kseg.provenance import Origin, require_replaceable
 
     config = load_target(target, overrides_of(classes, settings))
+    origin = Origin.of("kseg data stats", target, config.data.root)
+    files = {"--json": None if json_file == STDOUT else json_file, "--out": out}
+    for option, file in files.items():
+        if file is not None:
+            require_replaceable(file, origin, option=option)
     dataset = find_dataset(config.data)
     with progress_bar("reading") as progress:
         report = check_dataset(dataset, config.data, on_progress=progress)
     statistics = summarize(dataset, report)
-    if json_file == "-":
+    if json_file == STDOUT:
         click.echo(json.dumps(statistics.to_json(), indent=2))
     else:
         _show(statistics, f"{dataset.root}")
-    if json_file not in (None, "-"):
-        _write(Path(str(json_file)), statistics)
+    if files["--json"] is not None:
+        _write(files["--json"], statistics, origin)
     if out is not None:
-        _draw(out, statistics)
+        _draw(out, statistics, origin)
 
 
 def _show(statistics: Statistics, title: str) -> None:
@@ -89,18 +101,22 @@ def _table(statistics: Statistics) -> Any:
     return table
 
 
-def _write(path: Path, statistics: Statistics) -> None:
+def _write(path: Path, statistics: Statistics, origin: Origin) -> None:
     from kseg.files import make_folder, write_json
+    from kseg.provenance import mark_file
 
     make_folder(path.absolute().parent)
     write_json(path, statistics.to_json())
+    mark_file(path, origin)
     click.echo(f"numbers written to {path}", err=True)
 
 
-def _draw(path: Path, statistics: Statistics) -> None:
+def _draw(path: Path, statistics: Statistics, origin: Origin) -> None:
     from kseg.data.inspection.charts import draw_statistics
     from kseg.files import make_folder
+    from kseg.provenance import mark_file
 
     make_folder(path.absolute().parent)
     draw_statistics(path, statistics)
+    mark_file(path, origin)
     click.echo(f"drawn into {path}", err=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from kseg.cli.options import overrides_from, set_option
+from kseg.cli.options import PATH, overrides_from, set_option
 
 __all__ = ["overrides_of", "target_options"]
 
@@ -20,7 +19,7 @@ def target_options(function: F) -> F:
     function = set_option(function)
     text = "Class names in the order of their ids: background,cat,dog (data.classes)."
     function = click.option("--classes", metavar="NAMES", help=text)(function)
-    return click.argument("target", type=click.Path(path_type=Path))(function)
+    return click.argument("target", type=PATH)(function)
 
 
 def overrides_of(classes: str | None, settings: Sequence[str]) -> dict[str, Any]:

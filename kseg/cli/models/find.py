@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kseg.errors import ArtifactError, UsageError
+from kseg.files import expand_home
 
 if TYPE_CHECKING:
     from kseg.models import NetworkSpec
@@ -32,7 +33,7 @@ def find_network(name: str, imgsz: list[int] | None) -> NetworkSpec:
 
     arch, _, encoder = name.rpartition("/")
     in_tables = encoder in ENCODERS and (not arch or arch in ARCHITECTURES)
-    path = Path(name)
+    path = expand_home(name)
     if in_tables or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in arch):
         return _by_name(arch or "unet", encoder, imgsz)
     if path.suffix.lower() in (".yaml", ".yml"):

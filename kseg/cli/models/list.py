@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.options import SizeCommand, parse_size
+from kseg.cli.options import PATH, STDOUT, SizeCommand, parse_size
 from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Rows = list[tuple[Entry, tuple[Artifact, ...]]]
 
 __all__ = ["command"]
+
+COMMAND = "kseg models list"
 
 
 @click.command("list", cls=SizeCommand)
@@ -34,9 +36,9 @@ __all__ = ["command"]
     "--measure/--no-measure", help="Export each to TFLite, and time it on this machine (a minute each).",
 )  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads of --measure.  [default: all cores]")
-@click.option("--json", "json_file", metavar="FILE|-", help="Write the table as JSON; - prints only that.")
+@click.option("--json", "json_file", metavar="FILE|-", type=PATH, help="Write the table as JSON; - prints only that.")
 def command(
-    imgsz: list[int], encoders: tuple[str, ...], measure: bool, threads: int | None, json_file: str | None
+    imgsz: list[int], encoders: tuple[str, ...], measure: bool, threads: int | None, json_file: Path | None
 ) -> None:
     """List every encoder as a U-Net, and every architecture around mobilenetv2, with what each costs.
 
@@ -51,12 +53,10 @@ def command(
 
     size = imgsz[0], imgsz[1]
     specs = networks(size, encoders)
-    if json_file not in (None, "-"):
-        from kseg.files import make_folder
-
-        make_folder(Path(str(json_file)).absolute().parent)
+    if json_file is not None and json_file != STDOUT:
+        _prepare(json_file)
     rows = _measure_all(specs, threads, measure)
-    if json_file != "-":
+    if json_file != STDOUT:
         _show(rows, size, measure)
     if json_file is not None:
         _write(json_file, rows, size, measure)
@@ -64,6 +64,15 @@ def command(
     if failed:
         total = sum(len(artifacts) for _, artifacts in rows)
         raise PartialFailure(f"{len(failed)} of {total} measurements failed", found=failed[0].error)
+
+
+def _prepare(path: Path) -> None:
+    """Check that the JSON file can be written. Raises OutputError."""
+    from kseg.files import make_folder
+    from kseg.provenance import Origin, require_replaceable
+
+    require_replaceable(path, Origin.of(COMMAND), option="--json")
+    make_folder(path.absolute().parent)
 
 
 def _measure_all(specs: Sequence[NetworkSpec], threads: int | None, measure: bool) -> Rows:
@@ -139,17 +148,19 @@ def _caption(rows: Rows) -> str:
     )
 
 
-def _write(target: str, rows: Rows, size: Size, measured: bool) -> None:
+def _write(path: Path, rows: Rows, size: Size, measured: bool) -> None:
     from dataclasses import asdict
 
     from kseg.environment import environment
     from kseg.files import write_json
+    from kseg.provenance import Origin, mark_file
 
     models = [{**row.to_json(), "artifacts": [asdict(artifact) for artifact in artifacts]} for row, artifacts in rows]
     data = {"kind": "kseg-models", "schema": 1, "size": list(size), "channels": 1, "models": models}
     if measured:
         data["environment"] = environment()
-    if target == "-":
+    if path == STDOUT:
         click.echo(json.dumps(data, indent=2))
     else:
-        write_json(Path(target), data)
+        write_json(path, data)
+        mark_file(path, Origin.of(COMMAND))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kseg.cli.options import SizeCommand, parse_size
+from kseg.cli.options import PATH, SizeCommand, parse_size
+from kseg.files import expand_home
 
 if TYPE_CHECKING:
     from kseg.models.inspect.parts import Summary
@@ -20,7 +21,7 @@ __all__ = ["command"]
 @click.option(
     "--imgsz", metavar="H [W]", callback=parse_size, help="Size of the images.  [default: 256, or the file's]"
 )
-@click.option("--graph", metavar="FILE.png|svg", type=click.Path(path_type=Path), help="Draw the network.")
+@click.option("--graph", metavar="FILE.png|svg", type=PATH, help="Draw the network.")
 def command(name: str, imgsz: list[int] | None, graph: Path | None) -> None:
     """Show what a network is made of: the shape, parameters and work of each part.
 
@@ -36,8 +37,12 @@ def command(name: str, imgsz: list[int] | None, graph: Path | None) -> None:
     if graph is not None:
         from kseg.files import make_folder
         from kseg.models.inspect.diagram import check_format
+        from kseg.provenance import Origin, mark_file, require_replaceable
 
         check_format(graph)
+        file = expand_home(name)
+        origin = Origin.of("kseg models summary", file) if file.exists() else Origin.of(f"kseg models summary {name}")
+        require_replaceable(graph, origin, option="--graph")
         make_folder(graph.absolute().parent)
     spec = find_network(name, imgsz)
     from kseg.tensorflow_runtime import load_tensorflow
@@ -51,6 +56,7 @@ def command(name: str, imgsz: list[int] | None, graph: Path | None) -> None:
         from kseg.models.inspect.diagram import draw_network
 
         draw_network(graph, summary)
+        mark_file(graph, origin)
         click.echo(f"drawn into {graph}", err=True)
 
 

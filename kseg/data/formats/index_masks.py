@@ -35,9 +35,10 @@ from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap, format_color
 from kseg.parallel import Progress, parallel_map
 from kseg.sizes import format_size
 
-__all__ = ["MasksReport", "write_masks"]
+__all__ = ["NOTE", "MasksReport", "write_masks"]
 
-_NOTE: Final = "kseg-made-from"
+NOTE: Final = "kseg-made-from"
+"""The text chunk with the digest of a mask's sources, see `kseg.images.png_note`."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
     """Write a mask unless it is up to date. Returns ``written``, ``kept``, or the reason of the failure."""
     try:
         made_from = _digest(sample, meaning)
-        if png_note(path, _NOTE) == made_from:
+        if png_note(path, NOTE) == made_from:
             return "kept"
         ids = read_truth(sample, labels)
         size = image_size(sample.image)
@@ -132,7 +133,7 @@ def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
     except DataError as error:
         return str(error)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_index_png(path, ids, labels.colors, {_NOTE: made_from})
+    write_index_png(path, ids, labels.colors, {NOTE: made_from})
     return "written"
 
 
