@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kseg.labels import IGNORE_INDEX, Color, LabelMap
 
-__all__ = ["captioned", "grid", "legend", "overlay", "panel"]
+__all__ = ["captioned", "fit", "grid", "headed", "legend", "overlay", "panel", "spotlight"]
 
 Image = npt.NDArray[np.uint8]
 
@@ -19,6 +19,10 @@ _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 _INK: Final = (30, 30, 30)
 _PAPER: Final = 255
 _GRAY: Final = 128
+_MARK: Final = (255, 230, 0)
+"""Colour of the outline of a spotlight, which stands out from dark grey and from most colours."""
+_FOG: Final = (0.35, 40)
+"""Factor and offset that turn brightness into the greys around a spotlight, in which black is seen, too."""
 _GAP: Final = 4
 _TITLE_HEIGHT: Final = 22
 _ROW_HEIGHT: Final = 20
@@ -67,6 +71,24 @@ def _edges(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return touched
 
 
+def spotlight(image: Image, region: npt.NDArray[np.bool_]) -> Image:
+    """Show where a region is: it keeps its colours and is outlined outside; the rest is dark grey.
+
+    Args:
+        image: RGB uint8 ``[H, W, 3]``.
+        region: bool ``[H, W]``.
+
+    Returns:
+        RGB uint8 ``[H, W, 3]``.
+    """
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., np.newaxis] * _FOG[0] + _FOG[1]
+    shown: Image = np.where(region[..., np.newaxis], image, np.rint(grey)).astype(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
+    grown = cv2.dilate(region.astype(np.uint8), kernel).astype(bool)
+    shown[grown & ~region] = _MARK
+    return shown
+
+
 def panel(rows: Sequence[Sequence[Image]], titles: Sequence[str], tile: tuple[int, int]) -> Image:
     """Arrange images in rows under column titles.
 
@@ -100,6 +122,16 @@ def captioned(picture: Image, caption: str, tile: tuple[int, int]) -> Image:
     return sheet
 
 
+def headed(picture: Image, caption: str, swatch: Color | None = None) -> Image:
+    """An image with a line of text above, cut to its width, after a square of a colour if there is one: RGB uint8."""
+    head = np.full((_TITLE_HEIGHT, picture.shape[1], 3), _PAPER, np.uint8)
+    if swatch is None:
+        _write(head, caption, (2, _TITLE_HEIGHT - 7), head.shape[1] - 4)
+    else:
+        _entry(head, caption, swatch, (0, 0), head.shape[1])
+    return np.vstack([head, picture])
+
+
 def grid(tiles: Sequence[Image], columns: int) -> Image:
     """Arrange tiles of equal size in rows of ``columns``; the last row may be partial: RGB uint8 on white."""
     height, width = tiles[0].shape[:2]
@@ -111,12 +143,19 @@ def grid(tiles: Sequence[Image], columns: int) -> Image:
     return sheet
 
 
-def _place(tile: Image, picture: Image) -> None:
-    """Scale an image to fit a tile and centre it there, in place."""
-    factor = min(tile.shape[0] / picture.shape[0], tile.shape[1] / picture.shape[1])
+def fit(picture: Image, tile: tuple[int, int]) -> Image:
+    """An image scaled to fit a tile of (height, width), keeping its aspect ratio."""
+    factor = min(tile[0] / picture.shape[0], tile[1] / picture.shape[1])
     height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
     shrinks = height < picture.shape[0]
     fitted = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return np.asarray(fitted, np.uint8)
+
+
+def _place(tile: Image, picture: Image) -> None:
+    """Scale an image to fit a tile and centre it there, in place."""
+    fitted = fit(picture, (tile.shape[0], tile.shape[1]))
+    height, width = fitted.shape[:2]
     top, left = (tile.shape[0] - height) // 2, (tile.shape[1] - width) // 2
     tile[top : top + height, left : left + width] = fitted
 

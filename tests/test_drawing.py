@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kseg.drawing import legend, overlay, panel
+from kseg.drawing import legend, overlay, panel, spotlight
 from kseg.labels import LabelMap
 
 GLASSES = LabelMap(("background", "glasses"), colors=((0, 0, 0), (255, 0, 0)))
@@ -91,3 +91,15 @@ def test_the_legend_shows_the_colours_of_all_but_the_background() -> None:
         for color in shown:
             assert np.all(sheet == color, axis=2).sum() > 50
     assert legend(ROAD, 60).shape[0] == 3 * legend(ROAD, 600).shape[0]
+
+
+def test_a_spotlight_keeps_the_region_and_greys_the_rest(image: np.ndarray) -> None:
+    image[:] = (200, 50, 0)
+    region = np.zeros((60, 80), bool)
+    region[20:40, 20:60] = True
+    shown = spotlight(image, region)
+    np.testing.assert_array_equal(shown[region], image[region])
+    np.testing.assert_array_equal(shown[30, 18], [255, 230, 0])
+    assert len(set(shown[5, 5].tolist())) == 1
+    assert shown[5, 5, 0] < 130
+    np.testing.assert_array_equal(image[5, 5], (200, 50, 0))
