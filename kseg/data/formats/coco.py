@@ -12,53 +12,38 @@ background. Format: https://cocodataset.org/#format-data.
 
 from __future__ import annotations
 
+import logging
+import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from kseg.data.formats.coco_document import Document, parse
 from kseg.data.formats.common import Choice, choose, picture_sizes, report_unpaired
-from kseg.data.formats.document import SkippedObjects, array, fail, integer, item, mapping, read_json, shown, text
+from kseg.data.formats.document import fail, integer, item, mapping, shown
 from kseg.data.formats.finder import Finder
+from kseg.data.formats.image_names import readings
 from kseg.data.formats.listing import ImageFiles, list_files
-from kseg.data.formats.outlines import draw_polygons, draw_runs
+from kseg.data.formats.outlines import draw_polygons, draw_runs, in_fractions, in_unit_square, to_pixels
 from kseg.data.formats.reader import SPLIT, Listing, in_split
-from kseg.data.objects import OBJECT_VOID, Objects, draw_order
-from kseg.data.run_lengths import Encoded, Unusable
+from kseg.data.names import is_hidden
+from kseg.data.objects import OBJECT_VOID, Crowd, Objects, draw_order
+from kseg.data.run_lengths import Encoded, Unusable, area
 from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
-from kseg.errors import ConfigError, DataError, abbreviate
+from kseg.errors import ConfigError, abbreviate
 from kseg.images import printable
 from kseg.sizes import Size, format_size
 
 __all__ = ["read"]
 
-_LARGEST_ID: Final = OBJECT_VOID - 1
+_log = logging.getLogger("kseg")
+
 _USUAL: Final = (
     "annotations/instances_{part}2017.json", "annotations/instances_{part}.json", "annotations/{part}.json",
     "{images}/_annotations.coco.json", "annotations/instances_default.json", "annotations.json",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Picture:
-    """An entry of ``images``: its place in the file, file name, and size where it is stated."""
-
-    place: str
-    name: str
-    size: Size | None
-
-
-@dataclass
-class _Document:
-    """A COCO file: images by id, mask value → category name, category id → mask value, and the raw annotations."""
-
-    path: Path
-    pictures: dict[int, _Picture]
-    names: dict[int, str]
-    value_of: dict[int, int]
-    annotations: list[Any]
-    skipped: SkippedObjects = field(default_factory=SkippedObjects)
 
 
 def read(spec: DataSpec, part: str | None) -> Listing:
@@ -68,12 +53,12 @@ def read(spec: DataSpec, part: str | None) -> Listing:
         ConfigError: There is no such file or folder; a class of the configuration is not in the file.
         DataError: The file is malformed; images are missing, or not listed; sizes differ; nothing can be drawn.
     """
-    document = _parse(_annotation_file(spec, part))
+    document = parse(_annotation_file(spec, part))
     images = list_files(spec.root, in_split(spec.images, part), key="data.images")
     files = _locate(document, images, spec)
-    choice = choose(document.names, spec, document.path, voids=spec.crowds == "ignore")
+    choice = choose(document.names, spec, document.path, voids=spec.crowds != "draw")
     sizes = _drawing_sizes(document, files, spec)
-    objects = _draw(document, sizes, choice, crowds_are_void=spec.crowds == "ignore")
+    objects = _draw(document, sizes, choice, spec)
     samples = [Sample(images.key(files[number]), files[number], objects[number]) for number in sizes]
     return Listing(tuple(sorted(samples, key=lambda sample: sample.key)), choice.values)
 
@@ -93,7 +78,7 @@ def _annotation_file(spec: DataSpec, part: str | None) -> Path:
     candidates = [form.format(part=part or "", images=in_split(spec.images, part)) for form in _USUAL]
     existing = [spec.root / name for name in candidates if (spec.root / name).is_file()]
     if not existing and part is None:
-        existing = sorted((spec.root / "annotations").glob("*.json")) or sorted(spec.root.glob("*.json"))
+        existing = _json_files(spec.root / "annotations") or _json_files(spec.root)
     if len(existing) != 1 and not (existing and part is not None):
         raise ConfigError(
             "which file holds the annotations?", where="data.annotations", expected="the path of a COCO JSON file",
@@ -102,62 +87,14 @@ def _annotation_file(spec: DataSpec, part: str | None) -> Path:
     return existing[0]
 
 
-# --- the file ---------------------------------------------------------------------------------------------------------
-
-
-def _parse(path: Path) -> _Document:
-    data = mapping(read_json(path), path)
-    names, value_of = _categories(data, path)
-    annotations = array(item(data, "annotations"), path, "annotations")
-    return _Document(path, _pictures(data, path), names, value_of, annotations)
-
-
-def _pictures(data: Mapping[str, Any], path: Path) -> dict[int, _Picture]:
-    pictures: dict[int, _Picture] = {}
-    for i, entry in enumerate(array(item(data, "images"), path, "images")):
-        place = f"images[{i}]"
-        entry = mapping(entry, path, place)
-        number = integer(item(entry, "id"), path, f"{place}.id")
-        if number in pictures:
-            fail(path, f"{place}.id", expected="an id of its own", found=f"{number}, as in {pictures[number].place}")
-        name = text(item(entry, "file_name"), path, f"{place}.file_name")
-        pictures[number] = _Picture(place, name, _stated_size(entry, path, place))
-    if not pictures:
-        raise DataError("the file lists no images", where=printable(path))
-    return pictures
-
-
-def _stated_size(entry: Mapping[str, Any], path: Path, place: str) -> Size | None:
-    if entry.get("height") is None or entry.get("width") is None:
-        return None
-    return integer(entry["height"], path, f"{place}.height"), integer(entry["width"], path, f"{place}.width")
-
-
-def _categories(data: Mapping[str, Any], path: Path) -> tuple[dict[int, str], dict[int, int]]:
-    """Mask value → category name, in the order of the ids; and category id → mask value."""
-    names: dict[int, str] = {}
-    for i, entry in enumerate(array(item(data, "categories"), path, "categories")):
-        entry = mapping(entry, path, f"categories[{i}]")
-        number = integer(item(entry, "id"), path, f"categories[{i}].id")
-        name = printable(text(item(entry, "name"), path, f"categories[{i}].name"))
-        if names.setdefault(number, name) != name:
-            fail(path, f"categories[{i}].id", expected="an id of its own", found=f"{number}, as {names[number]!r} has")
-    if not names:
-        raise DataError("the file lists no categories", where=printable(path))
-    # 0 is where there is no object, and masks hold values up to 65535: an id outside gets the next free value.
-    free = max([number for number in names if 0 < number <= _LARGEST_ID], default=0)
-    value_of: dict[int, int] = {}
-    for number in sorted(names):
-        fits = 0 < number <= _LARGEST_ID
-        free += not fits
-        value_of[number] = number if fits else free
-    return {value_of[number]: names[number] for number in sorted(names)}, value_of
+def _json_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() == ".json" and not is_hidden(path.name))
 
 
 # --- the pictures -----------------------------------------------------------------------------------------------------
 
 
-def _locate(document: _Document, images: ImageFiles, spec: DataSpec) -> dict[int, Path]:
+def _locate(document: Document, images: ImageFiles, spec: DataSpec) -> dict[int, Path]:
     """Image id → its file. Reports images that are missing and files that are not listed."""
     finder, where = Finder(images.folder, spec.root), printable(document.path)
     image_files, files, missing = set(images.files), {}, []
@@ -165,11 +102,13 @@ def _locate(document: _Document, images: ImageFiles, spec: DataSpec) -> dict[int
     for image in images.files:
         by_name.setdefault(image.name, []).append(image)
     for number, picture in document.pictures.items():
-        file = finder.find(picture.name, where=f"{where}: {picture.place}.file_name")
-        same_name = by_name.get(picture.name, [])
-        if file not in image_files and len(same_name) == 1:  # at any depth, if the name is unique
-            file = same_name[0]
-        if file is None or file not in image_files:
+        place = f"{where}: {picture.place}.file_name"
+        paths = readings(picture.name)
+        candidates = [finder.find(path, where=place) for path in paths]
+        # At any depth, if the name is unique.
+        candidates += [same[0] for path in paths if len(same := by_name.get(posixpath.basename(path), [])) == 1]
+        file = next((candidate for candidate in candidates if candidate in image_files), None)
+        if file is None:
             missing.append(printable(picture.name))
         else:
             files[number] = file
@@ -190,7 +129,7 @@ def _locate(document: _Document, images: ImageFiles, spec: DataSpec) -> dict[int
     return files
 
 
-def _require_single(document: _Document, files: Mapping[int, Path]) -> None:
+def _require_single(document: Document, files: Mapping[int, Path]) -> None:
     first_number: dict[Path, int] = {}
     for number, file in files.items():
         if first_number.setdefault(file, number) != number:
@@ -201,7 +140,7 @@ def _require_single(document: _Document, files: Mapping[int, Path]) -> None:
             )  # fmt: skip
 
 
-def _drawing_sizes(document: _Document, files: Mapping[int, Path], spec: DataSpec) -> dict[int, Size | None]:
+def _drawing_sizes(document: Document, files: Mapping[int, Path], spec: DataSpec) -> dict[int, Size | None]:
     """Image id → the size to draw its objects for, None if it cannot be read. Images of a wrong size are reported."""
     sized = {file for number, file in files.items() if document.pictures[number].size is not None}
     actual_sizes = picture_sizes(list(files.values()), stored=sized)
@@ -227,67 +166,109 @@ def _drawing_sizes(document: _Document, files: Mapping[int, Path], spec: DataSpe
 # --- the objects ------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Annotation:
+    """An entry of ``annotations``: its place, image id, class, mask value (None if it has none), and contents."""
+
+    place: str
+    image: int
+    name: str
+    value: int | None
+    entry: Mapping[str, Any]
+
+    @property
+    def is_crowd(self) -> bool:
+        return self.entry.get("iscrowd") not in (None, 0, "", "0")
+
+
 def _draw(
-    document: _Document, sizes: Mapping[int, Size | None], choice: Choice, *, crowds_are_void: bool
+    document: Document, sizes: Mapping[int, Size | None], choice: Choice, spec: DataSpec
 ) -> dict[int, Objects | None]:
     """Image id → its objects, None where the image cannot be read."""
     drawn: dict[int, list[tuple[int, Encoded]]] = {number: [] for number in sizes}
-    total = 0
-    for place, number, value, entry in _selected(document, choice):
-        size = sizes.get(number)
-        if number in document.pictures and size is None:
+    crowds: dict[int, list[Crowd]] = {number: [] for number in sizes}
+    fractions = _in_fractions(document, sizes)
+    for annotation in _selected(document, choice):
+        size = sizes.get(annotation.image)
+        if annotation.image in document.pictures and size is None:
             continue  # the image was reported and left out, or cannot be read
-        total += 1
-        encoded = None if value is None or size is None else _encode(document, place, entry, size)
-        if value is not None and encoded is not None:
-            void = crowds_are_void and bool(entry.get("iscrowd"))
-            drawn[number].append((OBJECT_VOID if void else value, encoded))
-    document.skipped.report(document.path, sum(map(len, drawn.values())), total)
+        document.skipped.count(annotation.name)
+        encoded = _encode(document, annotation, size, fractions=fractions)
+        if encoded is None or annotation.value is None:
+            continue
+        is_void = annotation.is_crowd and spec.crowds != "draw"
+        drawn[annotation.image].append((OBJECT_VOID if is_void else annotation.value, encoded))
+        if is_void and spec.crowds is None:
+            outlined = isinstance(annotation.entry.get("segmentation"), list)
+            crowds[annotation.image].append(Crowd(annotation.value, area(encoded), outlined))
+    document.skipped.report(document.path, spec.skip_objects)
     return {
-        number: None if size is None else draw_order(document.path, size, drawn[number])
+        number: None if size is None else draw_order(document.path, size, drawn[number], crowds[number])
         for number, size in sizes.items()
     }
 
 
-def _selected(document: _Document, choice: Choice) -> Iterator[tuple[str, int, int | None, Mapping[str, Any]]]:
-    """The annotations of the chosen classes: place, image id, mask value (None if it cannot be drawn), and entry."""
-    path = document.path
+def _selected(document: Document, choice: Choice) -> Iterator[_Annotation]:
+    """The annotations of the chosen classes, and those of categories that the file does not list."""
     for i, entry in enumerate(document.annotations):
         place = f"annotations[{i}]"
-        entry = mapping(entry, path, place)
-        number = integer(item(entry, "image_id"), path, f"{place}.image_id")
-        category = integer(item(entry, "category_id"), path, f"{place}.category_id")
+        entry = mapping(entry, document.path, place)
+        image = integer(item(entry, "image_id"), document.path, f"{place}.image_id")
+        category = integer(item(entry, "category_id"), document.path, f"{place}.category_id")
         value = document.value_of.get(category)
-        if value is not None and value not in choice.drawn:
-            continue
         if value is None:
-            document.skipped.add("a category that the file does not list", place)
-        elif number not in document.pictures:
-            document.skipped.add("an image that the file does not list", place)
-            value = None
-        yield place, number, value, entry
+            yield _Annotation(place, image, f"category {category}", None, entry)
+        elif value in choice.drawn:
+            yield _Annotation(place, image, document.names[value], value, entry)
 
 
-def _encode(document: _Document, place: str, entry: Mapping[str, Any], size: Size) -> Encoded | None:
-    outline = entry.get("segmentation")
-    if isinstance(outline, Mapping):
-        try:
+def _in_fractions(document: Document, sizes: Mapping[int, Size | None]) -> bool:
+    """Whether the polygons are in fractions of the images' sizes; says so in the log."""
+    outlines = (entry.get("segmentation") for entry in document.annotations if isinstance(entry, dict))
+    polygons = (part for outline in outlines if isinstance(outline, list) for part in _parts(outline))
+    fractions = in_fractions(polygons, [size for size in sizes.values() if size is not None])
+    if fractions:
+        _log.info("%s: coordinates of 0..1 are taken for fractions of the images' sizes", printable(document.path))
+    return fractions
+
+
+def _encode(document: Document, annotation: _Annotation, size: Size | None, *, fractions: bool) -> Encoded | None:
+    try:
+        if annotation.value is None:
+            raise Unusable("a category that the file does not list")
+        if size is None:
+            raise Unusable("an image that the file does not list")
+        outline = annotation.entry.get("segmentation")
+        if isinstance(outline, Mapping):
             return draw_runs(outline, size)
-        except Unusable as error:
-            document.skipped.add(str(error), place)
-            return None
-    if outline is not None and not isinstance(outline, list):
-        fail(
-            document.path,
-            f"{place}.segmentation",
-            expected="polygons [[x, y, …], …] or run lengths",
-            found=shown(outline),
-        )
-    if not outline:
-        document.skipped.add("no outline, at most a box", place)
+        return _encode_polygons(document, annotation.place, outline, size, fractions=fractions)
+    except Unusable as error:
+        document.skipped.skip(str(error), annotation.place, annotation.name)
         return None
-    parts = outline if isinstance(outline[0], list) else [outline]
+
+
+def _encode_polygons(document: Document, place: str, outline: object, size: Size, *, fractions: bool) -> Encoded:
+    if not outline:
+        raise Unusable("no outline, at most a box")
+    if not isinstance(outline, list):
+        fail(
+            document.path, f"{place}.segmentation", expected="polygons [[x, y, …], …] or run lengths",
+            found=shown(outline),
+        )  # fmt: skip
+    parts = _parts(outline)
+    if all(map(in_unit_square, parts)):
+        if fractions:
+            parts = [to_pixels(part, size) for part in parts]
+        elif not all(float(number).is_integer() for part in parts for number in part):
+            raise Unusable("coordinates of 0..1 among others in pixels")
     encoded, reasons = draw_polygons(parts, size)
+    if encoded is None:
+        raise Unusable(reasons[0])
     for reason in reasons:
-        document.skipped.add(reason, place)
+        document.skipped.cut(reason, place)
     return encoded
+
+
+def _parts(outline: list[Any]) -> list[Any]:
+    """The polygons of an outline; some exporters write a single one without a list around it."""
+    return outline if not outline or isinstance(outline[0], list) else [outline]

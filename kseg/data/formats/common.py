@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from kseg.data.objects import OBJECT_VOID
 from kseg.data.spec import DataSpec, Unpaired
@@ -69,8 +70,17 @@ def _by_values(named: Mapping[int, str], spec: DataSpec, path: Path, void: Mappi
             found=abbreviate(values), remedy=f"see {printable(path)}",
         )  # fmt: skip
     if 0 not in values and OTHER not in values:
-        values = {0: BACKGROUND if BACKGROUND in (spec.classes or values.values()) else IGNORE, **values}
+        values = {0: _name_of_zero(spec), **values}
     return Choice({**void, **values}, drawn)
+
+
+def _name_of_zero(spec: DataSpec) -> str:
+    """The class of the pixels without an object, where ``data.values`` does not say it."""
+    if spec.classes is not None and BACKGROUND not in spec.classes:
+        _log.info("pixels without an object are ignored, since data.classes has no background")
+        return IGNORE
+    _log.info("pixels without an object are the class background, since data.values has no 0")
+    return BACKGROUND
 
 
 def _require_known(names: Sequence[str], named: Mapping[int, str], path: Path) -> None:

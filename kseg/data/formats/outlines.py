@@ -7,8 +7,8 @@ the runs are too short, and allocates gigabytes for an edge that is 1e9 pixels l
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from pycocotools import mask as coco
 from kseg.data.run_lengths import Encoded, Unusable, area, check_counts, require_total
 from kseg.sizes import Size
 
-__all__ = ["draw_mask", "draw_polygons", "draw_runs"]
+__all__ = ["FRACTION_SLACK", "draw_mask", "draw_polygons", "draw_runs", "in_fractions", "in_unit_square", "to_pixels"]
 
 _FARTHEST: Final = 1e12
 _LARGEST: Final = 2.0**1023
@@ -25,7 +25,40 @@ _MARGIN: Final = 16.0
 _MOST_STEPS: Final = 20_000_000
 """Longest outline, in fifths of a pixel, at which pycocotools samples it: 4 million pixels, some 400 MB."""
 
+FRACTION_SLACK: Final = 0.02
+"""How far outside 0..1 a coordinate may be that is a fraction of the image's size; exporters round."""
+
 Points = npt.NDArray[np.float64]
+
+
+def in_fractions(polygons: Iterable[object], sizes: Iterable[Size]) -> bool:
+    """Whether the polygons of a whole data set are in fractions of the images' sizes instead of pixels.
+
+    They are if none of them reaches beyond one pixel, on images that are larger.
+
+    Args:
+        polygons: The polygons; what is no list of numbers does not count.
+        sizes: The sizes of the images.
+    """
+    if all(max(size) <= 2 for size in sizes):
+        return False
+    inside = (in_unit_square(polygon) for polygon in polygons if _is_numeric(polygon))
+    return next(inside, False) and all(inside)
+
+
+def in_unit_square(polygon: object) -> bool:
+    """Whether all coordinates ``[x0, y0, x1, y1, …]`` are in 0..1, up to `FRACTION_SLACK`."""
+    return _is_numeric(polygon) and min(polygon) >= -FRACTION_SLACK and max(polygon) <= 1 + FRACTION_SLACK
+
+
+def to_pixels(fractions: Sequence[float], size: Size) -> list[float]:
+    """Coordinates ``[x0, y0, x1, y1, …]`` in fractions of an image's size → in pixels."""
+    height, width = size
+    return [number * (height if i % 2 else width) for i, number in enumerate(fractions)]
+
+
+def _is_numeric(polygon: object) -> TypeGuard[list[float]]:
+    return isinstance(polygon, list) and bool(polygon) and set(map(type, polygon)) <= {int, float}
 
 
 def draw_polygons(parts: Sequence[object], size: Size) -> tuple[Encoded | None, list[str]]:

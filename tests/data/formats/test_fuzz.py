@@ -92,7 +92,7 @@ COCO["annotations"].append(
     {"image_id": 100, "category_id": 17, "iscrowd": 1, "segmentation": {"size": list(SIZE), "counts": [10, 700, 58]}}
 )
 COCO["annotations"].append(
-    {"image_id": 101, "category_id": 3, "iscrowd": 0, "segmentation": {"size": list(SIZE), "counts": "d0`7d0"}}
+    {"image_id": 101, "category_id": 3, "iscrowd": 0, "segmentation": {"size": list(SIZE), "counts": "l`04d000000T4"}}
 )
 
 
@@ -103,6 +103,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         draw_picture(folder / "images" / f"{name}.png")
         draw_mask(folder / "masks" / f"{name}.png", "train/a")
     (folder / "labels").mkdir()
+    draw_picture(folder / "more" / "images" / "c.png")
+    (folder / "more" / "labels").mkdir()
+    (folder / "more" / "labels" / "c.txt").write_text(yolo_lines("train/a"))
     return folder
 
 
@@ -119,7 +122,10 @@ def read(root: Path, format: str, file: str, *, whole: bool, intact: tuple[str, 
     """
     for unpaired in ("error", "skip"):
         try:
-            dataset = find_dataset(DataSpec(root=root, format=format, unpaired=unpaired, **settings))  # type: ignore[arg-type]
+            skip = None if unpaired == "error" else "skip"
+            dataset = find_dataset(
+                DataSpec(root=root, format=format, unpaired=unpaired, skip_objects=skip, **settings)  # type: ignore[arg-type]
+            )
             masks = {sample.key: read_truth(sample, dataset.labels) for sample in dataset.samples("all")}
         except KsegError as error:
             message = str(error)
@@ -194,7 +200,7 @@ def test_yolo(root: Path, lines: bytes, names: Any) -> None:
     read(root, "yolo", "a.txt" if usual else str(root), whole=whole, intact=INTACT if usual else ())
 
 
-YAML = b"names:\n  0: dog\n  1: cat\ntrain: images\nval: ../images\n"
+YAML = b"names:\n  0: dog\n  1: cat\ntrain: images\nval: ../more/images\n"
 
 
 @FEW

@@ -143,15 +143,16 @@ LABELME_LEFT_OUT = {
     "a mask without pixels": shape("mask", [[1, 1], [5, 5]]),
     "a mask that cannot be decoded": shape("mask", [[1, 1], [5, 5]], mask="%%%"),
     "a mask that is no PNG": shape("mask", [[1, 1], [5, 5]], mask="QUJD"),
-    "a label that is no class": shape("rectangle", [[1, 1], [5, 5]], "zebra"),
 }
 
 
 @pytest.mark.parametrize("reason", LABELME_LEFT_OUT)
 def test_shapes_that_cannot_be_drawn_are_counted(tmp_path: Path, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     write_labelme(tmp_path, LABELME_LEFT_OUT[reason])
+    with pytest.raises(DataError, match=r"1 of 2 objects cannot be drawn.* found cat 1 of 1: 1 × .*skip_objects: skip"):
+        drawn(tmp_path)
     with caplog.at_level(logging.WARNING, logger="kseg"):
-        assert (drawn(tmp_path) == 0).all()
+        assert (drawn(tmp_path, skip_objects="skip") == 0).all()
     assert "images: 1 of 2 objects are left out, in whole or in part: 1 × " + reason in caplog.text
     assert "(first x.json shapes[0]" in caplog.text
 

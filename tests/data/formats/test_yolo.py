@@ -103,8 +103,10 @@ YOLO_LEFT_OUT = {
 @pytest.mark.parametrize("line", YOLO_LEFT_OUT)
 def test_lines_that_cannot_be_drawn_are_counted(tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture) -> None:
     write_yolo(tmp_path, f"\n{line}\n")
+    with pytest.raises(DataError, match=r"labels: 1 of 2 objects cannot be drawn.*data\.skip_objects: skip"):
+        find_dataset(DataSpec(root=tmp_path, format="yolo"))
     with caplog.at_level(logging.WARNING, logger="kseg"):
-        dataset = find_dataset(DataSpec(root=tmp_path, format="yolo"))
+        dataset = find_dataset(DataSpec(root=tmp_path, format="yolo", skip_objects="skip"))
     assert (ids(dataset, "x") == 0).all()
     assert "labels: 1 of 2 objects are left out, in whole or in part: 1 × " + YOLO_LEFT_OUT[line] in caplog.text
     assert "(first x.txt line 2)" in caplog.text
