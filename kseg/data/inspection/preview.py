@@ -40,9 +40,10 @@ def pick_samples(facts: Sequence[SampleFacts], values: Sequence[int | str], coun
 
     Args:
         facts: The samples with their masks' values; those whose image or mask cannot be read are not chosen.
-        values: Mask values, or colours ``#rrggbb``.
+        values: Mask values, or colours ``#rrggbb``; the first 12 count, which `draw_preview` draws.
         count: Largest number of samples.
     """
+    values = values[:_MOST_VALUES]
     shares = {
         entry.sample: _shares(entry.mask, values)
         for entry in facts if entry.mask is not None and entry.image is not None
@@ -60,16 +61,17 @@ def pick_samples(facts: Sequence[SampleFacts], values: Sequence[int | str], coun
 
 def _shares(mask: MaskFacts, values: Sequence[int | str]) -> dict[int | str, float]:
     """The share of each value that occurs in a mask."""
-    pixels = dict(zip(mask.values.tolist(), (mask.pixels / mask.pixels.sum()).tolist(), strict=True))
-    if not mask.colored:
-        pixels |= {f"#{value * _GREY:06x}": share for value, share in pixels.items() if value < 256}
-    else:
-        pixels = {f"#{value:06x}": share for value, share in pixels.items()}
-    return {value: share for value in values if (share := pixels.get(_key(value), 0.0)) > 0}
+    shares = dict(zip(mask.values.tolist(), (mask.pixels / mask.pixels.sum()).tolist(), strict=True))
 
+    def share(value: int | str) -> float:
+        if isinstance(value, str):
+            packed = pack_color(value)
+            key = packed if mask.colored else packed // _GREY if packed % _GREY == 0 else None
+        else:
+            key = None if mask.colored else value
+        return float(shares.get(key, 0.0))
 
-def _key(value: int | str) -> int | str:
-    return value.lower() if isinstance(value, str) else value
+    return {value: share(value) for value in values if share(value) > 0}
 
 
 def _gain(shares: Mapping[int | str, float], unseen: set[int | str]) -> tuple[int, float]:

@@ -161,3 +161,8 @@ def test_samples_that_cannot_be_read_are_not_picked(tmp_path: Path) -> None:
     bad.image.write_bytes(b"no picture")
     assert pick_samples(facts_of(bad, good), [0, 1]) == [good]
     assert pick_samples([], [0, 1]) == []
+
+
+def test_values_that_are_not_drawn_do_not_decide(tmp_path: Path) -> None:
+    samples = [make_sample(tmp_path, "many", values_mask(*range(12, 16))), make_sample(tmp_path, "one", values_mask(3))]
+    assert pick_samples(facts_of(*samples), range(16), 1) == [samples[1]]
