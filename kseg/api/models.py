@@ -155,7 +155,7 @@ def export(
             is missing.
         ArtifactError: The model cannot be loaded, or nothing could be exported.
         ConfigError, DataError: The data cannot be used.
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or it holds the export of another model.
 
     Example:
 

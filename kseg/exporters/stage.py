@@ -30,16 +30,19 @@ from kseg.data.sample import Sample, SplitName
 from kseg.errors import ArtifactError, KsegError
 from kseg.evaluation import check_labels
 from kseg.exporters.conversion import Conversion, calibration_images
+from kseg.exporters.earlier import COMMAND, RECORD, require_replaceable_export
 from kseg.exporters.parity import ParityRow, PredictionRecord, measure, parity_markdown, parity_table, warning_for
 from kseg.exporters.table import EXPORTERS, Exporter
 from kseg.files import make_folder, write_aside, write_json, write_text
 from kseg.html import rich_html
+from kseg.provenance import Origin, mark_file
 
 __all__ = ["ExportReport", "export_model"]
 
 logger = logging.getLogger("kseg")
 
 KERAS_FILE = "model.keras"
+REPORT_FILES = ("card.json", RECORD, "parity.md")
 Progress = Callable[[str, int, int], None]
 
 
@@ -89,7 +92,7 @@ def export_model(
     Args:
         model: A ``.keras`` file that kseg wrote.
         dataset: Its own data: the training split calibrates, ``split`` scores.
-        out: The folder; an earlier export in it is replaced file by file.
+        out: The folder; an earlier export of the same model in it is replaced file by file.
         exporters: The artifacts to write: rows of `kseg.exporters.EXPORTERS`.
         calibration: The number of training images for the quantiser.
         split: The images that score the artifacts: ``test``, ``val``, ``train`` or ``all``.
@@ -101,13 +104,16 @@ def export_model(
     Raises:
         ArtifactError: The model cannot be loaded, or no artifact could be exported.
         DataError: The split is empty, or the data have other classes than the model.
-        OutputError: The folder cannot be written.
+        OutputError: The folder cannot be written, or it holds files of another model, or some that kseg did not write.
     """
     from kseg.models import load_model
 
     card = read_card(model)
     check_labels(dataset.labels, card.labels)
     samples = dataset.samples(split)
+    facts = _facts(model, dataset)
+    files = [KERAS_FILE, *(exporter.file for exporter in exporters), *REPORT_FILES]
+    require_replaceable_export(out, model, facts["source_sha256"], files)
     progress = on_progress or (lambda *_: None)
     images = []
     if any(exporter.calibrated for exporter in exporters):
@@ -117,9 +123,9 @@ def export_model(
     make_folder(out)
     network, card = load_model(model)
     conversion = Conversion(network, card, images)
-    facts = _facts(model, dataset)
-    run = _ExportRun(conversion, samples, dataset, facts, out, progress)
+    run = _ExportRun(conversion, samples, dataset, facts, out, Origin.of(COMMAND, model), progress)
     run.warn(_data_warning(card, facts["data_fingerprint"]))
+    run.write_record(split)
     run.copy(model)
     for exporter in exporters:
         run.export(exporter)
@@ -159,6 +165,7 @@ class _ExportRun:
         dataset: Dataset,
         facts: dict[str, Any],
         out: Path,
+        origin: Origin,
         progress: Progress,
     ) -> None:
         self.conversion = conversion
@@ -166,6 +173,7 @@ class _ExportRun:
         self.dataset = dataset
         self.facts = facts
         self.out = out
+        self.origin = origin
         self.progress = progress
         self.rows: list[ParityRow] = []
         self.failures: dict[str, str] = {}
@@ -220,15 +228,16 @@ class _ExportRun:
         files = [exporter.file for exporter in exporters if exporter.file in written]
         card = self.conversion.card.with_provenance(export={**self.facts, "files": files})
         write_text(self.out / "card.json", card.to_json() + "\n")
-        write_json(self.out / "parity.json", self._parity(split))
+        self.write_record(split)
         write_text(self.out / "parity.md", parity_markdown(self.rows, images=len(self.samples), split=split))
         if not files:
             reasons = "; ".join(f"{file}: {reason}" for file, reason in self.failures.items())
             raise ArtifactError("nothing could be exported", where=str(self.out), found=reasons)
         return ExportReport(self.out, tuple(self.rows), self.failures, tuple(self.warnings), split)
 
-    def _parity(self, split: str) -> dict[str, Any]:
-        return {
+    def write_record(self, split: str) -> None:
+        """Write parity.json with the rows so far, and with the mark of the model."""
+        record = {
             "schema": 1,
             **self.facts,
             "split": split,
@@ -238,6 +247,8 @@ class _ExportRun:
             "failures": self.failures,
             "warnings": self.warnings,
         }
+        write_json(self.out / RECORD, record)
+        mark_file(self.out / RECORD, self.origin)
 
 
 def _reason(error: Exception) -> str:

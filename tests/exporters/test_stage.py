@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from kseg.card import ModelCard
 from kseg.data.dataset import Dataset
-from kseg.errors import ArtifactError, DataError, UnknownNameError, UsageError
+from kseg.errors import ArtifactError, DataError, OutputError, UnknownNameError, UsageError
 from kseg.exporters import EXPORTERS, choose, export_model, table, uninstalled
 from kseg.exporters.conversion import Conversion, calibration_images
 from kseg.exporters.tflite_int8 import calibration_inputs
@@ -107,12 +108,68 @@ def test_failure_leaves_the_earlier_file_and_says_so(
 def test_second_export_replaces_a_saved_model_folder(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "out"
     saved_model = BY_FILE["saved_model"]
-    (out / "saved_model").mkdir(parents=True)
+    export_model(best(run), dataset, out, [saved_model])
     (out / "saved_model" / "old.txt").write_text("of an earlier export")
     export_model(best(run), dataset, out, [saved_model])
     load_predictor(out / "saved_model")
     assert not (out / "saved_model" / "old.txt").exists()
     assert not list(out.glob(".*"))
+
+
+def retrained(run: Path, folder: Path) -> Path:
+    """Another model of the same name and classes."""
+    model, card = load_model(best(run))
+    model.set_weights([0.5 * weights for weights in model.get_weights()])
+    path = folder / "discs" / "weights" / "best.keras"
+    path.parent.mkdir(parents=True)
+    save_model(model, path, card)
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_the_export_of_another_model_is_never_replaced(
+    run: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model, other = Path(shutil.copy(best(run), tmp_path / "mine.keras")), retrained(run, tmp_path)
+    export_model(model, dataset, Path("out"), [FLOAT])
+    before = contents(Path("out"))
+    with pytest.raises(OutputError) as caught:
+        export_model(other, dataset, Path("out"), [FLOAT])
+    assert str(caught.value) == (
+        f"out: the export of another model would be overwritten; expected an export of {other}; "
+        "found one of mine.keras; choose another --out, or remove this folder"
+    )
+    assert contents(Path("out")) == before
+    shutil.copy(other, model)
+    assert export_model(model, dataset, Path("out"), [FLOAT]).failures == {}, "the same model, trained further"
+    assert contents(Path("out")) != before
+    assert export_model(Path("out/model.keras"), dataset, Path("out"), [FLOAT]).failures == {}, "its own copy"
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model_float32.tflite", "card.json", "parity.json", "parity.md"])
+def test_files_that_no_export_wrote_are_never_replaced(run: Path, dataset: Dataset, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(OutputError) as caught:
+        export_model(best(run), dataset, tmp_path, [FLOAT])
+    assert str(caught.value) == (
+        f"{tmp_path}: files would be overwritten that kseg export did not write; found {tmp_path / name}; "
+        "choose another --out, or remove these files"
+    )
+    assert contents(tmp_path) == {name: b"{}"}
+
+
+def test_an_interrupted_export_is_replaced(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_model(best(run), dataset, tmp_path, [FLOAT, replace(BY_FILE["saved_model"], write=interrupt)])
+    assert (tmp_path / FLOAT.file).exists()
+    assert export_model(best(run), dataset, tmp_path, [FLOAT]).failures == {}
 
 
 def test_artifact_that_cannot_run_never_takes_its_place(run: Path, dataset: Dataset, tmp_path: Path) -> None:
