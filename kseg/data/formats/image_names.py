@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 __all__ = ["readings"]
 
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*/([^?#]*)")
-_LOCAL_FILES: Final = re.compile(r".*/local-files/\?d=([^&#]*)")
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^/]*/([^?#]*).*")
+_LOCAL_FILES: Final = re.compile(r".*/local-files/\?d=([^&#]*).*")
 """Label Studio's address of a file on its own disk."""
 
 

@@ -54,12 +54,12 @@ def read(spec: DataSpec, part: str | None) -> Listing:
     """
     description = describe(spec)
     is_told = is_description(spec.annotations)
-    if spec.images != _IMAGES or not description.names_images or not (is_told or part is None):
-        image_set = _folder(spec, part)
-        return _read_sets({None: image_set}, description, _explicit_labels(spec, part), spec)
+    follows = is_told or (spec.annotations is None and part is None)
+    if not (follows and spec.images == _IMAGES and description.names_images):
+        return _read_sets({None: _folder(spec, part)}, description, _labels(spec, part), spec)
     if part is not None:
         return _read_sets({None: description.image_set(part)}, description, None, spec)
-    return _read_sets(dict(description.image_sets().items()), description, _explicit_labels(spec, part), spec)
+    return _read_sets(dict(description.image_sets().items()), description, None, spec)
 
 
 def _folder(spec: DataSpec, part: str | None) -> ImageSet:
@@ -67,7 +67,7 @@ def _folder(spec: DataSpec, part: str | None) -> ImageSet:
     return ImageSet(images, (images.folder,))
 
 
-def _explicit_labels(spec: DataSpec, part: str | None) -> Path | None:
+def _labels(spec: DataSpec, part: str | None) -> Path | None:
     """The folder of the labels, if the configuration names one."""
     if spec.annotations is None or is_description(spec.annotations):
         return None
