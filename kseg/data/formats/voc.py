@@ -10,6 +10,7 @@ with other classes, set ``data.classes`` in the order of the mask values.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -19,14 +20,17 @@ from kseg.data.formats.document import read_lines
 from kseg.data.formats.finder import Finder
 from kseg.data.formats.listing import list_files
 from kseg.data.formats.reader import Listing
+from kseg.data.formats.tree import is_picture
 from kseg.data.sample import SPLITS, Sample, SplitName
-from kseg.data.spec import DataSpec
+from kseg.data.spec import DataSpec, Fractions
 from kseg.errors import ConfigError, DataError, abbreviate
 from kseg.images import printable
 from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, OTHER
 from kseg.registry import nearest
 
 __all__ = ["NAMES", "read"]
+
+_log = logging.getLogger("kseg")
 
 NAMES: Final = (
     BACKGROUND, "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -60,6 +64,14 @@ def read(spec: DataSpec, part: str | None) -> Listing:
         # VOC's list of test images was published without masks.
         if path.is_file() and not (name == "test" and not set(_stems(path)) & set(samples)):
             splits = {sample.key: name for sample in _listed(path, samples, spec)} | splits
+    if not isinstance(spec.split, Fractions):  # the configuration says which samples are read
+        return Listing(tuple(samples.values()), values, splits)
+    unlisted = [printable(stem) for stem, sample in samples.items() if sample.key not in splits]
+    if splits and unlisted:
+        _log.warning(
+            "%s: %d of %d masks are in no list, and left out: %s", printable(home / _LISTS), len(unlisted),
+            len(samples), abbreviate(unlisted),
+        )  # fmt: skip
     return Listing(tuple(samples.values()), values, splits)
 
 
@@ -100,8 +112,12 @@ def _folder_or(configured: str, default: str, usual: str) -> str:
 
 
 def _stems(path: Path) -> list[str]:
-    """The first word of each line; some of VOC's lists have a second column, 1 or -1."""
-    return [line.split()[0] for line in read_lines(path) if line.strip()]
+    """The stem that each line names by its first word: ``0``, ``0.jpg`` or ``/JPEGImages/0.jpg``.
+
+    Some of VOC's lists have a second column, 1 or -1.
+    """
+    words = [line.split()[0] for line in read_lines(path) if line.strip()]
+    return [Path(word).stem if is_picture(word) else word for word in words]
 
 
 def _listed(path: Path, samples: Mapping[str, Sample], spec: DataSpec) -> tuple[Sample, ...]:

@@ -32,7 +32,7 @@ HEIGHT, WIDTH = SIZE
         ("https://host:8080/a/cat.jpg?X=1#top", ["host:8080/a/cat.jpg?X=1#top", "a/cat.jpg"]),
         ("/data/upload/1/ab12-cat.jpg", ["data/upload/1/ab12-cat.jpg"]),
         ("/data/local-files/?d=pets/cat.jpg", ["data/local-files/?d=pets/cat.jpg", "pets/cat.jpg"]),
-        ("%2e%2e/%2e%2e/etc/passwd", ["etc/passwd"]),
+        ("%2e%2e/%2e%2e/etc/passwd", ["%2e%2e/%2e%2e/etc/passwd", "etc/passwd"]),
         ("a/../../b.jpg", ["b.jpg"]),
         ("..", []),
     ],

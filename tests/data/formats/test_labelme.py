@@ -186,3 +186,91 @@ def test_labelme_with_mistakes(tmp_path: Path) -> None:
         file.unlink()
     with pytest.raises(DataError, match=r"images: no JSON files; expected a LabelMe file for each image"):
         drawn(tmp_path)
+
+
+def test_labels_that_are_no_class_of_the_configuration(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """They are not asked for, but said."""
+    write_labelme(tmp_path, shape("rectangle", [[1, 1], [5, 5]], "zebra"))
+    with caplog.at_level(logging.WARNING, logger="kseg"):
+        assert (drawn(tmp_path) == 0).all()
+    assert "images: shapes with labels that are not in data.classes are left out: zebra 1" in caplog.text
+
+
+WHOLE = [[0, 0], [32, 24]]
+
+
+@pytest.mark.parametrize(
+    "image_path",
+    ["x.png", "..\\images\\x.png", "../images/x.png", "C:\\Users\\me\\x.png", "/home/me/photos/x.png", "x%2Epng"],
+)
+def test_the_image_that_a_file_names(tmp_path: Path, image_path: str) -> None:
+    path = write_labelme(tmp_path, shape("rectangle", WHOLE), imagePath=image_path)
+    (tmp_path / "labels").mkdir()
+    path.rename(tmp_path / "labels" / "000017.JSON")
+    path.with_name("y.json").rename(tmp_path / "labels" / "y.json")
+    assert (drawn(tmp_path, annotations="labels") == 1).all()
+
+
+def test_an_image_that_several_files_may_mean(tmp_path: Path) -> None:
+    path = write_labelme(tmp_path, shape("rectangle", WHOLE), imagePath="/elsewhere/z.png")
+    for folder in ("a", "b"):
+        draw_picture(tmp_path / "images" / folder / "z.png")
+    path.rename(path.with_name("000017.json"))
+    with pytest.raises(DataError, match=r"1 JSON files have no image \(000017\.json\)"):
+        drawn(tmp_path)
+
+
+def test_linked_folders_and_hidden_files(tmp_path: Path) -> None:
+    write_labelme(tmp_path / "store", shape("rectangle", WHOLE))
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "deep").symlink_to(tmp_path / "store" / "images")
+    (tmp_path / "images" / "deep" / "._x.json").write_bytes(b"\0\5\26\7")
+    (tmp_path / "images" / ".cache").mkdir()
+    (tmp_path / "images" / ".cache" / "z.json").write_text("{}")
+    dataset = find_dataset(DataSpec(root=tmp_path, format="labelme", classes=CLASSES))
+    assert (ids(dataset, "deep/x") == 1).all()
+
+
+def test_labels_with_blanks_are_one_class(tmp_path: Path) -> None:
+    write_labelme(
+        tmp_path, shape("rectangle", [[0, 0], [16, 24]], "cat"), shape("rectangle", [[16, 0], [32, 24]], "cat ")
+    )
+    dataset = find_dataset(DataSpec(root=tmp_path, format="labelme"))
+    assert dataset.labels.names == ("background", "cat", "dog")
+    assert (ids(dataset, "x") == 1).all()
+
+
+def test_a_group_of_shapes_is_their_union(tmp_path: Path) -> None:
+    halves = [[[0, 0], [16, 24]], [[16, 0], [32, 24]]]
+    write_labelme(tmp_path, *(shape("rectangle", half, group_id=7) for half in halves))
+    assert (drawn(tmp_path) == 1).all()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    path = write_labelme(tmp_path, shape("rectangle", WHOLE))
+    path.write_text(path.read_text(), encoding)
+    assert (drawn(tmp_path) == 1).all()
+
+
+def test_normalised_shapes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_labelme(tmp_path, shape("polygon", [[0.5, 0], [1, 0], [1, 0.5], [0.5, 0.5]]))
+    path = tmp_path / "images" / "y.json"
+    path.write_text(json.dumps({**labelme("val/a"), "shapes": [shape("rectangle", [[0, 0], [0.5, 1]])]}))
+    expected = np.zeros(SIZE)
+    expected[:12, 16:] = 1
+    with caplog.at_level(logging.INFO, logger="kseg"):
+        np.testing.assert_array_equal(drawn(tmp_path), expected)
+    assert "images: coordinates of 0..1 are taken for fractions of the images' sizes" in caplog.text
+
+
+def test_normalised_shapes_among_others(tmp_path: Path) -> None:
+    write_labelme(tmp_path, shape("polygon", [[0.5, 0], [1, 0], [1, 0.5], [0.5, 0.5]]))
+    with pytest.raises(DataError, match=r"found cat 1 of 1: 1 × coordinates of 0\.\.1 among others in pixels"):
+        drawn(tmp_path)
+
+
+def test_a_file_without_shapes_is_background(tmp_path: Path) -> None:
+    path = write_labelme(tmp_path)
+    path.write_text(json.dumps({**labelme("train/empty")}))
+    assert (drawn(tmp_path) == 0).all()

@@ -150,7 +150,7 @@ def test_a_list_with_blanks_and_commas_in_names(tmp_path: Path) -> None:
     for name in ("train.txt", "one.txt"):
         split = Lists(train=name, val="", test="")
         dataset = find_dataset(DataSpec(root=tmp_path, format="lists", classes=CLASSES, split=split))
-        assert {sample.key for sample in dataset.samples("train")} == {"my cat", "a, b", "c;d"}
+        assert {sample.key for sample in dataset.samples("all")} == {"my cat", "a, b", "c;d"}
 
 
 def test_the_longest_tail_of_a_path_wins(tmp_path: Path) -> None:
@@ -260,6 +260,30 @@ def test_a_manifest_in_a_folder_of_its_own_with_absolute_paths(tmp_path: Path) -
     }  # fmt: skip
 
 
+def test_a_manifest_with_a_byte_order_mark_and_splits_in_any_case(tmp_path: Path) -> None:
+    rows = ["Image , MASK, Split", "images/1.png,masks/1.png,Train", "images/2.png,masks/2.png, VALIDATION",
+            "images/3.png,masks/3.png,TESTING"]  # fmt: skip
+    for encoding in ("utf-8-sig", "utf-16"):
+        make_manifest(tmp_path, "\r\n".join(rows).encode(encoding))
+        (tmp_path / "._manifest.csv").write_bytes(b"\0\5\26\7")
+        dataset = find_dataset(DataSpec(root=tmp_path, format="manifest", classes=CLASSES))
+        assert [[sample.key for sample in dataset.samples(name)] for name in ("train", "val", "test")] == [
+            ["1"], ["2"], ["3"]
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffimages/1.png\r\nimages/2.png\r\n", "\ufeff1\r\n2", "images/1.png 0\nimages/2.png 17\n"]
+)
+def test_a_list_with_a_byte_order_mark_windows_line_ends_and_labels(tmp_path: Path, text: str) -> None:
+    make_manifest(tmp_path, "")
+    (tmp_path / "train.txt").write_bytes(text.encode())
+    (tmp_path / "val.txt").write_text("3")
+    split = Lists(train="train.txt", val="val.txt")
+    dataset = find_dataset(DataSpec(root=tmp_path, format="lists", classes=CLASSES, split=split))
+    assert [[sample.key for sample in dataset.samples(name)] for name in ("train", "val")] == [["1", "2"], ["3"]]
+
+
 def test_rows_without_mask_can_be_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     make_manifest(tmp_path, "image,mask\nimages/1.png,\nimages/2.png,masks/2.png\nimages/3.png,masks/3.png\n")
     with caplog.at_level(logging.WARNING, logger="kseg"):
@@ -309,12 +333,36 @@ def test_some_of_vocs_classes(tmp_path: Path) -> None:
         assert (ids == 255).mean() == (0.25 if "background" in classes else 0.5)
 
 
+def test_what_is_in_none_of_vocs_lists_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    make_voc(tmp_path, [0, 1])
+    with caplog.at_level(logging.WARNING, logger="kseg"):
+        find_dataset(DataSpec(root=tmp_path, format="voc"))
+    assert "Segmentation: 1 of 4 masks are in no list, and left out: 3" in caplog.text
+
+
+def test_vocs_lists_with_suffixes_and_paths(tmp_path: Path) -> None:
+    lists = make_voc(tmp_path, [0, 1]) / "ImageSets" / "Segmentation"
+    (lists / "train.txt").write_bytes("\ufeff0.jpg\r\n1.JPG -1\r\n".encode())
+    (lists / "val.txt").write_text("/JPEGImages/2.jpg /SegmentationClass/2.png\n")
+    dataset = find_dataset(DataSpec(root=tmp_path, format="voc"))
+    assert [[sample.key for sample in dataset.samples(name)] for name in ("train", "val")] == [["0", "1"], ["2"]]
+
+
+def test_hidden_files_among_vocs_and_links(tmp_path: Path) -> None:
+    home = make_voc(tmp_path / "store", [0, 1])
+    for name in ("JPEGImages/._0.jpg", "SegmentationClass/._0.png", "ImageSets/Segmentation/._train.txt"):
+        (home / name).write_bytes(b"\0\5\26\7")
+    (tmp_path / "VOC2012").symlink_to(home)
+    dataset = find_dataset(DataSpec(root=tmp_path / "VOC2012", format="voc"))
+    assert {sample.key for sample in dataset.samples("all")} == {"0", "1", "2"}
+
+
 def test_lists_of_ones_own_for_voc(tmp_path: Path) -> None:
     home = make_voc(tmp_path, [0, 1])
     (home / "mine.txt").write_text("3\n0\n")
     split = Lists(train="mine.txt", val="", test="")
     dataset = find_dataset(DataSpec(root=home, format="voc", split=split))
-    assert [sample.key for sample in dataset.samples("train")] == ["3", "0"]
+    assert {sample.key for sample in dataset.samples("all")} == {"3", "0"}
 
 
 def test_voc_with_mistakes(tmp_path: Path) -> None:
