@@ -5,18 +5,21 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from kseg.config import Config, FlagValue, load_config
 from kseg.config.overrides import SECTIONS
 from kseg.data.formats.layout import read_layout
+from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.fix import Checked, check_and_fix
+from kseg.data.inspection.inspect import Inspection
 from kseg.errors import UnknownNameError
-from kseg.parallel import Progress
 from kseg.files import expand_home
+from kseg.parallel import Progress
 from kseg.registry import nearest
 
-__all__ = ["check_folder", "dotted_keys", "load_target", "settle_folder"]
+__all__ = ["check_batch", "check_folder", "data_folder", "dotted_keys", "load_target", "settle_folder"]
 
 _FLAT: Final = {key: section for section, keys in SECTIONS.items() for key in keys}
 """Key of the configuration → its section. Keys are unique: no two sections share one."""
@@ -70,7 +73,7 @@ def load_target(target: str | os.PathLike[str], overrides: Mapping[str, Any] | N
         ConfigError: The configuration is wrong.
         DataError: The data of the folder cannot be used, or a question about them has to be answered.
     """
-    path, overrides = Path(target), overrides or {}
+    path, overrides = expand_home(target), overrides or {}
     return settle_folder(path, overrides).settings if path.is_dir() else load_config(path, overrides)
 
 
@@ -111,16 +114,40 @@ def check_folder(
     def load(applied: Mapping[str, Any]) -> Config:
         read = {"data.root": str(folder), **_as_settings(layout.provisional), **applied}
         flags = {key: FlagValue(value, f"the layout of {folder}") for key, value in read.items()}
-        return load_config(None, {key: value for key, value in flags.items() if not _set_by(key, overrides)} | dict(overrides))
+        return load_config(
+            None, {key: value for key, value in flags.items() if not _set_by(key, overrides)} | dict(overrides)
+        )
 
     return check_and_fix(
-        load, lambda config: config.data, fix=True, accept_guesses=accept_guesses, layout=layout, on_progress=on_progress
-    )
+        load, lambda config: config.data, fix=True, accept_guesses=accept_guesses, layout=layout, extra=check_batch,
+        on_progress=on_progress,
+    )  # fmt: skip
+
+
+def check_batch(config: Config, inspection: Inspection) -> list[Finding]:
+    """The finding that a training step takes more images than there are for training, if so."""
+    images, batch = inspection.counts.get("train", 0), config.train.batch
+    if not 0 < images < batch:
+        return []
+    return [
+        Finding(
+            code="batch", severity="error", what=f"a step takes {batch} images, but there are {images} for training",
+            why="the images of a step are different ones", count=images, total=images, fix={"train.batch": images},
+        )
+    ]  # fmt: skip
+
+
+def data_folder(overrides: Mapping[str, Any]) -> Path | None:
+    """The folder that the settings name as ``data.root``; None if they name none, or it does not exist."""
+    section = _plain(overrides.get("data", {}))
+    root = _plain(overrides.get("data.root", section.get("root") if isinstance(section, Mapping) else None))
+    folder = expand_home(root) if isinstance(root, (str, os.PathLike)) else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def _told(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Key of the section ``data`` → value, of the settings that the caller sets."""
-    section = _plain(overrides.get("data", {}))
+    section = _plain(overrides.get("data")) or {}
     flat = {key.partition(".")[2]: value for key, value in overrides.items() if key.startswith("data.")}
     return {key: value for key, value in {**section, **flat}.items() if key != "root" and _plain(value) is not None}
 

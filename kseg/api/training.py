@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -14,6 +15,8 @@ from kseg.training import Reporter, Run
 
 __all__ = ["fit", "resume"]
 
+_log = logging.getLogger("kseg")
+
 
 def fit(config: str | os.PathLike[str] | None = None, *, reporter: Reporter | None = None, **settings: Any) -> Run:
     """Train a network on images and masks, as ``kseg fit`` does.
@@ -22,8 +25,9 @@ def fit(config: str | os.PathLike[str] | None = None, *, reporter: Reporter | No
         config: A YAML file. Defaults to none.
         reporter: Receives the progress. Defaults to a bar and a line for each epoch on stderr.
         settings: Keys of the configuration, which replace those of the file: ``epochs=30``,
-            ``encoder="mobilenetv2"``, ``split={"by": "folders"}``; ``data`` is the folder of the data set.
-            docs/configuration.md lists all.
+            ``encoder="mobilenetv2"``, ``split={"by": "folders"}``; docs/configuration.md lists all. ``data`` is the
+            folder of the data set: without a YAML file it is read as `kseg.check` reads it, with every setting that is
+            certain.
 
     Returns:
         The run: ``run.folder``, ``run.best``, ``run.history``. Shown as a table in a notebook.
@@ -31,7 +35,7 @@ def fit(config: str | os.PathLike[str] | None = None, *, reporter: Reporter | No
     Raises:
         UnknownNameError: There is no such setting.
         ConfigError, UsageError: A setting does not fit the data or the hardware.
-        DataError: The images or masks cannot be used.
+        DataError: The images or masks cannot be used, or a question about the folder has to be answered.
         TrainingError: The loss became NaN, or memory ran out.
         OutputError: The disk is full or not writable.
         Interrupted: Ctrl-C; `resume` continues the training.

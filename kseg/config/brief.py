@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from kseg.config.document import dump
+from kseg.config.document import dump, dump_line
 from kseg.config.load import plain_tree
 from kseg.config.schema import Config
 
@@ -15,17 +15,31 @@ __all__ = ["to_brief_yaml"]
 _ALWAYS: Final = {("data", "root"), ("data", "split", "by")}
 
 
-def to_brief_yaml(config: Config, comment: str = "") -> str:
+def to_brief_yaml(config: Config, comment: str = "", guesses: Mapping[str, tuple[Any, str, bool]] | None = None) -> str:
     """The settings that differ from their defaults as YAML; `load_config` reads it back to an equal configuration.
 
     Args:
         config: The settings.
         comment: Text to write first, as comment lines.
+        guesses: Dotted key of the section ``data`` → a guess, its reason, and whether it is accepted. Guesses that are
+            not accepted stand as comments, so that the configuration does not use them.
     """
+    guesses = guesses or {}
     default = Config.model_validate({"data": {"root": config.data.root}, "run": {"project": Path.cwd() / "runs"}})
     tree = _different(plain_tree(config), plain_tree(default), ())
     head = "".join(f"# {line}\n" for line in comment.splitlines())
-    return head + dump(tree)
+    for key in guesses:
+        tree.get("data", {}).pop(key.removeprefix("data."), None)
+    sections = [dump({name: section}) for name, section in tree.items()]
+    lines = [_guess_line(key.removeprefix("data."), *guess) for key, guess in guesses.items()]
+    # The data section is the first one, since its root has no default.
+    return head + "".join([sections[0], *lines, *sections[1:]])
+
+
+def _guess_line(key: str, value: Any, reason: str, accepted: bool) -> str:
+    text = dump_line({key: value})
+    how = "accepted" if accepted else "remove the first # to accept it"
+    return f"  {'' if accepted else '# '}{text}  # guessed: {reason} ({how})\n"
 
 
 def _different(tree: Mapping[str, Any], default: Any, path: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Numbers follow YAML 1.2, so that ``1e-4`` is a number and ``12:30`` is text. The
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -17,7 +17,7 @@ import yaml
 
 from kseg.errors import ConfigError
 
-__all__ = ["Document", "KeyPath", "dotted", "dump", "parse", "read", "short"]
+__all__ = ["Document", "KeyPath", "dotted", "dump", "dump_line", "parse", "read", "short"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """The path to a key: ``("train", "lr")``, ``("data", "classes", 0)``."""
@@ -166,6 +166,16 @@ def dump(data: Any) -> str:
         data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=1_000_000
     )
     return str(text)
+
+
+def dump_line(data: Mapping[str, Any]) -> str:
+    """One key and its value as a line of YAML: ``values: {0: background, 255: cell}``."""
+    ((key, value),) = data.items()
+    text = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=1_000_000
+    )
+    flow = str(text).removesuffix("...\n").strip()
+    return f"{key}: {flow}"
 
 
 def short(value: object, limit: int = 60) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -11,16 +12,19 @@ from kseg.data.dataset import Dataset
 from kseg.data.formats.reader import Listing, Reader
 from kseg.data.formats.table import READERS
 from kseg.data.label_map import resolve_label_map
+from kseg.data.pages import pages_line, with_pages
 from kseg.data.sample import SPLITS, Sample, SplitName, Splits
 from kseg.data.spec import DataSpec, Folders, Fractions, Lists
 from kseg.data.splits.cut import cut
 from kseg.data.splits.lists import read_lists, require_disjoint
 from kseg.errors import ConfigError, DataError
 from kseg.images import printable
-from kseg.labels import LabelMap
+from kseg.labels import LabelMap, values_line
 from kseg.registry import lookup
 
 __all__ = ["Selection", "find_dataset", "find_samples"]
+
+_log = logging.getLogger("kseg")
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,13 @@ class Selection:
         splits: Split → its samples.
         values: On-disk mask value → class, if the format defines it; else empty.
         by_class: The fractions for a split stratified by class, which needs the label map; None for other splits.
+        val_from_train: Whether the validation images were chosen from those of training, for lack of others.
     """
 
     splits: Splits
     values: Mapping[int | str, str]
     by_class: Fractions | None = None
+    val_from_train: bool = False
 
     def stratified(self, labels: LabelMap) -> Splits:
         """The final splits, given the label map; reads the masks if the split is stratified."""
@@ -43,9 +49,15 @@ class Selection:
             return self.splits
         return cut([sample for name in SPLITS for sample in self.splits[name]], self.by_class, labels)
 
-    def mask_files(self) -> list[Path]:
-        """The masks that are image files (not objects to be drawn)."""
-        return [sample.mask for name in SPLITS for sample in self.splits[name] if isinstance(sample.mask, Path)]
+    def validation(self) -> str:
+        """How the validation images were chosen from those of training, for messages."""
+        val, train = len(self.splits["val"]), len(self.splits["train"])
+        return f"{val} of the {val + train} training images, chosen at random, are kept for validation"
+
+    def mask_files(self) -> list[tuple[Path, int]]:
+        """The masks that are image files (not objects to be drawn), each with its page."""
+        samples = [sample for name in SPLITS for sample in self.splits[name]]
+        return [(sample.mask, sample.page or 0) for sample in samples if isinstance(sample.mask, Path)]
 
 
 def find_dataset(spec: DataSpec) -> Dataset:
@@ -60,6 +72,12 @@ def find_dataset(spec: DataSpec) -> Dataset:
     """
     selection = find_samples(spec)
     labels = resolve_label_map(spec, selection.values, selection.mask_files())
+    if spec.pages is None and (line := pages_line(sample for name in SPLITS for sample in selection.splits[name])):
+        _log.info("%s; data.pages: first takes the first of each file only", line)
+    if spec.classes is None and not (selection.values or spec.values):
+        _log.info("classes inferred from the masks: data.values: %s", values_line(labels.values))
+    if selection.val_from_train:
+        _log.info("no validation images: %s", selection.validation())
     return Dataset(spec.root, labels, selection.stratified(labels))
 
 
@@ -67,6 +85,10 @@ def find_samples(spec: DataSpec) -> Selection:
     """The first half of `find_dataset`, which does not open masks; same exceptions."""
     if not spec.root.is_dir():
         raise ConfigError("no such folder", where="data.root", found=printable(spec.root))
+    return _with_validation(_selection(spec), spec)
+
+
+def _selection(spec: DataSpec) -> Selection:
     reader = _Filtered(lookup(READERS, spec.format, kind="format", where="data.format"))
     split = spec.split
     if isinstance(split, Folders) or (isinstance(split, Lists) and spec.format == "lists"):
@@ -81,19 +103,41 @@ def find_samples(spec: DataSpec) -> Selection:
     return Selection(cut(listing.samples, unstratified), listing.values, split if split.stratify else None)
 
 
+def _with_validation(selection: Selection, spec: DataSpec) -> Selection:
+    """The selection; where the data set has no validation images, a part of the training images becomes them."""
+    train, split = selection.splits.get("train", ()), spec.split
+    share = split.val / (split.train + split.val) if isinstance(split, Fractions) else split.val_fraction
+    if selection.splits.get("val") or not share or len(train) < 2:
+        return selection
+    parts = cut(train, Fractions(1.0 - share, share, 0.0, split.seed))
+    splits: Splits = {**selection.splits, "train": parts["train"], "val": parts["val"]}
+    return replace(selection, splits=splits, val_from_train=True)
+
+
 @dataclass(frozen=True)
 class _Filtered:
-    """A reader without the samples of ``data.exclude``, and with ``data.mask_orientation`` applied."""
+    """A reader with ``data.exclude``, ``data.mask_orientation``, ``data.mask_size`` and ``data.pages`` applied."""
 
     reader: Reader
 
     def __call__(self, spec: DataSpec, part: str | None) -> Listing:
         listing = self.reader(spec, part)
         prefix = f"{part}/" if part else ""
-        samples = [sample for sample in listing.samples if not _excluded(spec, sample.key, prefix)]
-        if spec.mask_orientation == "image":
-            samples = [replace(sample, turned=True) for sample in samples]
-        return replace(listing, samples=tuple(samples))
+        files = [sample for sample in listing.samples if not _excluded(spec, sample.key, prefix)]
+        pages_of = list(zip(files, with_pages(files, spec.pages), strict=True))
+        samples = [
+            replace(sample, turned=spec.mask_orientation == "image", scaled=spec.mask_size == "scaled")
+            for _, pages in pages_of
+            for sample in pages
+            if sample.page is None or not _excluded(spec, sample.key, prefix)
+        ]
+        splits = {
+            sample.key: listing.splits[file.key]
+            for file, pages in pages_of
+            for sample in pages
+            if file.key in listing.splits
+        }
+        return replace(listing, samples=tuple(samples), splits=splits)
 
 
 def _excluded(spec: DataSpec, key: str, prefix: str) -> bool:

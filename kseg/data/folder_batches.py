@@ -6,18 +6,19 @@ import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from kseg.augment import parse
 from kseg.data.find import find_dataset
-from kseg.data.formats.layout import guess_layout
+from kseg.data.inspection.fix import read_folder
 from kseg.data.inspection.inspect import check_dataset
+from kseg.data.inspection.survey import Survey
 from kseg.data.pipeline.arrays import Streamed, load_arrays
 from kseg.data.pipeline.cache import SampleStore, fill_cache
 from kseg.data.sample import SplitName
 from kseg.data.spec import DataSpec, Split
 from kseg.errors import UsageError
+from kseg.files import expand_home
 from kseg.registry import lookup
 from kseg.sizes import Size
 from kseg.tensorflow_runtime import load_tensorflow
@@ -45,8 +46,8 @@ def from_folder(
     """The training and the validation batches of a data set, for ``model.fit`` on TensorFlow or JAX.
 
     Args:
-        folder: A folder of images and masks, whose layout is guessed as ``kseg data check`` guesses it, or a
-            `DataSpec`.
+        folder: A folder of images and masks, read as ``kseg data check`` reads it, with every setting that is certain;
+            or a `DataSpec`.
         size: Height and width that images and masks are resized to. Defaults to 256 × 256.
         batch: Images a batch. Defaults to 8.
         augment: How training images are varied: a preset (``light``, ``medium``, ``heavy``) or a list of transforms,
@@ -73,13 +74,14 @@ def from_folder(
         train, val = kseg.data.from_folder("photos", size=(256, 256), batch=8, augment="light")
         model.fit(train, validation_data=val, epochs=30)
     """
-    spec = folder if isinstance(folder, DataSpec) else guess_layout(Path(folder))
-    overrides: dict[str, Any] = {
-        "classes": None if classes is None else tuple(classes),
-        "values": values,
-        "split": split,
-    }
-    spec = dataclasses.replace(spec, **{name: value for name, value in overrides.items() if value is not None})
+    named: dict[str, Any] = {"classes": classes and tuple(classes), "values": values, "split": split}
+    told = {name: value for name, value in named.items() if value is not None}
+    survey: Survey | None = None
+    if isinstance(folder, DataSpec):
+        spec = dataclasses.replace(folder, **told)
+    else:
+        checked = read_folder(expand_home(folder), told)
+        spec, survey = checked.settings, checked.inspection.survey
     variations = parse(list(augment) if isinstance(augment, tuple) else augment)
     lookup(dict.fromkeys(get_args(Cache), True), cache, kind="cache", where="cache")
     dataset = find_dataset(spec)
@@ -88,7 +90,7 @@ def from_folder(
         raise UsageError(
             "the batch does not fit the training data", where="batch", expected=f"1 to {total} images", found=str(batch)
         )
-    check_dataset(dataset, spec)
+    check_dataset(dataset, spec, earlier=survey)
 
     def decoded(name: SplitName) -> SampleStore:
         samples = dataset.samples(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,12 +12,11 @@ import numpy.typing as npt
 from kseg.data.spec import DataSpec
 from kseg.errors import DataError, abbreviate
 from kseg.images import read_mask
-from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, LabelMap, canonical_name, values_line
+from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, LabelMap, canonical_name
 from kseg.parallel import parallel_map
 
 __all__ = ["flat_values", "resolve_label_map"]
 
-_log = logging.getLogger("kseg")
 
 _TABLE_SIZE: Final = 65536
 _MOST_INFERRED: Final = 64
@@ -34,13 +32,13 @@ _SHADE: Final = 24
 Counts = npt.NDArray[np.int64]
 
 
-def resolve_label_map(spec: DataSpec, values: Mapping[int | str, str], masks: Sequence[Path]) -> LabelMap:
+def resolve_label_map(spec: DataSpec, values: Mapping[int | str, str], masks: Sequence[tuple[Path, int]]) -> LabelMap:
     """The label map of a data set; the classes are inferred from the masks if the spec names none.
 
     Args:
         spec: The data set.
         values: On-disk mask value → class, if the format defines it; else empty, then ``spec.values`` applies.
-        masks: The mask files from which to infer the classes.
+        masks: The mask files, each with its page, from which to infer the classes.
 
     Raises:
         ConfigError: Names, values or colours contradict one another.
@@ -55,11 +53,10 @@ def resolve_label_map(spec: DataSpec, values: Mapping[int | str, str], masks: Se
         classes = (BACKGROUND, "foreground")
     elif classes is None:
         classes, meaning = _infer(masks)
-        _log.info("classes inferred from the masks: data.values: %s", values_line(meaning))
     return spec.label_map_of(classes, meaning)
 
 
-def _infer(masks: Sequence[Path]) -> tuple[tuple[str, ...], dict[int | str, str]]:
+def _infer(masks: Sequence[tuple[Path, int]]) -> tuple[tuple[str, ...], dict[int | str, str]]:
     counts = sum(parallel_map(_count_values, masks), np.zeros(_TABLE_SIZE, np.int64))
     values = [int(value) for value in np.flatnonzero(counts)]
     smoothed = len(flat_values(np.array(values), counts[values])) < len(values)
@@ -79,9 +76,9 @@ def _infer(masks: Sequence[Path]) -> tuple[tuple[str, ...], dict[int | str, str]
     return tuple(name for name in class_of.values() if name != IGNORE), class_of
 
 
-def _count_values(path: Path) -> npt.NDArray[np.int64]:
+def _count_values(mask: tuple[Path, int]) -> npt.NDArray[np.int64]:
     """Number of pixels of each value in a mask: int64 ``[65536]``."""
-    return np.bincount(read_mask(path).ravel(), minlength=_TABLE_SIZE)
+    return np.bincount(read_mask(mask[0], page=mask[1]).ravel(), minlength=_TABLE_SIZE)
 
 
 def flat_values(values: Counts, pixels: Counts, *, colored: bool = False, num_classes: int | None = None) -> list[int]:

@@ -21,10 +21,24 @@ from kseg.errors import ConfigError
 from kseg.fields import ClassValues, HexColor, NonEmptyText, OptionalText, RegularExpression, Seed, Share, StrictBool
 from kseg.labels import LabelMap, canonical_name, distinct_names, parse_color
 
-__all__ = ["Crowds", "DataSpec", "Folders", "Fractions", "Lists", "Split", "Unpaired"]
+__all__ = [
+    "Crowds",
+    "DataSpec",
+    "Folders",
+    "Fractions",
+    "Lists",
+    "MaskSize",
+    "Pages",
+    "SkipObjects",
+    "Split",
+    "Unpaired",
+]
 
 Unpaired = Literal["error", "skip"]
+MaskSize = Literal["exact", "scaled"]
+Pages = Literal["each", "first"]
 Crowds = Literal["ignore", "draw"]
+SkipObjects = Literal["error", "skip"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +106,14 @@ class Folders:
     train: Annotated[
         NonEmptyText, Field(description="Sub-folder of the training samples, or the text that replaces {split}.")
     ] = "train"
-    val: Annotated[OptionalText, Field(description="The same for validation; empty for none.")] = "val"
+    val: Annotated[
+        OptionalText, Field(description="The same for validation; empty: a part of the training samples.")
+    ] = "val"
     test: Annotated[OptionalText, Field(description="The same for the final test; empty for none.")] = "test"
+    val_fraction: Annotated[
+        Share, Field(description="Fraction of the training samples to validate on, where val is empty; at random.")
+    ] = field(default=0.1, kw_only=True)
+    seed: Annotated[Seed, Field(description="Random seed of this choice.")] = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -109,8 +129,15 @@ class Lists:
         default="lists", kw_only=True
     )
     train: Annotated[NonEmptyText, Field(description="File that lists the training samples.")]
-    val: Annotated[OptionalText, Field(description="File that lists the validation samples; empty for none.")] = ""
+    val: Annotated[
+        OptionalText,
+        Field(description="File that lists the validation samples; empty: a part of the training samples."),
+    ] = ""
     test: Annotated[OptionalText, Field(description="File that lists the test samples; empty for none.")] = ""
+    val_fraction: Annotated[
+        Share, Field(description="Fraction of the training samples to validate on, where val is empty; at random.")
+    ] = field(default=0.1, kw_only=True)
+    seed: Annotated[Seed, Field(description="Random seed of this choice.")] = field(default=0, kw_only=True)
 
 
 _COMPLETED = ("coco", "labelme", "yolo")
@@ -200,9 +227,19 @@ class DataSpec:
         Field(description="One colour per class for overlays, as '#rrggbb' in quotes. Null: chosen automatically."),
     ] = None
     crowds: Annotated[
-        Crowds,
-        Field(description="COCO's crowd regions (iscrowd): ignored, or drawn as their class."),
-    ] = "ignore"
+        Crowds | None,
+        Field(
+            description="COCO's crowd regions (iscrowd): ignored, or drawn as their class. Null: ignored, and a "
+            "question where they look like objects that an exporter marked so."
+        ),
+    ] = None
+    skip_objects: Annotated[
+        SkipObjects | None,
+        Field(
+            description="What to do with annotated objects that cannot be drawn, such as a box in place of an outline: "
+            "an error, or skip them. Null: an error above 5 % of all objects or of those of a class, else a warning."
+        ),
+    ] = None
     split: Annotated[
         Annotated[Split, Field(discriminator="by")],
         BeforeValidator(_by_fractions),
@@ -216,6 +253,13 @@ class DataSpec:
         tuple[NonEmptyText, ...],
         Field(description="Samples to leave out: paths below the image folder without suffix, or globs."),
     ] = ()
+    unused: Annotated[
+        tuple[NonEmptyText, ...],
+        Field(
+            description="Files, folders or globs below root that are deliberately not read, such as depth maps beside "
+            "the images. kseg data check reports all others that are not."
+        ),
+    ] = ()
     mask_orientation: Annotated[
         Literal["own", "image"],
         Field(
@@ -223,10 +267,24 @@ class DataSpec:
             "drawn on the pixels as stored)."
         ),
     ] = "own"
+    mask_size: Annotated[
+        MaskSize,
+        Field(
+            description="Masks have the size of their images (exact), or are resized to it by nearest neighbour "
+            "(scaled), where their aspect ratio differs by at most 1.5 %."
+        ),
+    ] = "exact"
+    pages: Annotated[
+        Pages | None,
+        Field(
+            description="TIFF files of several pages: each page is a sample (each; image and mask have the same number "
+            "of pages), or the first page is one (first). Null: each where the numbers are the same, else an error."
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(os.path.abspath(os.path.expanduser(self.root))))
-        for name in ("classes", "colors", "exclude"):
+        for name in ("classes", "colors", "exclude", "unused"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         self._unify_names()
@@ -270,6 +328,11 @@ class DataSpec:
         """
         colors = tuple(parse_color(color) for color in self.colors or ())
         return LabelMap(classes, dict(values or {}), colors, self.match, self.threshold)
+
+    @property
+    def defines_values(self) -> bool:
+        """Whether the format itself says what the mask values mean."""
+        return self.format in (*_COMPLETED, "voc", "tfds")
 
     @property
     def reads_colors(self) -> bool:

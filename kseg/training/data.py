@@ -18,6 +18,7 @@ from kseg.data.dataset import Dataset
 from kseg.data.find import find_dataset
 from kseg.data.inspection.counts import DatasetReport
 from kseg.data.inspection.inspect import check_dataset
+from kseg.data.inspection.survey import Survey
 from kseg.data.pipeline.arrays import Streamed, load_arrays
 from kseg.data.pipeline.cache import SampleStore, fill_cache
 from kseg.data.pipeline.transforms.albumentations import load_pipeline
@@ -109,14 +110,16 @@ class TrainingData:
 
 
 def prepare_data(
-    spec: DataSpec, train: TrainConfig, augment: Augment, *, on_progress: Progress | None = None
-) -> TrainingData:
+    spec: DataSpec, train: TrainConfig, augment: Augment, *, survey: Survey | None = None,
+    on_progress: Progress | None = None,
+) -> TrainingData:  # fmt: skip
     """Find, check and decode the data.
 
     Args:
         spec: The data set.
         train: The settings of the training.
         augment: The augmentation of training images.
+        survey: The facts about the samples, if they have been read already.
         on_progress: Called with the number of files checked or decoded, and their total.
 
     Raises:
@@ -126,7 +129,7 @@ def prepare_data(
     dataset = find_dataset(spec)
     check_batch(train.batch, len(dataset.samples("train")))
     dataset.samples("val")
-    report = check_dataset(dataset, spec, on_progress=on_progress)
+    report = check_dataset(dataset, spec, earlier=survey, on_progress=on_progress)
     class_weights = loss_weights(train.class_weights, dataset.labels, report)
     _check_augment(augment, train.imgsz)
     cache = _choose_cache(train.cache, train.imgsz, len(dataset.samples("train")) + len(dataset.samples("val")))

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from kseg.config import Config, load_config, to_yaml
+from kseg.data.inspection.survey import Survey
 from kseg.run_folder import RunFolder
 from kseg.tensorflow_runtime import load_tensorflow
 from kseg.training.checks import check_settings, warn_of_scaling
@@ -19,12 +20,13 @@ from kseg.training.run import Run
 __all__ = ["fit", "resume"]
 
 
-def fit(config: Config, *, reporter: Reporter | None = None) -> Run:
+def fit(config: Config, *, reporter: Reporter | None = None, survey: Survey | None = None) -> Run:
     """Train a network as the configuration says, into a new run folder.
 
     Args:
         config: Every setting.
         reporter: Receives the progress. Defaults to one that shows nothing.
+        survey: The facts about the samples, if they have been read already.
 
     Returns:
         The run: its folder, the scores of each epoch, and which epoch is the best.
@@ -34,9 +36,10 @@ def fit(config: Config, *, reporter: Reporter | None = None) -> Run:
         DataError: The images or masks cannot be used.
         TrainingError: The loss became NaN (the weights of the last epoch are on disk), or memory ran out.
         OutputError: The disk is full or not writable; earlier checkpoints are untouched.
-        Interrupted: Ctrl-C; last.keras holds the current weights, and `resume` continues after the last finished epoch.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; last.keras holds the current weights, and `resume` continues after
+            the last finished epoch.
     """
-    return _fit(config, None, reporter or Reporter())
+    return _fit(config, None, reporter or Reporter(), survey)
 
 
 def resume(path: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Run:
@@ -63,17 +66,19 @@ def resume(path: str | os.PathLike[str], *, reporter: Reporter | None = None) ->
     return _fit(config, folder, reporter or Reporter())
 
 
-def _fit(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> Run:
+def _fit(
+    config: Config, interrupted: RunFolder | None, reporter: Reporter, survey: Survey | None = None
+) -> Run:
     try:
-        return _train(config, interrupted, reporter)
+        return _train(config, interrupted, reporter, survey)
     finally:
         reporter.finished()
 
 
-def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) -> Run:
+def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter, survey: Survey | None) -> Run:
     model, train, run = config.model, config.train, config.run
     check_settings(model, train, run, begins=interrupted is None)
-    data = prepare_data(config.data, train, config.augment, on_progress=reporter.reading)
+    data = prepare_data(config.data, train, config.augment, survey=survey, on_progress=reporter.reading)
     spec = model.network_spec(train.imgsz, data.channels, data.report.pixels)
     warn_of_scaling(model, spec)
 
@@ -89,7 +94,7 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) ->
     # Before the folder is made: where the initial weights are missing or do not fit, no run folder is left behind.
     network = compile_network(spec, model, train, data, precision=precision)
     folder = interrupted or RunFolder.create(run.project, run.name or data.dataset.root.resolve().name)
-    with folder.locked(), stop_signals() as stop_requested:
+    with folder.locked(), stop_signals() as stop:
         facts = record.facts(spec, data, device, precision, network)
         if interrupted is None:
             state = None
@@ -98,7 +103,7 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter) ->
             state = record.resume_run(folder, data, device, precision)
             facts["resumed"] = f"after epoch {state.epoch} of {train.epochs}"
         card = record.make_card(folder.path.name, model, spec, data.dataset)
-        callbacks = loop.Callbacks(network, folder, card, spec, train, run, data, reporter, stop_requested)
+        callbacks = loop.Callbacks(network, folder, card, spec, train, run, data, reporter, stop)
         if state is not None:
             restore(state, folder.state, network, callbacks.all)
         reporter.started(folder.path, facts)

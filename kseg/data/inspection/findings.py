@@ -97,9 +97,21 @@ class Finding:
         }
 
 
-def setting_line(key: str, value: Any) -> str:
-    """A setting as a line of YAML: ``data.values: {0: background, 255: nucleus}``; long lists are abbreviated."""
-    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) > _SHOWN and key == "data.exclude":
+def setting_line(key: str, value: Any, *, whole: bool = False) -> str:
+    """A setting as a line of YAML: ``data.values: {0: background, 255: nucleus}``; long lists are abbreviated.
+
+    Args:
+        key: The dotted key.
+        value: Its value.
+        whole: Whether long lists are not abbreviated.
+    """
+    if (
+        not whole
+        and isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and len(value) > _SHOWN
+        and key == "data.exclude"
+    ):
         head = _flow(list(value[:_SHOWN]))
         return f"{key}: {head[:-1]}, …]  # {len(value)} in all; --fix-config writes them"
     return f"{key}: {_flow(value)}"

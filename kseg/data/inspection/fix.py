@@ -1,15 +1,20 @@
-"""Check a data set, apply the settings that the findings suggest, and check again until there are no new ones."""
+"""Check a data set, apply the settings that are certain, and check again until there are no new ones."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
 
+from kseg.data.formats.layout import Layout, read_layout
+from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.inspect import Inspection, inspect_data
 from kseg.data.spec import DataSpec
 from kseg.parallel import Progress
 
-__all__ = ["Round", "check_and_fix"]
+__all__ = ["Checked", "check_and_fix", "read_folder"]
 
 Settings = TypeVar("Settings")
 
@@ -17,12 +22,28 @@ _MOST_ROUNDS: Final = 8
 """Largest number of repeated checks; each may reveal problems that the earlier ones hid."""
 
 
-class Round(NamedTuple, Generic[Settings]):
-    """One check: all settings, those of them that came from earlier findings, and the result."""
+@dataclass(frozen=True)
+class Checked(Generic[Settings]):
+    """The outcome of `check_and_fix`.
+
+    Args:
+        settings: All settings, those applied included.
+        fixes: Dotted key → value, of the settings that were applied because they are certain.
+        guesses: Dotted key → value, of the guesses that were applied because the caller accepts guesses.
+        settled: The findings that these settings solved.
+        inspection: The last check.
+    """
 
     settings: Settings
     fixes: Mapping[str, Any]
+    guesses: Mapping[str, Any]
+    settled: tuple[Finding, ...]
     inspection: Inspection
+
+    @property
+    def lines(self) -> list[str]:
+        """What was settled, for a log: ``data.values: {0: background, 255: foreground} (masks hold …)``."""
+        return [f"{'; '.join((*finding.lines, *finding.answers))} ({finding.what})" for finding in self.settled]
 
 
 def check_and_fix(
@@ -30,32 +51,80 @@ def check_and_fix(
     spec_of: Callable[[Settings], DataSpec],
     *,
     fix: bool,
+    accept_guesses: bool = False,
+    layout: Layout | None = None,
+    extra: Callable[[Settings, Inspection], list[Finding]] | None = None,
     on_progress: Progress | None = None,
-) -> tuple[Round[Settings], Round[Settings]]:
+) -> Checked[Settings]:
     """Check a data set and optionally apply the suggested settings.
 
     Args:
         load: From overrides by dotted key to all settings, the user's included.
         spec_of: From all settings to their DataSpec.
-        fix: Whether to apply suggested settings and check again.
+        fix: Whether to apply settings that are certain, and check again.
+        accept_guesses: Whether to apply guesses, too.
+        layout: How the folder was read; None if the settings say it.
+        extra: Further checks, of settings that the data room does not know.
         on_progress: Called after each sample.
-
-    Returns:
-        The first check, and the last one; the same if nothing was applied.
 
     Raises:
         ConfigError, DataError: See `inspect_data`.
     """
 
-    def check(fixes: Mapping[str, Any], earlier: Inspection | None) -> Round[Settings]:
-        settings = load(fixes)
-        return Round(settings, fixes, inspect_data(spec_of(settings), earlier=earlier, on_progress=on_progress))
+    def inspect(settings: Settings, layout: Layout | None, earlier: Inspection | None) -> Inspection:
+        inspection = inspect_data(spec_of(settings), layout=layout, earlier=earlier, on_progress=on_progress)
+        return inspection.with_findings(extra(settings, inspection)) if extra else inspection
 
-    first = last = check({}, None)
-    for _ in range(_MOST_ROUNDS if fix else 0):
-        suggested = {key: value for finding in last.inspection.findings for key, value in finding.fix.items()}
-        fixes = {**last.fixes, **suggested}
-        if fixes == last.fixes:
+    fixes: dict[str, Any] = {}
+    guesses: dict[str, Any] = {}
+    settled: dict[str, Finding] = {}
+    settings = load({})
+    inspection = inspect(settings, layout, None)
+    for _ in range(_MOST_ROUNDS if fix or accept_guesses else 0):
+        solved = [(finding, finding.fix, fixes) for finding in inspection.findings if fix and finding.fix]
+        solved += [
+            (finding, finding.guess, guesses) for finding in inspection.findings if accept_guesses and finding.guess
+        ]
+        before = {**fixes, **guesses}
+        for finding, suggested, applied in solved:
+            applied |= suggested
+            settled.setdefault(finding.code, finding)
+        if {**fixes, **guesses} == before:
             break
-        last = check(fixes, last.inspection)
-    return first, last
+        layout = layout and layout.answered(guesses)
+        settings = load({**fixes, **guesses})
+        inspection = inspect(settings, layout, inspection)
+    remaining = {finding.code for finding in inspection.findings}
+    solved_findings = tuple(finding for code, finding in settled.items() if code not in remaining)
+    return Checked(settings, fixes, guesses, solved_findings, inspection)
+
+
+def read_folder(root: Path, told: Mapping[str, Any], *, on_progress: Progress | None = None) -> Checked[DataSpec]:
+    """Read the data set in a folder, with every setting that is certain.
+
+    Args:
+        root: The folder.
+        told: Keyword arguments of `DataSpec` that the caller sets.
+        on_progress: Called after each sample.
+
+    Raises:
+        DataError: The data cannot be used, or a question has to be answered; the message has the setting.
+        ConfigError: Settings contradict one another.
+    """
+    layout = read_layout(root, told)
+
+    def load(applied: Mapping[str, Any]) -> DataSpec:
+        return _with_settings(root, {**layout.provisional, **{f"data.{key}": told[key] for key in told}, **applied})
+
+    checked = check_and_fix(load, lambda spec: spec, fix=True, layout=layout, on_progress=on_progress)
+    for finding in checked.inspection.errors:
+        raise finding.to_error(root)
+    return checked
+
+
+def _with_settings(root: Path, settings: Mapping[str, Any]) -> DataSpec:
+    """The spec with settings by dotted key; those of other sections than ``data`` are left out."""
+    own = {key.removeprefix("data."): value for key, value in settings.items() if key.startswith("data.")}
+    spec = DataSpec(root, **{key: value for key, value in own.items() if "." not in key})
+    nested = {key.partition(".")[2]: value for key, value in own.items() if key.startswith("split.")}
+    return dataclasses.replace(spec, split=dataclasses.replace(spec.split, **nested)) if nested else spec

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kseg.data.dataset import Dataset
 from kseg.data.find import Selection, find_samples
+from kseg.data.formats.layout import Layout
+from kseg.data.inspection.account import Account, account_for, left_out
 from kseg.data.inspection.checks.context import Context
 from kseg.data.inspection.checks.table import CHECKS
 from kseg.data.inspection.counts import DatasetReport
 from kseg.data.inspection.findings import SEVERITIES, Finding
 from kseg.data.inspection.survey import Survey, survey
 from kseg.data.label_map import resolve_label_map
+from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
 from kseg.errors import DataError
 from kseg.images import printable
@@ -36,6 +39,7 @@ class Inspection:
         counts: Split → number of samples.
         reads_colors: Whether the masks were read as colours.
         survey: The facts about images and masks.
+        account: What is read of the folder and what is left out; None if its layout was not looked for.
     """
 
     findings: tuple[Finding, ...]
@@ -44,27 +48,34 @@ class Inspection:
     counts: Mapping[str, int]
     reads_colors: bool
     survey: Survey
+    account: Account | None = None
 
     @property
     def errors(self) -> list[Finding]:
-        """The findings that prevent a training."""
-        return [finding for finding in self.findings if finding.severity == "error"]
+        """The findings that prevent a training: errors, and questions that are not answered."""
+        return [finding for finding in self.findings if finding.prevents]
+
+    def with_findings(self, more: Sequence[Finding]) -> Inspection:
+        """A copy with more findings, the worst first."""
+        return replace(self, findings=tuple(sorted((*self.findings, *more), key=_rank)))
 
 
 def check_dataset(
     dataset: Dataset,
     spec: DataSpec | None = None,
     *,
+    earlier: Survey | None = None,
     on_progress: Progress | None = None,
     workers: int | None = None,
 ) -> DatasetReport:
     """Decode every image and mask, and check them against each other and the label map.
 
-    Warnings are logged: images in two splits, classes missing in validation or test, masks that look inverted.
+    Warnings are logged: images in two splits, classes missing in validation or test.
 
     Args:
         dataset: The data set.
         spec: The spec of the data set, which the suggested settings extend. Defaults to one made from ``dataset``.
+        earlier: An earlier survey, whose samples are not read again.
         on_progress: Called after each sample.
         workers: Number of threads. Defaults to one per core.
 
@@ -73,13 +84,15 @@ def check_dataset(
             label map, or a foreground class does not occur in training. The message suggests a setting.
     """
     dataset.samples("all")
+    spec = spec or _spec_of(dataset)
     facts = survey(
         {name: tuple(samples) for name, samples in dataset.splits.items()},
-        colors=dataset.labels.is_colored, workers=workers, on_progress=on_progress,
+        colors=dataset.labels.is_colored, shapes=not spec.defines_values, earlier=earlier, workers=workers,
+        on_progress=on_progress,
     )  # fmt: skip
-    context = Context(spec or _spec_of(dataset), facts, dataset.labels)
+    context = Context(spec, facts, dataset.labels)
     for finding in _run(context):
-        if finding.severity == "error":
+        if finding.prevents:
             raise finding.to_error(dataset.root)
         if finding.severity == "warning":
             _log.warning("%s%s", finding.what, f": {finding.found}" if finding.found else "")
@@ -98,12 +111,17 @@ def _spec_of(dataset: Dataset) -> DataSpec:
 
 
 def inspect_data(
-    spec: DataSpec, *, earlier: Inspection | None = None, on_progress: Progress | None = None
+    spec: DataSpec,
+    *,
+    layout: Layout | None = None,
+    earlier: Inspection | None = None,
+    on_progress: Progress | None = None,
 ) -> Inspection:
     """Find, read and check a data set.
 
     Args:
         spec: The data set.
+        layout: How its folder was read, to account for its files; None if the settings say it.
         earlier: The result for another spec, whose files are not read again.
         on_progress: Called after each sample.
 
@@ -114,8 +132,8 @@ def inspect_data(
     selection, unpaired = _select(spec)
     reusable = earlier is not None and earlier.reads_colors == spec.reads_colors
     surveyed = survey(
-        selection.splits, colors=spec.reads_colors, earlier=earlier.survey if earlier and reusable else None,
-        on_progress=on_progress,
+        selection.splits, colors=spec.reads_colors, shapes=not spec.defines_values,
+        earlier=earlier.survey if earlier and reusable else None, on_progress=on_progress,
     )  # fmt: skip
     labels = _labels(spec, selection)
     if labels is not None and selection.by_class is not None:
@@ -124,9 +142,45 @@ def inspect_data(
         splits = selection.stratified(labels)
         surveyed = {name: tuple(by_sample[sample] for sample in samples) for name, samples in splits.items()}
     context = Context(spec, surveyed, labels)
-    findings = sorted([*unpaired, *_run(context)], key=lambda finding: SEVERITIES.index(finding.severity))
+    account = account_for(layout, spec, _all_samples(spec, selection)) if layout else None
+    findings = [*unpaired, *_layout_findings(spec, layout, account, selection, not unpaired), *_run(context)]
+    findings.sort(key=_rank)
     counts: dict[str, int] = {name: len(samples) for name, samples in surveyed.items()}
-    return Inspection(tuple(findings), labels, context.report, counts, spec.reads_colors, surveyed)
+    return Inspection(tuple(findings), labels, context.report, counts, spec.reads_colors, surveyed, account)
+
+
+def _all_samples(spec: DataSpec, selection: Selection) -> list[Sample]:
+    """The samples, with those that settings exclude."""
+    if spec.exclude:
+        selection, _ = _select(replace(spec, exclude=()))
+    return [sample for samples in selection.splits.values() for sample in samples]
+
+
+def _layout_findings(
+    spec: DataSpec, layout: Layout | None, account: Account | None, selection: Selection, paired: bool
+) -> Iterator[Finding]:
+    """Questions about the layout, what is left out, and how validation images were chosen."""
+    total = sum(map(len, selection.splits.values()))
+    if layout is not None and account is not None:
+        for question in layout.questions:
+            yield Finding(
+                code="layout", severity="question", what=question.what, why=question.why, count=total, total=total,
+                guess=question.guess, advice=question.otherwise,
+            )  # fmt: skip
+        # Files that do not pair are reported as such.
+        finding = left_out(account if paired else replace(account, stray=()), spec, is_told=layout.is_told)
+        if finding is not None:
+            yield finding
+    if selection.val_from_train:
+        yield Finding(
+            code="no-validation", severity="note", what=f"no validation images: {selection.validation()}",
+            why="a training needs images that select the best weights", count=0, total=total,
+            advice="data.split.val_fraction and data.split.seed change the choice",
+        )  # fmt: skip
+
+
+def _rank(finding: Finding) -> int:
+    return SEVERITIES.index(finding.severity)
 
 
 def _run(context: Context) -> list[Finding]:

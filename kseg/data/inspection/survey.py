@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from kseg.data.inspection.shapes import Shapes, measure_shapes
 from kseg.data.inspection.similar import Fingerprint, fingerprint
-from kseg.data.objects import Objects
-from kseg.data.sample import SPLITS, Sample, SplitName
-from kseg.data.truth import read_values
+from kseg.data.sample import SPLITS, Sample, SplitName, evenly_spread
+from kseg.data.truth import LARGEST_DEVIATION, deviation, mask_header, picture_header, read_picture, read_values
 from kseg.errors import ImageError
-from kseg.images import Header, image_header, read_image
+from kseg.images import Header, resize_mask
 from kseg.parallel import Progress, parallel_map
 from kseg.sizes import Size
 
@@ -63,6 +63,7 @@ class MaskFacts:
         pixels: Number of pixels of each value: int64 ``[V]``.
         border: The same within the border of the mask: int64 ``[V]``.
         center: The same within the central quarter of its area: int64 ``[V]``.
+        shapes: The shapes of the regions; None for masks that were not measured.
     """
 
     header: Header | None
@@ -72,6 +73,7 @@ class MaskFacts:
     pixels: Counts
     border: Counts
     center: Counts
+    shapes: Shapes | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,9 @@ class SampleFacts:
     problems: tuple[ImageError, ...] = ()
 
 
+_MOST_MEASURED = 100
+"""Masks whose shapes are measured, evenly spread over the samples: enough to recognise void and instances."""
+
 Survey = Mapping[SplitName, tuple[SampleFacts, ...]]
 """Split → the facts about its samples, in their order."""
 
@@ -92,6 +97,7 @@ def survey(
     splits: Mapping[SplitName, tuple[Sample, ...]],
     *,
     colors: bool = False,
+    shapes: bool = False,
     earlier: Survey | None = None,
     workers: int | None = None,
     on_progress: Progress | None = None,
@@ -101,6 +107,7 @@ def survey(
     Args:
         splits: Split → its samples.
         colors: Whether to read masks as colours; if not, only RGB masks that have no single value are.
+        shapes: Whether to measure the shapes of the regions, in at most `_MOST_MEASURED` masks.
         earlier: An earlier survey with the same ``colors``, whose samples are not read again.
         workers: Number of threads. Defaults to one per core.
         on_progress: Called after each sample.
@@ -108,14 +115,19 @@ def survey(
     known_facts = {facts.sample: facts for samples_ in (earlier or {}).values() for facts in samples_}
     samples = [sample for name in SPLITS for sample in splits.get(name, ())]
 
+    measured = set(evenly_spread(samples, _MOST_MEASURED)) if shapes else set()
+
     def examine(sample: Sample) -> SampleFacts:
-        return known_facts.get(sample) or _examine(sample, colors)
+        facts = known_facts.get(sample)
+        if facts is None or (sample in measured and facts.mask is not None and facts.mask.shapes is None):
+            return _examine(sample, colors, sample in measured)
+        return facts
 
     results = iter(parallel_map(examine, samples, workers=workers, on_progress=on_progress))
     return {name: tuple(next(results) for _ in splits.get(name, ())) for name in SPLITS}
 
 
-def _examine(sample: Sample, colors: bool) -> SampleFacts:
+def _examine(sample: Sample, colors: bool, shapes: bool) -> SampleFacts:
     problems: list[ImageError] = []
     image, mask = None, None
     try:
@@ -123,19 +135,19 @@ def _examine(sample: Sample, colors: bool) -> SampleFacts:
     except ImageError as error:
         problems.append(error)
     try:
-        mask = _mask_facts(sample, colors) if sample.mask is not None else None
+        mask = _mask_facts(sample, image.size if image else None, colors, shapes) if sample.mask is not None else None
     except ImageError as error:
         problems.append(error)
     return SampleFacts(sample, image, mask, tuple(problems))
 
 
 def _image_facts(sample: Sample) -> ImageFacts:
-    image = read_image(sample.image)
+    image = read_picture(sample)
     # In 64-bit floats: the sum of squares of a large image is not exact in 32 bits.
     mean, deviation = (array.ravel() for array in cv2.meanStdDev(image))
     count = image.shape[0] * image.shape[1]
     return ImageFacts(
-        image_header(sample.image),
+        picture_header(sample),
         (image.shape[0], image.shape[1]),
         hashlib.blake2b(image.data, digest_size=16).digest(),
         fingerprint(image),
@@ -144,11 +156,14 @@ def _image_facts(sample: Sample) -> ImageFacts:
     )
 
 
-def _mask_facts(sample: Sample, colors: bool) -> MaskFacts:
-    header = image_header(sample.mask) if not isinstance(sample.mask, Objects) and sample.mask is not None else None
-    mask, colored = _read(sample, header, colors)
+def _mask_facts(sample: Sample, size: Size | None, colors: bool, shapes: bool) -> MaskFacts:
+    header = mask_header(sample)
+    # Scaled here, and not at all where the shapes differ, which is a finding of its own.
+    mask, colored = _read(replace(sample, scaled=False), header, colors)
+    if sample.scaled and size and deviation((mask.shape[0], mask.shape[1]), size) <= LARGEST_DEVIATION:
+        mask = resize_mask(mask, size)
     values, inverse = _unique(mask)
-    size: Size = (mask.shape[0], mask.shape[1])
+    size = (mask.shape[0], mask.shape[1])
     edge = max(1, min(size) // _BORDER_SHARE)
     inner = inverse[edge : size[0] - edge, edge : size[1] - edge]
     middle = inverse[size[0] // 4 : size[0] - size[0] // 4, size[1] // 4 : size[1] - size[1] // 4]
@@ -157,7 +172,8 @@ def _mask_facts(sample: Sample, colors: bool) -> MaskFacts:
         return np.bincount(part.ravel(), minlength=len(values)).astype(np.int64)
 
     pixels = count(inverse)
-    return MaskFacts(header, size, colored, values, pixels, pixels - count(inner), count(middle))
+    measured = measure_shapes(inverse, len(values)) if shapes else None
+    return MaskFacts(header, size, colored, values, pixels, pixels - count(inner), count(middle), measured)
 
 
 def _read(sample: Sample, header: Header | None, colors: bool) -> tuple[npt.NDArray[Any], bool]:

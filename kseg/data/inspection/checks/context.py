@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
+import numpy as np
+
+from kseg.data.formats.legend import Legend, find_legend
 from kseg.data.inspection.counts import DatasetReport, count_classes
 from kseg.data.inspection.findings import Finding
-from kseg.data.inspection.suggest import ValueTable, tabulate, unknown_values
 from kseg.data.inspection.survey import SampleFacts, Survey
+from kseg.data.inspection.value_table import ValueTable, tabulate, unknown_values
 from kseg.data.sample import SPLITS, SplitName
 from kseg.data.spec import DataSpec, Fractions
-from kseg.labels import LabelMap
+from kseg.images import read_mask
+from kseg.labels import LabelMap, format_color, unpack_color
 
-__all__ = ["Check", "Context"]
+__all__ = ["Check", "Context", "Dropping"]
+
+_PALETTES: Final = 20
+"""Palette masks whose colours are read."""
+
+
+_MOST_DROPPED: Final = 0.05
+"""Fraction of all samples up to which a fix may leave them out unasked."""
+
+
+class Dropping(TypedDict, total=False):
+    """A setting that leaves samples out, as an argument of `Finding`: certain or asked about."""
+
+    fix: Mapping[str, Any]
+    guess: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,34 @@ class Context:
             return None
         return count_classes(self.survey, self.labels)
 
+    @cached_property
+    def legend(self) -> Legend | None:
+        """The file beside the masks that says what their values mean. Raises DataError if it is malformed."""
+        folders = {mask.parent for _, facts in self.samples() if isinstance(mask := facts.sample.mask, Path)}
+        return find_legend(self.spec.root, sorted(folders)) if folders else None
+
+    @cached_property
+    def palette(self) -> frozenset[str]:
+        """The colours of palette masks, as ``#rrggbb``, from a few of them; empty if there are none."""
+        masks = [facts.sample.mask for _, facts in self.samples()
+                 if facts.mask and facts.mask.header and facts.mask.header.mode == "P"]  # fmt: skip
+        colors: set[str] = set()
+        for mask in masks[:_PALETTES]:
+            if isinstance(mask, Path):
+                colors |= {format_color(unpack_color(int(color))) for color in np.unique(read_mask(mask, colors=True))}
+        return frozenset(colors)
+
+    @property
+    def basis(self) -> Literal["told", "default", "inferred"]:
+        """Where the meaning of the mask values comes from.
+
+        ``told``: the configuration, or a format that defines it. ``default``: classes are configured, so value i is
+        class i. ``inferred``: neither is.
+        """
+        if self.spec.values or self.spec.threshold is not None or self.spec.defines_values:
+            return "told"
+        return "inferred" if self.spec.classes is None else "default"
+
     @property
     def by_fractions(self) -> bool:
         """Whether the samples were split at random, by fractions."""
@@ -65,6 +112,15 @@ class Context:
     def is_stratified(self) -> bool:
         """Whether the split is stratified by class."""
         return isinstance(self.spec.split, Fractions) and self.spec.split.stratify
+
+    def dropping(self, keys: Sequence[str]) -> Dropping:
+        """The setting that leaves these samples out, as a `Finding`'s fix.
+
+        As a guess, if they are many: then something else is wrong, which should be mended instead.
+        """
+        if len(set(keys)) > _MOST_DROPPED * self.total:
+            return {"guess": self.excluding(keys)}
+        return {"fix": self.excluding(keys)}
 
     def excluding(self, keys: Iterable[str]) -> dict[str, Any]:
         """The setting that excludes these samples in addition to those excluded already."""

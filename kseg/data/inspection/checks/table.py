@@ -1,7 +1,9 @@
 """`CHECKS`: the table of all checks of a data set, in the order in which they run::
 
     files     unreadable · misnamed · sizes and EXIF · grey · alpha · suffixes
-    masks     unknown values · how they are stored · inverted · empty · ignored
+    meaning   what the mask values mean: unknown values, colours, void, instances, inverted masks
+    splits    empty
+    masks     how they are stored · empty · ignored
     classes   absent · rare · gaps in ids · crowds
     copies    the same image twice
 
@@ -12,13 +14,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from kseg.data.inspection.checks import classes, copies, files, masks
+from kseg.data.inspection.checks import classes, copies, files, masks, meaning, splits
 from kseg.data.inspection.checks.context import Check
 
 __all__ = ["CHECKS"]
 
 CHECKS: Final[tuple[Check, ...]] = (
-    files.unreadable, files.sizes, masks.unsettled, masks.values, classes.absent, masks.inverted, copies.copies,
-    masks.empty, masks.ignored, classes.rare, masks.named, masks.stored, classes.gaps, classes.crowds,
-    files.misnamed, files.gray, files.alpha, files.suffixes,
+    files.unreadable, files.sizes, meaning.meaning, splits.empty_splits, classes.absent, copies.copies,
+    masks.empty, masks.ignored, classes.rare, masks.stored, classes.gaps, classes.crowds,
+    files.misnamed, files.gray, files.alpha, files.suffixes, files.pages,
 )  # fmt: skip
