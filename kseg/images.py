@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import TiffImageFile
 
 from kseg.errors import ImageError
 from kseg.files import write_bytes
@@ -30,6 +31,7 @@ __all__ = [
     "image_header",
     "image_size",
     "jpeg_bytes",
+    "page_count",
     "png_bytes",
     "png_note",
     "printable",
@@ -47,7 +49,7 @@ __all__ = [
     "write_png",
 ]
 
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 """Suffixes, in lower case, of the files that count as images in a folder; the format is read from the file itself."""
 
 MAX_PIXELS: Final = 2**28
@@ -56,6 +58,10 @@ MAX_PIXELS: Final = 2**28
 _FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
 _GREY: Final = (128, 128, 128)
 _ORIENTATION_TAG: Final = 0x0112
+_SUBFILE_TAG: Final = 254
+_NO_PAGE: Final = 0b101
+"""Bits of a TIFF's tag for a reduced copy, and a transparency mask, of another page."""
+_TIFF_SUFFIXES: Final = frozenset({".tif", ".tiff"})
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -83,20 +89,24 @@ def printable(path: str | os.PathLike[str]) -> str:
         return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def read_image(path: str | os.PathLike[str]) -> Pixels:
+def read_image(path: str | os.PathLike[str], *, page: int = 0) -> Pixels:
     """Read an image as RGB.
 
     Grey, 1-bit, palette and CMYK files are converted; of a GIF the first frame is read; an opaque alpha channel is
     dropped.
 
+    Args:
+        path: The file.
+        page: The page of a TIFF file, from 0.
+
     Returns:
         uint8 ``[H, W, 3]``.
 
     Raises:
-        ImageError: The file is missing, not an image, truncated, deeper than 8 bits a channel, or has transparent
-            pixels.
+        ImageError: The file is missing, not an image, truncated, deeper than 8 bits a channel, has transparent
+            pixels, or does not have the page.
     """
-    with _decoded(path) as picture:
+    with _decoded(path, page) as picture:
         return _rgb(picture, printable(path))
 
 
@@ -119,7 +129,7 @@ def _rgb(picture: Image.Image, where: str) -> Pixels:
 
 
 def read_mask(
-    path: str | os.PathLike[str], *, colors: bool = False
+    path: str | os.PathLike[str], *, colors: bool = False, page: int = 0
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]:
     """Read a mask as the values, or the colours, stored in the file.
 
@@ -129,6 +139,7 @@ def read_mask(
     Args:
         path: The file.
         colors: Return packed colours, red · 65536 + green · 256 + blue: palettes are applied, alpha is dropped.
+        page: The page of a TIFF file, from 0.
 
     Returns:
         uint8 or uint16 ``[H, W]``; int32 ``[H, W]`` with ``colors``.
@@ -136,7 +147,7 @@ def read_mask(
     Raises:
         ImageError: The file cannot be read, or it is an RGB mask and ``colors`` is false.
     """
-    with _decoded(path) as picture:
+    with _decoded(path, page) as picture:
         raw_mode = _raw_mode(picture)
         if colors and not _is_deep(picture):
             return _packed(picture)
@@ -177,9 +188,21 @@ class Header:
     orientation: int
 
 
-def image_header(path: str | os.PathLike[str]) -> Header:
-    """Read how an image is stored, from its header only. Raises ImageError."""
+def page_count(path: str | os.PathLike[str]) -> int:
+    """Number of pages of a TIFF file, without reduced copies of pages; 1 for other suffixes than .tif and .tiff.
+
+    Raises:
+        ImageError: The file is missing or not an image.
+    """
+    if Path(path).suffix.lower() not in _TIFF_SUFFIXES:
+        return 1
     with _opened(path) as picture:
+        return sum(1 for _ in _turned_pages(picture))
+
+
+def image_header(path: str | os.PathLike[str], *, page: int = 0) -> Header:
+    """Read how an image, or a page of a TIFF file, is stored, from its header only. Raises ImageError."""
+    with _opened(path, page) as picture:
         # Pillow applies the orientation of TIFF files when it loads them.
         orientation = 1 if picture.format == "TIFF" else _orientation(picture)
         return Header(picture.format or "", picture.mode, (picture.height, picture.width), orientation)
@@ -194,9 +217,9 @@ def turn_upright(mask: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     return np.ascontiguousarray(mask[::down, ::across])
 
 
-def image_size(path: str | os.PathLike[str]) -> Size:
+def image_size(path: str | os.PathLike[str], *, page: int = 0) -> Size:
     """Height and width of what `read_image` returns, from the header where the format allows it. Raises ImageError."""
-    with _opened(path) as picture:
+    with _opened(path, page) as picture:
         if picture.format == "TIFF":
             picture.load()  # applies the orientation; some versions of Pillow update the size only then
         width, height = picture.size
@@ -312,10 +335,15 @@ def _resize(array: npt.NDArray[Any], size: Size, interpolation: int) -> npt.NDAr
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+def _opened(path: str | os.PathLike[str], page: int = 0) -> Iterator[Image.Image]:
     """Open an image, its pixels not decoded yet; any exception within the block becomes an ImageError."""
     try:
         with open(path, "rb") as file, _open_header(file) as picture:
+            if page and page not in _turned_pages(picture):
+                raise ImageError(
+                    "no such page", where=printable(path), expected=f"page {page + 1}",
+                    found=f"pages up to {sum(1 for _ in _turned_pages(picture))}",
+                )  # fmt: skip
             if picture.width * picture.height > MAX_PIXELS:
                 raise ImageError(
                     "the image is too large", where=printable(path), expected=f"at most {MAX_PIXELS} pixels",
@@ -346,10 +374,25 @@ def _open_header(file: BinaryIO) -> Image.Image:
     return Image.open(file, formats=_FORMATS)
 
 
+def _turned_pages(picture: Image.Image) -> Iterator[int]:
+    """Turn the picture to each page, and yield its number, from 0; of a damaged file the pages before the damage."""
+    yield 0
+    page = frame = 0
+    while isinstance(picture, TiffImageFile):
+        frame += 1
+        try:
+            picture.seek(frame)
+        except Exception:  # EOFError after the last; on a damaged file almost anything
+            return
+        if not int(picture.tag_v2.get(_SUBFILE_TAG, 0)) & _NO_PAGE:
+            page += 1
+            yield page
+
+
 @contextmanager
-def _decoded(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+def _decoded(path: str | os.PathLike[str], page: int = 0) -> Iterator[Image.Image]:
     """Open an image, decode it and apply its EXIF orientation."""
-    with _opened(path) as picture:
+    with _opened(path, page) as picture:
         raw = _raw_mode(picture)
         picture.load()
         turn = _TURNS.get(_orientation(picture))

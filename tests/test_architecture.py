@@ -20,7 +20,8 @@ FOUNDATION = {
     "tensorflow_runtime", "images", "provenance", "labels", "drawing", "figures", "card", "run_folder", "html", "truth",
 }  # fmt: skip
 DATA_NOUNS = {
-    "data.spec", "data.sample", "data.objects", "data.run_lengths", "data.dataset", "data.truth", "data.label_map",
+    "data.spec", "data.sample", "data.names", "data.objects", "data.run_lengths", "data.dataset", "data.truth",
+    "data.label_map", "data.pages",
 }  # fmt: skip
 DATA = DATA_NOUNS | {
     "data.formats", "data.splits", "data.find", "data.inspection", "data.inspection.similar", "data.pipeline",
@@ -61,6 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": FOUNDATION | {"data.folder_batches", "data.spec"},
     "data.folder_batches": FOUNDATION | DATA | {"augment"},
     "data.spec": {"errors", "fields", "labels"},
+    "data.names": set(),
+    "data.pages": FOUNDATION | {"data.sample", "data.spec"},
     "data.run_lengths": {"sizes"},
     "data.objects": {"data.run_lengths", "sizes"},
     "data.sample": {"data.objects"},

@@ -52,7 +52,7 @@ class Dataset:
             sizes = ", ".join(f"{name} {len(self.splits.get(name, ()))}" for name in SPLITS)
             raise DataError(
                 f"the split {split!r} is empty" if split != "all" else "the data set is empty",
-                where=printable(self.root), found=f"images: {sizes}", remedy="set data.split or add images",
+                where=printable(self.root), found=f"images: {sizes}", remedy="add images" if split == "all" else f"choose data.split so that {split} gets images",
             )  # fmt: skip
         return samples
 
@@ -107,24 +107,29 @@ class Dataset:
     @cached_property
     def _records(self) -> dict[str, list[dict[str, Any]]]:
         """Split → a record of each sample, with the SHA-256 of its files; computed once."""
-        samples = [sample for name in SPLITS for sample in self.splits.get(name, ())]
-        records = iter(parallel_map(self._record, samples))
-        return {name: [next(records) for _ in self.splits.get(name, ())] for name in SPLITS}
+        # Each file once: the pages of a file are samples.
+        files = list(
+            dict.fromkeys(file for samples in self.splits.values() for sample in samples for file in sample.files)
+        )
+        digests = dict(zip(files, parallel_map(_sha256, files), strict=True))
+        return {name: [self._record(sample, digests) for sample in self.splits.get(name, ())] for name in SPLITS}
 
-    def _record(self, sample: Sample) -> dict[str, Any]:
+    def _record(self, sample: Sample, digests: Mapping[Path, str]) -> dict[str, Any]:
         return {
             "key": sample.key,
             "image": os.path.relpath(sample.image, self.root),
-            "image_sha256": _sha256(sample.image),
-            **self._record_mask(sample.mask),
+            "image_sha256": digests[sample.image],
+            **self._record_mask(sample.mask, digests),
             **({"turned": True} if sample.turned else {}),
+            **({"scaled": True} if sample.scaled else {}),
+            **({} if sample.page is None else {"page": sample.page}),
         }
 
-    def _record_mask(self, mask: Path | Objects | None) -> dict[str, Any]:
+    def _record_mask(self, mask: Path | Objects | None, digests: Mapping[Path, str]) -> dict[str, Any]:
         if mask is None:
             return {"mask": None, "mask_sha256": None}
         if isinstance(mask, Path):
-            return {"mask": os.path.relpath(mask, self.root), "mask_sha256": _sha256(mask)}
+            return {"mask": os.path.relpath(mask, self.root), "mask_sha256": digests[mask]}
         # The objects themselves, so that later changes of the annotation file do not change the scores of this run.
         source = os.path.relpath(mask.source, self.root)
         return {"mask": source, "mask_sha256": mask.digest(), "objects": mask.to_json()}
@@ -152,12 +157,16 @@ def _read_json(path: Path) -> Any:
 
 def _sample(root: Path, entry: Mapping[str, Any]) -> Sample:
     # normpath: a folder beside the root is recorded as ../folder.
-    mask = None if entry["mask"] is None else Path(os.path.normpath(root / entry["mask"]))
+    mask_path = None if entry["mask"] is None else Path(os.path.normpath(root / entry["mask"]))
     image = Path(os.path.normpath(root / entry["image"]))
-    turned = bool(entry.get("turned", False))
-    if mask is not None and "objects" in entry:
-        return Sample(str(entry["key"]), image, Objects.from_json(entry["objects"], mask), turned)
-    return Sample(str(entry["key"]), image, mask, turned)
+    mask: Path | Objects | None = mask_path
+    if mask_path is not None and "objects" in entry:
+        mask = Objects.from_json(entry["objects"], mask_path)
+    page = entry.get("page")
+    return Sample(
+        str(entry["key"]), image, mask, bool(entry.get("turned", False)), bool(entry.get("scaled", False)),
+        None if page is None else int(page),
+    )  # fmt: skip
 
 
 def _sha256(path: Path) -> str:
@@ -172,6 +181,17 @@ def _sha256(path: Path) -> str:
 
 
 def _fingerprint(records: Mapping[str, list[dict[str, Any]]]) -> str:
-    lines = [f"{split} {entry['image_sha256']} {entry['mask_sha256']}" for split in records for entry in records[split]]
+    lines = [
+        " ".join(
+            [
+                split,
+                entry["image_sha256"],
+                str(entry["mask_sha256"]),
+                *([str(entry["page"])] if "page" in entry else []),
+            ]
+        )
+        for split in records
+        for entry in records[split]
+    ]
     # Sorted: the same files in another order or under other names have the same fingerprint.
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

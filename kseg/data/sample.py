@@ -26,12 +26,16 @@ class Sample:
         image: The image file.
         mask: The mask file, or the objects from which to draw the mask, or None if there is no ground truth.
         turned: Whether to apply the image's EXIF orientation to the mask, which was drawn on the pixels as stored.
+        scaled: Whether to resize the mask to the image's size, which differs from the mask's own.
+        page: The page of a TIFF file, from 0, that the sample is, in image and mask; None for a file that is one.
     """
 
     key: str
     image: Path
     mask: Path | Objects | None
     turned: bool = False
+    scaled: bool = False
+    page: int | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:

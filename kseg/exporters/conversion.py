@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.data.sample import Sample, evenly_spread
-from kseg.images import read_image, resize_image
+from kseg.data.truth import read_picture
+from kseg.images import resize_image
 from kseg.parallel import Progress
 from kseg.sizes import Size
 
@@ -63,7 +64,7 @@ def calibration_images(
     chosen = evenly_spread(samples, count)
     images = []
     for done, sample in enumerate(chosen, start=1):
-        images.append(resize_image(read_image(sample.image), size))
+        images.append(resize_image(read_picture(sample), size))
         if on_progress:
             on_progress(done, len(chosen))
     return images

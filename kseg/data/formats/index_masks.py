@@ -2,6 +2,7 @@
 
 ::
 
+    FOLDER/images/KEY.png   the pages of TIFF files, where these are samples
     FOLDER/masks/KEY.png    class ids 0 … K-1 in the classes' colours, 255 = ignore
     FOLDER/manifest.csv     image, mask, split
     FOLDER/data.yaml        the ``data`` section that reads it
@@ -27,10 +28,10 @@ import yaml
 from kseg.data.dataset import Dataset
 from kseg.data.objects import Objects
 from kseg.data.sample import SPLITS, Sample, SplitName
-from kseg.data.truth import read_truth
+from kseg.data.truth import picture_header, picture_size, read_picture, read_truth
 from kseg.errors import DataError, UsageError, abbreviate
 from kseg.files import make_folder, safe_child, write_bytes
-from kseg.images import image_header, image_size, png_note, printable, write_index_png
+from kseg.images import png_note, printable, write_index_png, write_png
 from kseg.labels import IGNORE, IGNORE_INDEX, LabelMap, format_color
 from kseg.parallel import Progress, parallel_map
 from kseg.sizes import format_size
@@ -84,15 +85,18 @@ def write_masks(
     folder = Path(os.path.abspath(folder))
     masks_folder = make_folder(folder / "masks")
     files = {sample: safe_child(masks_folder, f"{sample.key}.png") for sample in samples}
-    _require_no_overwrite(dataset, folder, files)
+    pages = {
+        sample: safe_child(folder / "images", f"{sample.key}.png") for sample in samples if sample.page is not None
+    }
+    _require_no_overwrite(dataset, folder, files, pages)
     labels = json.dumps(dataset.labels.to_json())
     outcomes = parallel_map(
-        lambda sample: _write(sample, files[sample], dataset.labels, labels), samples, workers=workers,
-        on_progress=on_progress,
+        lambda sample: _write(sample, files[sample], pages.get(sample), dataset.labels, labels), samples,
+        workers=workers, on_progress=on_progress,
     )  # fmt: skip
     by_sample = dict(zip(samples, outcomes, strict=True))
     mask_of = {sample: files[sample] for sample, outcome in by_sample.items() if outcome in ("written", "kept")}
-    _write_manifest(dataset, mask_of, folder)
+    _write_manifest(dataset, mask_of, pages, folder)
     _write_config(dataset.labels, folder)
     return MasksReport(
         tuple(sample.key for sample, outcome in by_sample.items() if outcome == "written"),
@@ -102,8 +106,10 @@ def write_masks(
     )
 
 
-def _require_no_overwrite(dataset: Dataset, folder: Path, files: Mapping[Sample, Path]) -> None:
-    written = {os.path.realpath(file) for file in files.values()} | {os.path.realpath(folder / "manifest.csv")}
+def _require_no_overwrite(
+    dataset: Dataset, folder: Path, files: Mapping[Sample, Path], pages: Mapping[Sample, Path]
+) -> None:
+    written = {os.path.realpath(file) for file in (*files.values(), *pages.values(), folder / "manifest.csv")}
     images_and_masks = [file for sample in dataset.samples("all") for file in sample.files]
     sources = [sample.mask.source for sample in files if isinstance(sample.mask, Objects)]
     overwritten = [
@@ -116,14 +122,22 @@ def _require_no_overwrite(dataset: Dataset, folder: Path, files: Mapping[Sample,
         )  # fmt: skip
 
 
-def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
-    """Write a mask unless it is up to date. Returns ``written``, ``kept``, or the reason of the failure."""
+def _write(sample: Sample, path: Path, page: Path | None, labels: LabelMap, meaning: str) -> str:
+    """Write a mask unless it is up to date, and the page that it belongs to.
+
+    Returns:
+        ``written``, ``kept``, or the reason of the failure.
+    """
     try:
+        if page is not None:
+            picture = read_picture(sample)
+            page.parent.mkdir(parents=True, exist_ok=True)
+            write_png(page, picture)
         made_from = _digest(sample, meaning)
         if png_note(path, NOTE) == made_from:
             return "kept"
         ids = read_truth(sample, labels)
-        size = image_size(sample.image)
+        size = picture_size(sample)
         if ids.shape != size:
             raise DataError(
                 "the mask has another size than its image", where=printable(sample.key),
@@ -139,7 +153,7 @@ def _write(sample: Sample, path: Path, labels: LabelMap, meaning: str) -> str:
 
 def _digest(sample: Sample, meaning: str) -> str:
     """SHA-256 of everything that a mask depends on: ground truth, labels, image size and orientation."""
-    turn = image_header(sample.image).orientation if sample.turned else 0
+    turn = picture_header(sample).orientation if sample.turned else 0
     if sample.mask is None:
         raise DataError("the sample has no mask", where=printable(sample.image))
     if isinstance(sample.mask, Objects):
@@ -150,17 +164,21 @@ def _digest(sample: Sample, meaning: str) -> str:
         except OSError as error:
             reason = error.strerror or str(error)
             raise DataError("cannot be read", where=printable(sample.mask), found=reason) from error
-    return hashlib.sha256(f"{truth} {turn} {image_size(sample.image)} {meaning}".encode()).hexdigest()
+    page = "" if sample.page is None else f" page {sample.page}"
+    return hashlib.sha256(f"{truth} {turn} {picture_size(sample)} {meaning}{page}".encode()).hexdigest()
 
 
-def _write_manifest(dataset: Dataset, mask_of: Mapping[Sample, Path], folder: Path) -> None:
+def _write_manifest(
+    dataset: Dataset, mask_of: Mapping[Sample, Path], pages: Mapping[Sample, Path], folder: Path
+) -> None:
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["image", "mask", "split"])
     for split in SPLITS:
         for sample in dataset.splits.get(split, ()):
             if sample in mask_of:
-                table.writerow([_relative(sample.image, folder), _relative(mask_of[sample], folder), split])
+                image = pages.get(sample, sample.image)
+                table.writerow([_relative(image, folder), _relative(mask_of[sample], folder), split])
     # File names may hold bytes that are not UTF-8.
     write_bytes(folder / "manifest.csv", text.getvalue().encode("utf-8", "surrogateescape"))
 

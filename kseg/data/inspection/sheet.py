@@ -14,10 +14,10 @@ from kseg.augment import Augment
 from kseg.data.dataset import Dataset
 from kseg.data.pipeline.arrays import load_sample
 from kseg.data.sample import Sample
-from kseg.data.truth import read_truth
+from kseg.data.truth import read_picture, read_truth
 from kseg.drawing import captioned, grid, legend, overlay, panel
 from kseg.errors import DataError
-from kseg.images import printable, read_image
+from kseg.images import printable
 from kseg.labels import LabelMap
 from kseg.tensorflow_runtime import load_tensorflow
 
@@ -68,7 +68,7 @@ def contact_sheet(dataset: Dataset, samples: Sequence[Sample], *, columns: int =
 
 
 def _with_overlay(sample: Sample, labels: LabelMap) -> Image:
-    return overlay(read_image(sample.image), read_truth(sample, labels), labels)
+    return overlay(read_picture(sample), read_truth(sample, labels), labels)
 
 
 def augmented_sheet(

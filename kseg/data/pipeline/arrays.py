@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.data.sample import Sample
-from kseg.data.truth import read_truth
-from kseg.images import read_image, resize_image
+from kseg.data.truth import read_picture, read_truth
+from kseg.images import resize_image
 from kseg.labels import LabelMap
 from kseg.parallel import Progress, parallel_map
 
@@ -110,7 +110,7 @@ def _aligned(shape: tuple[int, ...]) -> Pixels:
 
 def load_sample(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> tuple[Pixels, Pixels]:
     """Decode and resize a sample: RGB uint8 ``[H, W, 3]`` and class ids uint8 ``[H, W]``. Raises DataError."""
-    return resize_image(read_image(sample.image), size), read_truth(sample, labels, size)
+    return resize_image(read_picture(sample), size), read_truth(sample, labels, size)
 
 
 def load_packed(sample: Sample, labels: LabelMap, size: tuple[int, int]) -> Pixels:

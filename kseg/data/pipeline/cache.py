@@ -103,7 +103,9 @@ def _file(cache: Path, sample: Sample, settings: str) -> Path:
         sample.mask.digest() if isinstance(sample.mask, Objects) else _stamp(sample.mask) if sample.mask else ""
     )
     name = hashlib.sha256(
-        "\n".join([settings, _stamp(sample.image), mask_stamp, str(sample.turned)]).encode()
+        "\n".join(
+            [settings, _stamp(sample.image), mask_stamp, str(sample.turned), str(sample.scaled), str(sample.page)]
+        ).encode()
     ).hexdigest()
     return cache / name[:2] / name[:32]
 

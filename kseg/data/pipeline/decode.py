@@ -24,9 +24,9 @@ from kseg.data.pipeline.intact import is_intact_gray_png, is_intact_jpeg
 from kseg.data.pipeline.transforms.graph import compiled, without_autograph
 from kseg.data.pipeline.transforms.packed import join
 from kseg.data.sample import Sample
-from kseg.data.truth import read_truth
+from kseg.data.truth import LARGEST_DEVIATION, deviation, picture_size, read_picture, read_truth
 from kseg.errors import DataError
-from kseg.images import image_header, read_image, resize_image, resize_mask
+from kseg.images import image_header, resize_image, resize_mask
 from kseg.parallel import parallel_map
 from kseg.sizes import Size
 
@@ -58,10 +58,15 @@ class Decoder:
         self._image_hashes = tf.constant([hash_ for _, hash_ in ratios_and_hashes], tf.int64)
         sizes_and_hashes = parallel_map(self._gray_png_size, data.samples)
         sizes = [size or (0, 0) for size, _ in sizes_and_hashes]
+        scaled_to = parallel_map(self._scaled_size, data.samples)
         self._gray = tf.constant([size is not None for size, _ in sizes_and_hashes])
         self._mask_hashes = tf.constant([hash_ for _, hash_ in sizes_and_hashes], tf.int64)
         self._rows, self._columns = (
-            _NearestIndices([size[axis] for size in sizes], data.size[axis]) for axis in (0, 1)
+            _NearestIndices(
+                [(size[axis], (scaled or size)[axis]) for size, scaled in zip(sizes, scaled_to, strict=True)],
+                data.size[axis],
+            )
+            for axis in (0, 1)
         )
         masks = [sample.mask if isinstance(sample.mask, Path) else Path() for sample in data.samples]
         self._masks = tf.constant([bytes(mask) for mask in masks])
@@ -88,7 +93,18 @@ class Decoder:
             is_turned = header.orientation != 1 or (sample.turned and image_header(sample.image).orientation != 1)
         except (DataError, OSError):
             return None, 0
-        return (None, 0) if is_turned or not is_intact_gray_png(content) else (header.size, _hash(content))
+        scaled_to = self._scaled_size(sample)
+        unlike = scaled_to is not None and deviation(header.size, scaled_to) > LARGEST_DEVIATION  # an error on reading
+        if is_turned or unlike or not is_intact_gray_png(content):
+            return None, 0
+        return header.size, _hash(content)
+
+    def _scaled_size(self, sample: Sample) -> Size | None:
+        """The size to which the mask is scaled; None if it is not."""
+        try:
+            return picture_size(sample) if sample.scaled else None
+        except DataError:
+            return None
 
     def _ratio(self, size: Size) -> int:
         """1 + the index in `_RATIOS` of the largest ratio that leaves twice the size needed."""
@@ -196,7 +212,7 @@ class Decoder:
         return tf.gather(tf.gather(values, self._rows.of(index)), self._columns.of(index), axis=1)
 
     def _read(self, index: npt.NDArray[np.int64]) -> Pixels:
-        return read_image(self._data.samples[int(index)].image)
+        return read_picture(self._data.samples[int(index)])
 
     def _resized_by_python(self, index: npt.NDArray[np.int64]) -> Pixels:
         return resize_image(self._read(index), self._data.size)
@@ -212,15 +228,16 @@ class _NearestIndices:
     They are found by resizing index arrays with it, so that ties are resolved in the same way.
 
     Args:
-        lengths: The length of each sample's mask along the axis.
+        lengths: The length of each sample's mask along the axis, and the one to which it is scaled before.
         target: The length to resize to.
     """
 
-    def __init__(self, lengths: list[int], target: int) -> None:
-        distinct = sorted(set(lengths))
-        lines = [np.arange(max(length, 1), dtype=np.uint16)[:, np.newaxis] for length in distinct]
-        self._indices = tf.constant(np.array([resize_mask(line, (target, 1))[:, 0] for line in lines], np.int32))
-        self._row_of = tf.constant(np.searchsorted(distinct, lengths))
+    def __init__(self, lengths: list[tuple[int, int]], target: int) -> None:
+        distinct = {pair: row for row, pair in enumerate(dict.fromkeys(lengths))}
+        lines = [np.arange(max(length, 1), dtype=np.uint16)[:, np.newaxis] for length, _ in distinct]
+        scaled = [resize_mask(line, (max(to, 1), 1)) for line, (_, to) in zip(lines, distinct, strict=True)]
+        self._indices = tf.constant(np.array([resize_mask(line, (target, 1))[:, 0] for line in scaled], np.int32))
+        self._row_of = tf.constant([distinct[pair] for pair in lengths])
 
     def of(self, index: tf.Tensor) -> tf.Tensor:
         """The indices for a sample, int32 ``[target]``."""

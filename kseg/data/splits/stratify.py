@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from kseg.data.inspection.similar import Fingerprint, fingerprint, groups
 from kseg.data.sample import Sample
-from kseg.data.truth import read_truth
+from kseg.data.truth import read_picture, read_truth
 from kseg.errors import ConfigError, DataError, abbreviate
-from kseg.images import printable, read_image
+from kseg.images import printable
 from kseg.labels import LabelMap
 from kseg.parallel import parallel_map
 
@@ -141,7 +141,7 @@ def find_copies(samples: Sequence[Sample]) -> list[list[int]]:
 
 def _fingerprint(sample: Sample) -> Fingerprint | None:
     try:
-        return fingerprint(read_image(sample.image))
+        return fingerprint(read_picture(sample))
     except DataError:
         return None  # reported by the check of the data
 

@@ -181,8 +181,8 @@ def test_files_that_cannot_be_read_can_be_left_out(tmp_path: Path) -> None:
     given = settings(tmp_path, exclude=["p9"])
     finding = one(inspect_data(given), "unreadable")
     assert set(finding.files) == {"p1", "p2"}
-    assert finding.fix["data.exclude"][0] == "p9"
-    after = inspect_data(mended(given, finding))
+    assert finding.guess["data.exclude"][0] == "p9"
+    after = inspect_data(mended(given, replace(finding, fix=finding.guess)))
     assert codes(after) == []
     assert sum(after.counts.values()) == COUNT - 3
 
@@ -191,7 +191,7 @@ def test_masks_of_another_size_can_be_left_out(tmp_path: Path) -> None:
     make(tmp_path, lambda m: m.astype(np.uint8))
     write(tmp_path / "masks" / "p4.png", np.ones((10, 10), np.uint8))
     finding = one(inspect_data(settings(tmp_path)), "size-mismatch")
-    assert dict(finding.fix) == {"data.exclude": ["p4"]}
+    assert dict(finding.guess) == {"data.exclude": ["p4"]}
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from kseg.data.inspection.checks.context import Context
+from kseg.data.inspection.checks.context import Context, Dropping
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.similar import groups
 from kseg.data.inspection.survey import SampleFacts
@@ -50,9 +49,9 @@ def _across(
         code="copies-across-splits", severity="warning",
         what=f"{len(later)} pictures are in two splits, which flatters the scores",
         why="the network is tested on images that it was trained on", count=len(later), total=context.total, files=keys,
-        found=abbreviate(pairs), fix=_fix(context, keys),
+        found=abbreviate(pairs), **_setting(context, keys),
     )  # fmt: skip
 
 
-def _fix(context: Context, keys: Sequence[str]) -> dict[str, Any]:
-    return {"data.split.copies": "together"} if context.by_fractions else context.excluding(keys)
+def _setting(context: Context, keys: Sequence[str]) -> Dropping:
+    return {"fix": {"data.split.copies": "together"}} if context.by_fractions else context.dropping(keys)

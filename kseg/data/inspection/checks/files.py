@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from kseg.data.inspection.checks.context import Context
+from kseg.data.inspection.checks.context import Context, Dropping
 from kseg.data.inspection.findings import Finding
-from kseg.data.inspection.survey import SampleFacts
+from kseg.data.inspection.survey import ImageFacts, MaskFacts, SampleFacts
 from kseg.data.objects import Objects
+from kseg.data.pages import pages_line
+from kseg.data.spec import Fractions
+from kseg.data.truth import LARGEST_DEVIATION, deviation
 from kseg.errors import abbreviate
 from kseg.images import printable
+from kseg.sizes import format_size
 
-__all__ = ["alpha", "gray", "misnamed", "sizes", "suffixes", "unreadable"]
+__all__ = ["alpha", "gray", "misnamed", "pages", "sizes", "suffixes", "unreadable"]
 
+_JPEG: Final = {".jpg", ".jpeg", ".jpe", ".jfif"}
 _SUFFIXES: Final = {
-    "JPEG": {".jpg", ".jpeg"}, "MPO": {".jpg", ".jpeg"}, "PNG": {".png"}, "GIF": {".gif"}, "BMP": {".bmp"},
+    "JPEG": _JPEG, "MPO": _JPEG, "PNG": {".png"}, "GIF": {".gif"}, "BMP": {".bmp"},
     "DIB": {".bmp"}, "TIFF": {".tif", ".tiff"}, "WEBP": {".webp"},
 }  # fmt: skip
 _GRAY_MODES: Final = frozenset({"L", "LA", "1", "I;16", "I;16B", "I", "F"})
@@ -34,7 +40,7 @@ def unreadable(context: Context) -> Iterator[Finding]:
     yield Finding(
         code="unreadable", severity="error", what=f"{len(broken)} of {context.total} samples cannot be read",
         why="a training would fail in the middle of an epoch", count=len(broken), total=context.total, files=keys,
-        found="; ".join(reasons[:5]) + hidden, fix=context.excluding(keys), advice="repair or remove these files",
+        found="; ".join(reasons[:5]) + hidden, advice="repair or remove these files", **context.dropping(keys),
     )  # fmt: skip
 
 
@@ -61,44 +67,93 @@ def misnamed(context: Context) -> Iterator[Finding]:
 
 
 def sizes(context: Context) -> Iterator[Finding]:
-    """Masks whose size differs from their image's."""
+    """Masks whose size differs from their image's: those that only have to be scaled, and the others."""
     mismatched = [
         facts for _, facts in context.samples() if facts.image and facts.mask and facts.image.size != facts.mask.size
     ]
-    if not mismatched:
-        return
+    scalable = [facts for facts in mismatched if _is_scalable(facts)]
+    if scalable:
+        yield _scalable(context, scalable)
+    others = [facts for facts in mismatched if not _is_scalable(facts)]
+    if others:
+        yield _mismatched(context, others)
+
+
+def _scalable(context: Context, scalable: Sequence[SampleFacts]) -> Finding:
+    largest = max(_deviation(facts) for facts in scalable)
+    return Finding(
+        code="mask-scale", severity="error",
+        what=f"{len(scalable)} of {context.total} masks have another size than their images, but the same shape "
+        f"(largest deviation {largest:.1%})",
+        why="they align with the images only after they are resized, which coarsens their edges",
+        count=len(scalable), total=context.total, files=_keys(scalable),
+        expected="the size of the image, height × width, as a viewer shows it",
+        found=_sizes(scalable),
+        fix={"data.mask_size": "scaled"},
+    )  # fmt: skip
+
+
+def _mismatched(context: Context, mismatched: Sequence[SampleFacts]) -> Finding:
     turned = [facts for facts in mismatched if _turned(facts)]
-    keys = tuple(facts.sample.key for facts in mismatched)
     drawn_on_stored = len(turned) == len(mismatched) and context.spec.mask_orientation == "own"
-    yield Finding(
+    setting: Dropping = {"fix": {"data.mask_orientation": "image"}}
+    return Finding(
         code="exif" if turned else "size-mismatch", severity="error",
         what=f"{len(mismatched)} of {context.total} masks have another size than their images",
-        why="the masks would not align with the images", count=len(mismatched), total=context.total, files=keys,
-        expected="the size of the image, height × width, as a viewer shows it",
-        found=abbreviate(
-            f"{printable(facts.sample.key)} (image {_image_size(facts)}, mask {_mask_size(facts)})"
-            for facts in mismatched
-        ),
-        fix={"data.mask_orientation": "image"} if drawn_on_stored else context.excluding(keys),
+        why="the masks would not align with the images", count=len(mismatched), total=context.total,
+        files=_keys(mismatched), expected="the size of the image, height × width, as a viewer shows it",
+        found=_sizes(mismatched),
         advice="an EXIF orientation seems to apply to one of the two: rotate the pixels, and remove the orientation"
         if turned else "draw the masks on these very images, or check data.masks",
+        **(setting if drawn_on_stored else context.dropping(_keys(mismatched))),
     )  # fmt: skip
+
+
+def _is_scalable(facts: SampleFacts) -> bool:
+    return _deviation(facts) <= LARGEST_DEVIATION and not _turned(facts)
+
+
+def _deviation(facts: SampleFacts) -> float:
+    return deviation(facts.mask.size, facts.image.size) if facts.mask and facts.image else math.inf
 
 
 def _turned(facts: SampleFacts) -> bool:
-    """Whether the mask fits the image as stored, before its EXIF orientation."""
-    return (
-        facts.image is not None and facts.mask is not None and facts.image.header.orientation >= 5
-        and facts.mask.size == facts.image.size[::-1]
-    )  # fmt: skip
+    """Whether the mask has the shape of the image as stored, before its EXIF orientation, and not that of the other."""
+    if facts.image is None or facts.mask is None or facts.image.header.orientation < 5:
+        return False
+    as_stored = facts.image.size[::-1]
+    return facts.mask.size == as_stored or deviation(facts.mask.size, as_stored) <= LARGEST_DEVIATION < _deviation(
+        facts
+    )
 
 
-def _image_size(facts: SampleFacts) -> str:
-    return "×".join(map(str, facts.image.size)) if facts.image else "none"
+def _keys(samples: Iterable[SampleFacts]) -> tuple[str, ...]:
+    return tuple(facts.sample.key for facts in samples)
 
 
-def _mask_size(facts: SampleFacts) -> str:
-    return "×".join(map(str, facts.mask.size)) if facts.mask else "none"
+def _sizes(samples: Iterable[SampleFacts]) -> str:
+    return abbreviate(
+        f"{printable(facts.sample.key)} (image {_size(facts.image)}, mask {_size(facts.mask)})" for facts in samples
+    )
+
+
+def _size(facts: ImageFacts | MaskFacts | None) -> str:
+    return format_size(facts.size) if facts else "none"
+
+
+def pages(context: Context) -> Iterator[Finding]:
+    """Samples that are the pages of TIFF files."""
+    samples = [facts.sample for _, facts in context.samples() if facts.sample.page is not None]
+    line = pages_line(samples)
+    if line:
+        loose = isinstance(split := context.spec.split, Fractions) and split.group is None
+        yield Finding(
+            code="pages", severity="note", what=line,
+            why="where the pages are not pictures of their own, data.pages: first takes the first of each file only",
+            count=len(samples), total=context.total, files=tuple(sample.key for sample in samples),
+            advice="the pages of a file are split at random: if neighbours look alike, keep them together with "
+            "data.split.group: '^(.*)/[0-9]+$'" if loose else "nothing to set",
+        )  # fmt: skip
 
 
 def gray(context: Context) -> Iterator[Finding]:
