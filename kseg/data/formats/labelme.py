@@ -11,6 +11,7 @@ marks pixels to ignore, and ``_background_`` cuts holes, as in LabelMe's own con
 
 from __future__ import annotations
 
+import logging
 import os
 import posixpath
 from collections.abc import Collection, Mapping, Sequence
@@ -20,10 +21,12 @@ from typing import Final
 from kseg.data.formats.common import Choice, choose, picture_sizes, report_unpaired
 from kseg.data.formats.document import array, class_name, integer, item, mapping, read_json
 from kseg.data.formats.image_names import readings
+from kseg.data.formats.labelme_images import extract
 from kseg.data.formats.labelme_shapes import Drawing, LabelFile, are_in_fractions
 from kseg.data.formats.listing import ImageFiles, list_files
 from kseg.data.formats.reader import SPLIT, Listing, in_split
 from kseg.data.formats.tree import visible_folders
+from kseg.data.names import NameIndex
 from kseg.data.objects import OBJECT_VOID
 from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
@@ -35,6 +38,8 @@ from kseg.sizes import format_size
 
 __all__ = ["read"]
 
+_log = logging.getLogger("kseg")
+
 _IGNORE: Final = "__ignore__"
 
 
@@ -45,7 +50,7 @@ def read(spec: DataSpec, part: str | None) -> Listing:
         ConfigError: There is no such folder.
         DataError: A file is malformed; pictures or files have no counterpart; sizes differ; no shape can be drawn.
     """
-    images = list_files(spec.root, in_split(spec.images, part), key="data.images")
+    images = _images(spec, part)
     folder = _folder(spec, part, images)
     label_files = _pair(images, folder, spec)
     choice, value_of = _choose(label_files.values(), spec, part, folder)
@@ -56,14 +61,15 @@ def read(spec: DataSpec, part: str | None) -> Listing:
     drawing = Drawing(value_of, are_in_fractions(label_files, sizes, folder))
     for file, label_file in label_files.items():
         size = sizes[file]
+        key = images.key(file) if file.is_relative_to(images.folder) else _stem(label_file.path, folder)
         # Swapped sides come from an EXIF orientation, which data.mask_orientation handles.
         if size is None:  # reported when the image is read
-            samples.append(Sample(images.key(file), file, None))
+            samples.append(Sample(key, file, None))
         elif label_file.size and label_file.size not in (size, size[::-1]):
             stated = f"{printable(label_file.path.name)} is for {format_size(label_file.size)}"
             wrong_size.append(f"{stated}, the image is {format_size(size)}")
         else:
-            samples.append(Sample(images.key(file), file, drawing.draw(label_file, label_file.size or size)))
+            samples.append(Sample(key, file, drawing.draw(label_file, label_file.size or size)))
     report_unpaired(
         [f"{len(wrong_size)} of {len(label_files)} images do not have the size that their shapes are for: "
          f"{abbreviate(wrong_size)}"] if wrong_size else [],
@@ -73,6 +79,18 @@ def read(spec: DataSpec, part: str | None) -> Listing:
     drawing.skipped.report(folder, spec.skip_objects)
     drawing.report_others(folder)
     return Listing(tuple(samples), choice.values)
+
+
+def _images(spec: DataSpec, part: str | None) -> ImageFiles:
+    """The images in the folder; none if they are only inside the JSON files."""
+    folder = spec.root / in_split(spec.images, part)
+    try:
+        return list_files(spec.root, in_split(spec.images, part), key="data.images")
+    except DataError:
+        files = _json_files(folder)
+        if not files or not _parse(files[0]).embeds_image:
+            raise
+        return ImageFiles(folder, (), None, "data.images", spec.images)
 
 
 def _folder(spec: DataSpec, part: str | None, images: ImageFiles) -> Path:
@@ -98,15 +116,17 @@ def _pair(images: ImageFiles, folder: Path, spec: DataSpec) -> dict[Path, LabelF
     if not files:
         raise DataError("no JSON files", where=printable(folder), expected="a LabelMe file for each image")
     parsed = parallel_map(_parse, files)
-    by_stem = images.by_stem(False)
+    by_stem = NameIndex(images.by_stem(False))
     names = _ImageNames(images)
     label_files: dict[Path, LabelFile] = {}
-    orphans, duplicates = [], []
-    for (label_file, image_path), path in zip(parsed, files, strict=True):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        image = by_stem.get(stem) or names.find(path.parent, image_path)
+    orphans: list[LabelFile] = []
+    embedding: list[LabelFile] = []
+    duplicates = []
+    for label_file in parsed:
+        path = label_file.path
+        image = by_stem.find(_stem(path, folder)) or names.find(path.parent, label_file.image_path)
         if image is None:
-            orphans.append(printable(path.name))
+            (embedding if label_file.embeds_image else orphans).append(label_file)
         elif image in label_files:
             duplicates.append(f"{printable(label_files[image].path.name)} and {printable(path.name)}")
         else:
@@ -117,7 +137,19 @@ def _pair(images: ImageFiles, folder: Path, spec: DataSpec) -> dict[Path, LabelF
             expected="one file per image",
         )  # fmt: skip
     _report_unpaired(images, folder, label_files, orphans, spec)
-    return {file: label_files[file] for file in images.files if file in label_files}
+    return {file: label_files[file] for file in images.files if file in label_files} | _extracted(embedding, folder)
+
+
+def _extracted(label_files: Sequence[LabelFile], folder: Path) -> dict[Path, LabelFile]:
+    """The label files by their own images, where there is no other file of these."""
+    if label_files:
+        _log.info("%s: %d images are only inside the JSON files, and extracted", printable(folder), len(label_files))
+    images = parallel_map(extract, [label_file.path for label_file in label_files])
+    return dict(zip(images, label_files, strict=True))
+
+
+def _stem(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
 
 
 class _ImageNames:
@@ -144,22 +176,27 @@ class _ImageNames:
 
 
 def _report_unpaired(
-    images: ImageFiles, folder: Path, label_files: Mapping[Path, LabelFile], orphans: Sequence[str], spec: DataSpec
+    images: ImageFiles,
+    folder: Path,
+    label_files: Mapping[Path, LabelFile],
+    orphans: Sequence[LabelFile],
+    spec: DataSpec,
 ) -> None:
     bare = [printable(file.name) for file in images.files if file not in label_files]
     problems = []
     if bare:
         problems.append(f"{len(bare)} of {len(images.files)} images have no JSON file ({abbreviate(bare)})")
     if orphans:
-        problems.append(f"{len(orphans)} JSON files have no image ({abbreviate(orphans)})")
+        problems.append(
+            f"{len(orphans)} JSON files have no image ({abbreviate(printable(orphan.path.name) for orphan in orphans)})"
+        )
     report_unpaired(
         problems, where=printable(folder), expected="a LabelMe file of the same stem for each image",
         unpaired=spec.unpaired, remaining=len(label_files),
     )  # fmt: skip
 
 
-def _parse(path: Path) -> tuple[LabelFile, str]:
-    """A JSON file, and the path of the image that it names."""
+def _parse(path: Path) -> LabelFile:
     data = mapping(read_json(path), path)
     shapes = []
     for i, entry in enumerate(array(item(data, "shapes"), path, "shapes")):
@@ -171,7 +208,8 @@ def _parse(path: Path) -> tuple[LabelFile, str]:
     if data.get("imageHeight") is not None and data.get("imageWidth") is not None:
         size = integer(data["imageHeight"], path, "imageHeight"), integer(data["imageWidth"], path, "imageWidth")
     # ``data`` also has imageData, often megabytes, which are not kept.
-    return LabelFile(path, size, shapes), image_path if isinstance(image_path, str) else path.stem
+    image_path = image_path if isinstance(image_path, str) else path.stem
+    return LabelFile(path, image_path, bool(data.get("imageData")), size, shapes)
 
 
 # --- the classes ------------------------------------------------------------------------------------------------------
@@ -207,4 +245,4 @@ def _labels_of_all(spec: DataSpec) -> set[str]:
     relative = spec.annotations if spec.annotations is not None else spec.images
     folders = sorted(spec.root.glob(relative.replace(SPLIT, "*"))) if SPLIT in relative else [spec.root / relative]
     parsed = parallel_map(_parse, [file for folder in folders for file in _json_files(folder)])
-    return {label for label_file, _ in parsed for _, label, _ in label_file.shapes}
+    return {label for label_file in parsed for _, label, _ in label_file.shapes}

@@ -34,9 +34,19 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class LabelFile:
-    """A JSON file: the image size that it states, and its shapes as (place, label, entry)."""
+    """A JSON file.
+
+    Args:
+        path: Its path.
+        image_path: The path of the image that it names.
+        embeds_image: Whether it contains the image, too.
+        size: The size of the image, where it is stated.
+        shapes: Its shapes, as (place, label, entry).
+    """
 
     path: Path
+    image_path: str
+    embeds_image: bool
     size: Size | None
     shapes: list[tuple[str, str, Mapping[str, Any]]]
 

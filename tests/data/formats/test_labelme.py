@@ -16,6 +16,7 @@ import pytest
 from kseg.data.find import find_dataset
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError
+from kseg.images import read_image
 from tests.data.formats.contract import (
     CLASSES,
     PICTURES,
@@ -24,6 +25,7 @@ from tests.data.formats.contract import (
     corners,
     draw_picture,
     ids,
+    truth,
 )  # fmt: skip
 
 
@@ -274,3 +276,46 @@ def test_a_file_without_shapes_is_background(tmp_path: Path) -> None:
     path = write_labelme(tmp_path)
     path.write_text(json.dumps({**labelme("train/empty")}))
     assert (drawn(tmp_path) == 0).all()
+
+
+def write_embedded(root: Path, image: bytes) -> Path:
+    """Two JSON files without image files, in a folder of their own."""
+    folder = root / "images" / "deep"
+    folder.mkdir(parents=True)
+    data = base64.b64encode(image).decode()
+    for name in ("x", "y"):
+        entry = {**labelme("val/a"), "imageData": data, "imagePath": f"..\\{name}.jpg"}
+        (folder / f"{name}.json").write_text(json.dumps(entry))
+    return folder
+
+
+def test_images_that_are_only_in_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KSEG_CACHE", str(tmp_path / "cache"))
+    pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    png = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
+    write_embedded(tmp_path / "data", png)
+    with caplog.at_level(logging.INFO, logger="kseg"):
+        dataset = find_dataset(DataSpec(root=tmp_path / "data", format="labelme"))
+    assert "images: 2 images are only inside the JSON files, and extracted" in caplog.text
+    assert {sample.key for sample in dataset.samples("all")} == {"deep/x", "deep/y"}
+    for sample in dataset.samples("all"):
+        assert sample.image.is_relative_to(tmp_path / "cache")
+        np.testing.assert_array_equal(read_image(sample.image), pixels)
+        np.testing.assert_array_equal(ids(dataset, sample.key) > 0, truth("val/a") > 0)
+    assert find_dataset(DataSpec(root=tmp_path / "data", format="labelme")) == dataset
+
+
+def test_image_data_that_is_no_image(tmp_path: Path) -> None:
+    write_embedded(tmp_path, b"no image")
+    with pytest.raises(DataError, match=r"x\.json: imageData: .*expected an image \(JPEG, PNG, BMP, TIFF\) in base64"):
+        find_dataset(DataSpec(root=tmp_path, format="labelme"))
+
+
+def test_no_images_at_all(tmp_path: Path) -> None:
+    path = write_labelme(tmp_path)
+    for image in path.parent.glob("*.png"):
+        image.unlink()
+    with pytest.raises(DataError, match=r"data\.images: .*no images found"):
+        find_dataset(DataSpec(root=tmp_path, format="labelme"))
