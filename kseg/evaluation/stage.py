@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from kseg.data.dataset import Dataset
 from kseg.data.sample import Sample, SplitName
-from kseg.data.truth import read_truth, truth_name
+from kseg.data.truth import read_picture, read_truth, truth_name
 from kseg.errors import DataError
 from kseg.evaluation.counts import count
 from kseg.evaluation.scores import ImageScore, Scores
 from kseg.evaluation.source import load_data
-from kseg.images import read_image
 from kseg.inference import PredictionPlan, Predictor, prefetch
 from kseg.labels import LabelMap
 from kseg.parallel import Progress
@@ -114,7 +113,7 @@ def check_labels(data: LabelMap, model: LabelMap) -> None:
 
 
 def _read(sample: Sample, labels: LabelMap) -> tuple[npt.NDArray[np.uint8], Ids]:
-    image, truth = read_image(sample.image), read_truth(sample, labels)
+    image, truth = read_picture(sample), read_truth(sample, labels)
     if truth.shape != image.shape[:2]:
         raise DataError(
             "the mask has another size than the image", where=truth_name(sample),
