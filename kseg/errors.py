@@ -12,14 +12,19 @@
     ├── TrainingError              1   a training cannot continue (NaN loss, …)
     ├── OutputError                1   a file or folder that cannot be written
     ├── PartialFailure             1   most of the work is done, some inputs failed
-    └── Interrupted              130   the user stopped it; results so far are on disk
+    └── Interrupted              130   the user stopped it, results so far are on disk; by SIGTERM 143, by SIGHUP 129
 
 Every message is one line: where, what, expected, found, remedy. No user input may end in a traceback.
 """
 
 from __future__ import annotations
 
+import re
+import shlex
+import signal
 from collections.abc import Iterable
+from os import PathLike, fspath
+from typing import Final
 
 __all__ = [
     "ArtifactError",
@@ -35,7 +40,10 @@ __all__ = [
     "UsageError",
     "abbreviate",
     "missing_extra",
+    "shell_command",
 ]
+
+_LINE_BREAK: Final = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 
 
 class KsegError(Exception):
@@ -76,8 +84,8 @@ class KsegError(Exception):
             parts.append(f"found {self.found}")
         if self.remedy:
             parts.append(self.remedy)
-        # A file name may hold a newline; a message may not.
-        return " ".join("; ".join(parts).split())
+        # A file name may hold a newline; a message may not. Its blanks stay: the remedy may be a command with a path.
+        return _LINE_BREAK.sub(" ", "; ".join(parts)).strip()
 
 
 class UsageError(KsegError):
@@ -119,9 +127,31 @@ class PartialFailure(KsegError):
 
 
 class Interrupted(KsegError):
-    """The user stopped the command (Ctrl-C)."""
+    """The user stopped the command (Ctrl-C), or a signal did.
 
-    exit_code = 130
+    Args:
+        what, where, found, remedy: As in `KsegError`.
+        number: The signal, by which a shell knows the reason of the end: the exit code is 128 plus this number.
+    """
+
+    exit_code = 128 + signal.SIGINT
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        found: str | None = None,
+        remedy: str | None = None,
+        number: int = signal.SIGINT,
+    ) -> None:
+        super().__init__(what, where=where, found=found, remedy=remedy)
+        self.exit_code = 128 + number
+
+
+def shell_command(*words: str | PathLike[str]) -> str:
+    """A command for the user to paste: ``words`` joined by blanks, those with special characters quoted."""
+    return shlex.join(fspath(word) for word in words)
 
 
 def abbreviate(items: Iterable[object], limit: int = 5) -> str:

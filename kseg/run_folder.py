@@ -22,13 +22,15 @@ from __future__ import annotations
 import csv
 import fcntl
 import io
+import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kseg.errors import UsageError
+from kseg.errors import UsageError, shell_command
 from kseg.files import make_folder, new_folder, write_text
 
 __all__ = ["EpochRow", "RunFolder"]
@@ -81,10 +83,22 @@ class RunFolder:
             raise UsageError(
                 "the run has ended" if ended else "the run was stopped in its first epoch", where=str(path),
                 expected=f"{folder.state.relative_to(path)}, which is there after each epoch until the last one",
-                remedy=f"train on in a new run: kseg fit {folder.args} --set model.start={path}"
-                if ended else f"begin anew: kseg fit {folder.args}",
+                remedy=f"train on in a new run: {folder.new_run_command(path)}"
+                if ended else f"begin anew: {folder.new_run_command()}",
             )  # fmt: skip
         return folder
+
+    def new_run_command(self, start: Path | None = None) -> str:
+        """The command that trains with the settings of this run in a new one, for messages.
+
+        Args:
+            start: The run or model whose weights it starts from.
+        """
+        if start is None:
+            return shell_command("kseg", "fit", self.args)
+        # The value of --set is YAML, to which some characters have a meaning, but not between JSON's quotes.
+        text = str(start) if re.fullmatch(r"[\w./ -]*/[\w./ -]*", str(start)) else json.dumps(str(start))
+        return shell_command("kseg", "fit", self.args, "--set", f"model.start={text}")
 
     @property
     def is_run(self) -> bool:

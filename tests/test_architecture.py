@@ -16,7 +16,7 @@ import kseg
 PACKAGE = Path(kseg.__file__).parent
 
 FOUNDATION = {
-    "errors", "lazy", "sizes", "fields", "files", "registry", "processor", "parallel", "environment",
+    "errors", "lazy", "signals", "sizes", "fields", "files", "registry", "processor", "parallel", "environment",
     "tensorflow_runtime", "images", "provenance", "labels", "drawing", "figures", "card", "run_folder", "html", "truth",
 }  # fmt: skip
 DATA_NOUNS = {
@@ -40,6 +40,7 @@ EVERYTHING = FOUNDATION | DATA | {"data", "data.folder_batches"} | MODELS | NOUN
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "lazy": set(),
+    "signals": set(),
     "sizes": set(),
     "fields": set(),
     "files": {"errors"},

@@ -79,7 +79,7 @@ def evaluate(
     model: PathLike,
     data: PathLike | None = None,
     *,
-    split: SplitName | Literal["all"] = "test",
+    split: SplitName | Literal["all"] | None = None,
     device: DeviceName = "auto",
     threads: int | None = None,
     threshold: float | None = None,
@@ -94,7 +94,7 @@ def evaluate(
         model: As in `load`; so are ``device``, ``threads``, ``threshold``, ``flip``, ``zoom`` and ``min_area``.
         data: A YAML file, a run folder, a ``data.json`` or a folder of images and masks. Defaults to the data of the
             model's run.
-        split: ``train``, ``val``, ``test`` or ``all``. Defaults to ``test``.
+        split: ``train``, ``val``, ``test`` or ``all``. Defaults to ``test``, or ``val`` if there are no test images.
         boundary: Also compute boundary scores, which are slow on large images. Defaults to True.
 
     Returns:
@@ -133,7 +133,7 @@ def export(
     out: PathLike | None = None,
     data: PathLike | None = None,
     calibration_images: int = 100,
-    split: SplitName | Literal["all"] = "test",
+    split: SplitName | Literal["all"] | None = None,
 ) -> ExportReport:
     """Write a trained model as SavedModel, TFLite and ONNX, and score each file, as ``kseg export`` does.
 
@@ -144,7 +144,7 @@ def export(
         out: The folder. Defaults to ``saved_models/NAME``.
         data: The model's own data, as in `evaluate`. Required if the model is not in a run folder.
         calibration_images: The number of training images for the quantiser. Defaults to 100.
-        split: The images that score the files. Defaults to ``test``.
+        split: The images that score the files. Defaults to ``test``, or ``val`` if there are no test images.
 
     Returns:
         The report: ``report.out``, ``report.rows`` (the scores of each file) and ``report.failures``. Shown as a table

@@ -70,7 +70,7 @@ def command(
         write_results(json_file, results)
         mark_file(json_file, origin)
     _show(results, other)
-    _fail_if_empty(results)
+    _fail_if_empty(results, devices)
 
 
 def _devices(text: str | None) -> Any:
@@ -114,9 +114,10 @@ def _show(results: Results, other: Results | None) -> None:
             )
 
 
-def _fail_if_empty(results: Results) -> None:
+def _fail_if_empty(results: Results, devices: Any) -> None:
     failed = [row for row in results.rows if row.failed]
     if failed:
         raise PartialFailure(f"{len(failed)} of {len(results.rows)} measurements failed", found=failed[0].error)
     if not any(row.latency_ms for row in results.rows):
-        raise PartialFailure("nothing could be measured", found=results.rows[0].error, remedy="leave --device out")
+        remedy = "leave --device out" if devices else None
+        raise PartialFailure("nothing could be measured", found=results.rows[0].error, remedy=remedy)

@@ -24,8 +24,8 @@ __all__ = ["command"]
     help="Other data: a config, a run, a data.json, or a folder.  [default: the run's]",
 )
 @click.option(
-    "--split", type=click.Choice(["train", "val", "test", "all"]), default="test", show_default=True,
-    help="The images to score.",
+    "--split", type=click.Choice(["train", "val", "test", "all"]),
+    help="The images to score.  [default: test; val if there are no test images]",
 )  # fmt: skip
 @threshold_option
 @min_area_option

@@ -36,8 +36,8 @@ __all__ = ["command"]
     help="Number of training images for the quantiser.",
 )  # fmt: skip
 @click.option(
-    "--split", type=click.Choice(["test", "val", "train", "all"]), default="test", show_default=True,
-    help="The images that score the artifacts.",
+    "--split", type=click.Choice(["test", "val", "train", "all"]),
+    help="The images that score the artifacts.  [default: test; val if there are no test images]",
 )  # fmt: skip
 def command(
     model: Path,

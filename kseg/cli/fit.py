@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kseg.cli.options import PATH, SizeCommand, config_argument, data_option, overrides_from, parse_size, set_option
-from kseg.errors import UsageError
+from kseg.errors import UsageError, shell_command
 from kseg.models.tables import ARCHITECTURES, ENCODERS
 
 __all__ = ["command"]
@@ -72,7 +72,7 @@ def command(
         f"mean IoU {best['val_mean_iou']:.3f}, pixel accuracy {best['val_accuracy']:.3f} (network's size)"
     )
     click.echo(f"{run.seconds:.0f} s; everything is in {run.folder}")
-    click.echo(f"next: kseg evaluate {run.folder}")
+    click.echo(f"next: {shell_command('kseg', 'evaluate', run.folder)}")
 
 
 def _require_alone(config: Path | None, data: str | None, settings: tuple[str, ...], flags: dict[str, Any]) -> None:

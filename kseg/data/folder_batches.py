@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import yaml
 
 from kseg.augment import parse
 from kseg.data.find import find_dataset
@@ -17,7 +21,7 @@ from kseg.data.pipeline.arrays import Streamed, load_arrays
 from kseg.data.pipeline.cache import SampleStore, fill_cache
 from kseg.data.sample import SplitName
 from kseg.data.spec import DataSpec, Split
-from kseg.errors import UsageError
+from kseg.errors import KsegError, UsageError
 from kseg.files import expand_home
 from kseg.registry import lookup
 from kseg.sizes import Size
@@ -30,7 +34,41 @@ __all__ = ["from_folder"]
 
 Cache = Literal["ram", "disk", "none"]
 
+_ARGUMENTS: Final = ("classes", "values", "split")
+"""Settings of a configuration's section ``data`` that `from_folder` has as arguments."""
 
+
+@contextmanager
+def _errors_by_argument() -> Iterator[None]:
+    """Errors of the block name arguments, where they would name settings of a configuration."""
+    try:
+        yield
+    except KsegError as error:
+        where, remedy = (text and _by_argument(text) for text in (error.where, error.remedy))
+        raise type(error)(
+            error.what, where=where, expected=error.expected, found=error.found, remedy=remedy
+        ) from error.__cause__
+
+
+def _by_argument(text: str) -> str:
+    text = re.sub(r"\bdata\.(\w+): (\{[^{}]*\}|\[[^\[\]]*\]|[^\s;,{\[]+)", _assignment, text)
+    text = re.sub(r"\bdata\.(\w+)\b", lambda match: _argument(match[1]), text)
+    return re.sub(r"--cache (\w+)", r'cache="\1"', text)
+
+
+def _assignment(match: re.Match[str]) -> str:
+    """A line of YAML as an argument of Python: ``data.values: {0: a}`` → ``values={0: 'a'}``."""
+    name, value = match[1], match[2]
+    with suppress(yaml.YAMLError):
+        value = value if "…" in value else repr(yaml.safe_load(value))
+    return f"{name}={value}" if name in _ARGUMENTS else f"DataSpec(…, {name}={value})"
+
+
+def _argument(name: str) -> str:
+    return name if name in _ARGUMENTS else f"{name} of a DataSpec"
+
+
+@_errors_by_argument()
 def from_folder(
     folder: str | os.PathLike[str] | DataSpec,
     *,
@@ -65,7 +103,7 @@ def from_folder(
 
     Raises:
         ConfigError, UsageError: An argument is wrong, or the batch is larger than the training data.
-        DataError: The images or masks cannot be used; the message has the setting that mends it.
+        DataError: The images or masks cannot be used; the message has the argument that mends it.
 
     Example:
 

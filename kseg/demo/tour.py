@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kseg.errors import PartialFailure
+from kseg.errors import PartialFailure, shell_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -250,8 +250,8 @@ def _show_next(console: Console, run: Path, export: Path) -> None:
     _print_lines(
         console,
         (
-            f"kseg evaluate {run}",
-            f"kseg predict {export / 'model_int8.tflite'} PHOTOS --out masks --overlay",
+            shell_command("kseg", "evaluate", run),
+            shell_command("kseg", "predict", export / "model_int8.tflite", "PHOTOS", "--out", "masks", "--overlay"),
         ),
     )
 

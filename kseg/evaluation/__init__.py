@@ -2,7 +2,7 @@
 
 from kseg.evaluation.counts import CLASS_SCORES, Counts, Score, count
 from kseg.evaluation.scores import Classes, ImageScore, Scores
-from kseg.evaluation.source import load_data
+from kseg.evaluation.source import choose_split, load_data
 from kseg.evaluation.stage import EvaluationPlan, check_labels, evaluate
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Score",
     "Scores",
     "check_labels",
+    "choose_split",
     "count",
     "evaluate",
     "load_data",

@@ -1,29 +1,58 @@
-"""Find the data set that a model is evaluated on."""
+"""Find the data set and the split that a model is evaluated on."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Literal
 
 from kseg.card import read_card
 from kseg.data.dataset import Dataset
 from kseg.data.find import find_dataset
-from kseg.data.spec import DataSpec
+from kseg.data.inspection.fix import read_folder
+from kseg.data.sample import SPLITS, SplitName
 from kseg.errors import DataError, UsageError
 from kseg.images import printable
 from kseg.inference import resolve_model
-from kseg.labels import format_color
+from kseg.labels import LabelMap, format_color
 from kseg.run_folder import RunFolder
 
-__all__ = ["load_data"]
+__all__ = ["choose_split", "load_data"]
+
+_log = logging.getLogger("kseg")
+
+
+def choose_split(dataset: Dataset, split: SplitName | Literal["all"] | None) -> SplitName | Literal["all"]:
+    """The split to score.
+
+    Args:
+        dataset: The images and masks.
+        split: The split that the user names. None is test, or val if there are no test images, which is logged.
+
+    Raises:
+        UnknownNameError: There is no such split.
+        DataError: It holds no images; the message names one that does.
+    """
+    if split is None:
+        split = "test" if dataset.splits.get("test") or not dataset.splits.get("val") else "val"
+        if split == "val":
+            _log.info("no test images: scored on val")
+    filled = [name for name in ("val", "test", "train") if dataset.splits.get(name)]
+    if split in SPLITS and filled and split not in filled:
+        raise DataError(
+            f"the split {split!r} holds no images", where=printable(dataset.root),
+            expected=f"one of {', '.join(filled)}", remedy=f"use --split {filled[0]}",
+        )  # fmt: skip
+    dataset.samples(split)
+    return split
 
 
 def load_data(data: Path | None, model: str | Path) -> Dataset:
     """The data set to evaluate a model on.
 
     Args:
-        data: A YAML configuration, a run folder, a ``data.json``, or a folder with ``images/`` and ``masks/``, which is
-            read with the model's own labels and split as `kseg fit` splits a bare folder. None takes the data of the
-            model's run.
+        data: A YAML configuration, a run folder, a ``data.json``, or a folder, which is read as `kseg fit` reads it,
+            with the model's classes. None takes the data of the model's run.
         model: The run folder or model.
 
     Raises:
@@ -63,17 +92,14 @@ def _from_folder(folder: Path, model: str | Path) -> Dataset:
     record = RunFolder(folder).data
     if record.is_file():
         return Dataset.load(record)
-    labels = read_card(resolve_model(model)).labels
-    missing = [name for name in ("images", "masks") if not (folder / name).is_dir()]
-    if missing:
-        raise DataError(
-            f"the folder holds no {' and no '.join(missing)} folder", where=printable(folder),
-            expected="images/ and masks/", remedy="describe another layout in a YAML file: --data data.yaml",
-        )  # fmt: skip
-    colors = tuple(map(format_color, labels.colors))
-    return find_dataset(
-        DataSpec(
-            folder, classes=labels.names, values=dict(labels.values), colors=colors, match=labels.match,
-            threshold=labels.threshold,
-        )
-    )  # fmt: skip
+    return _read_folder(folder, read_card(resolve_model(model)).labels)
+
+
+def _read_folder(folder: Path, labels: LabelMap) -> Dataset:
+    """The data set in a folder, with the model's classes; its mask values may be others than those of the training."""
+    classes = {"classes": labels.names, "colors": tuple(map(format_color, labels.colors))}
+    values = {"values": dict(labels.values), "match": labels.match, "threshold": labels.threshold}
+    try:
+        return find_dataset(read_folder(folder, {**classes, **values}).settings)
+    except DataError:
+        return find_dataset(read_folder(folder, classes).settings)

@@ -16,7 +16,7 @@ from kseg.data.truth import read_picture, read_truth, truth_name
 from kseg.errors import DataError
 from kseg.evaluation.counts import count
 from kseg.evaluation.scores import ImageScore, Scores
-from kseg.evaluation.source import load_data
+from kseg.evaluation.source import choose_split, load_data
 from kseg.inference import PredictionPlan, Predictor, prefetch
 from kseg.labels import LabelMap
 from kseg.parallel import Progress
@@ -43,14 +43,14 @@ class EvaluationPlan:
 
     @classmethod
     def make(
-        cls, prediction: PredictionPlan, data: Path | None = None, split: SplitName | Literal["all"] = "test"
+        cls, prediction: PredictionPlan, data: Path | None = None, split: SplitName | Literal["all"] | None = None
     ) -> EvaluationPlan:
         """Find the images, and check that they have the model's classes.
 
         Args:
             prediction: The model and the options of its predictions.
             data: As in `load_data`; None takes the data of the model's run.
-            split: The split to score.
+            split: The split to score; None as in `choose_split`.
 
         Raises:
             UsageError: ``data`` is None and the model is not in a run folder.
@@ -58,8 +58,7 @@ class EvaluationPlan:
         """
         dataset = load_data(data, prediction.model)
         check_labels(dataset.labels, prediction.card.labels)
-        dataset.samples(split)
-        return cls(prediction, dataset, split)
+        return cls(prediction, dataset, choose_split(dataset, split))
 
     def run(self, *, boundary: bool = True, on_progress: Progress | None = None) -> Scores:
         """Load the model and score it, as `evaluate` does. Raises the errors of `PredictionPlan.load`, too."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kseg.errors import ArtifactError
+from kseg.errors import UsageError
+from kseg.tensorflow_runtime import load_keras
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-__all__ = ["INPUT", "OUTPUT", "SIGNATURE", "save_graph", "serving_module"]
+__all__ = ["INPUT", "OUTPUT", "SIGNATURE", "require_tensorflow", "save_graph", "serving_module"]
 
 SIGNATURE = "serving_default"
 INPUT = "images"
@@ -27,7 +28,7 @@ def save_graph(model: keras.Model, folder: str, *, batch: int | None, dtype: Any
         dtype: The type of the input: ``tf.uint8``, or ``tf.float32`` for the quantiser.
 
     Raises:
-        ArtifactError: Keras' backend is not TensorFlow, so there is no TensorFlow graph.
+        UsageError: Keras' backend is not TensorFlow, so there is no TensorFlow graph.
     """
     import tensorflow as tf
 
@@ -35,19 +36,24 @@ def save_graph(model: keras.Model, folder: str, *, batch: int | None, dtype: Any
     tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
 
 
+def require_tensorflow() -> None:
+    """Check that Keras' backend is TensorFlow, whose graphs are exported. Raises UsageError."""
+    backend = load_keras()
+    if backend != "tensorflow":
+        raise UsageError(
+            "only a network of Keras' TensorFlow backend can be exported", found=f"Keras' backend {backend}",
+            remedy="set the environment variable KERAS_BACKEND=tensorflow",
+        )  # fmt: skip
+
+
 def serving_module(model: keras.Model, *, batch: int | None, dtype: Any) -> tf.Module:
     """A module whose function ``serve`` takes the input `INPUT` and returns ``{OUTPUT: scores}``.
 
     Arguments and errors are those of `save_graph`.
     """
-    import keras
     import tensorflow as tf
 
-    if keras.backend.backend() != "tensorflow":
-        raise ArtifactError(
-            "only Keras' TensorFlow backend can be exported", expected="KERAS_BACKEND=tensorflow",
-            found=f"KERAS_BACKEND={keras.backend.backend()}",
-        )  # fmt: skip
+    require_tensorflow()
     spec = tf.TensorSpec([batch, *model.input_shape[1:]], dtype, name=INPUT)
 
     @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]

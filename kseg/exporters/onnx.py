@@ -31,8 +31,8 @@ def write_onnx(conversion: Conversion, path: Path) -> None:
     """Write an ``.onnx`` file: uint8 ``images [batch, h, w, 3]`` → float32 ``scores``, with the card in its metadata.
 
     Raises:
-        UsageError: kseg's extra ``onnx`` is not installed.
-        ArtifactError: tf2onnx fails, or Keras' backend is not TensorFlow.
+        UsageError: kseg's extra ``onnx`` is not installed, or Keras' backend is not TensorFlow.
+        ArtifactError: tf2onnx fails.
     """
     path.write_bytes(_convert(conversion.model))
     append_card(path, conversion.card)

@@ -19,7 +19,7 @@ def write_saved_model(conversion: Conversion, path: Path) -> None:
     ``images`` is uint8 ``[B, h, w, 3]``, ``scores`` float32 ``[B, h, w, C]``.
 
     Raises:
-        ArtifactError: Keras' backend is not TensorFlow.
+        UsageError: Keras' backend is not TensorFlow.
         OutputError: The card cannot be written.
     """
     import tensorflow as tf

@@ -27,14 +27,16 @@ from kseg import __version__
 from kseg.card import ModelCard, read_card
 from kseg.data.dataset import Dataset
 from kseg.data.sample import Sample, SplitName
-from kseg.errors import ArtifactError, KsegError
-from kseg.evaluation import check_labels
+from kseg.errors import ArtifactError, DataError, KsegError
+from kseg.evaluation import check_labels, choose_split
 from kseg.exporters.conversion import Conversion, calibration_images
 from kseg.exporters.earlier import COMMAND, RECORD, require_replaceable_export
+from kseg.exporters.graph import require_tensorflow
 from kseg.exporters.parity import ParityRow, PredictionRecord, measure, parity_markdown, parity_table, warning_for
 from kseg.exporters.table import EXPORTERS, Exporter
 from kseg.files import make_folder, write_aside, write_json, write_text
 from kseg.html import rich_html
+from kseg.images import printable
 from kseg.provenance import Origin, mark_file
 
 __all__ = ["ExportReport", "export_model"]
@@ -82,7 +84,7 @@ def export_model(
     exporters: Sequence[Exporter],
     *,
     calibration: int = 100,
-    split: SplitName | Literal["all"] = "test",
+    split: SplitName | Literal["all"] | None = None,
     on_progress: Progress | None = None,
 ) -> ExportReport:
     """Write the artifacts of a trained model, and score each before it replaces an earlier one.
@@ -95,21 +97,25 @@ def export_model(
         out: The folder; an earlier export of the same model in it is replaced file by file.
         exporters: The artifacts to write: rows of `kseg.exporters.EXPORTERS`.
         calibration: The number of training images for the quantiser.
-        split: The images that score the artifacts: ``test``, ``val``, ``train`` or ``all``.
+        split: The images that score the artifacts: ``test``, ``val``, ``train`` or ``all``; None is ``test``, or
+            ``val`` if there are no test images.
         on_progress: Called with the current step, and (done, total) of it.
 
     Returns:
         The scores of each artifact, and the failures.
 
     Raises:
+        UsageError: Keras' backend is not TensorFlow.
         ArtifactError: The model cannot be loaded, or no artifact could be exported.
-        DataError: The split is empty, or the data have other classes than the model.
+        DataError: The split is empty, there are no training images to calibrate with, or the data have other classes
+            than the model.
         OutputError: The folder cannot be written, or it holds files of another model, or some that kseg did not write.
     """
     from kseg.models import load_model
 
     card = read_card(model)
     check_labels(dataset.labels, card.labels)
+    split = choose_split(dataset, split)
     samples = dataset.samples(split)
     facts = _facts(model, dataset)
     files = [KERAS_FILE, *(exporter.file for exporter in exporters), *REPORT_FILES]
@@ -117,9 +123,11 @@ def export_model(
     progress = on_progress or (lambda *_: None)
     images = []
     if any(exporter.calibrated for exporter in exporters):
-        train = dataset.samples("train")
         size = (card.height, card.width)
-        images = calibration_images(train, calibration, size, lambda *n: progress("reading calibration images", *n))
+        images = calibration_images(
+            _training_samples(dataset), calibration, size, lambda *n: progress("reading calibration images", *n)
+        )
+    require_tensorflow()
     make_folder(out)
     network, card = load_model(model)
     conversion = Conversion(network, card, images)
@@ -130,6 +138,15 @@ def export_model(
     for exporter in exporters:
         run.export(exporter)
     return run.finish(exporters, split)
+
+
+def _training_samples(dataset: Dataset) -> tuple[Sample, ...]:
+    if not dataset.splits.get("train"):
+        raise DataError(
+            "there are no training images, which int8 is calibrated on", where=printable(dataset.root),
+            remedy="use --quantize none, or add --data with the data that the model was trained on",
+        )  # fmt: skip
+    return dataset.samples("train")
 
 
 def _facts(model: Path, dataset: Dataset) -> dict[str, Any]:

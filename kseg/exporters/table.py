@@ -102,5 +102,5 @@ def _refuse(formats: Sequence[str], quantizations: Sequence[str]) -> None:
     quantizable = sorted({row.format for row in EXPORTERS if row.quantization in quantizations})
     raise UsageError(
         f"{', '.join(formats)} has no quantisation {', '.join(quantizations)}", where="--quantize",
-        remedy=f"add --format {quantizable[0]}",
+        remedy=f"use --format {quantizable[0]}",
     )  # fmt: skip

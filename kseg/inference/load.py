@@ -153,7 +153,8 @@ def _no_model(folder: Path) -> ArtifactError:
     if run.is_run:
         return ArtifactError(
             "the run has no best weights (yet)", where=str(folder), expected=str(run.best.relative_to(folder)),
-            remedy=f"take {run.last}" if run.last.is_file() else "train it first: kseg fit",
+            remedy=f"take {run.last}" if run.last.is_file()
+            else f"train it first: {run.new_run_command()}",
         )  # fmt: skip
     inside = sorted(
         p for p in folder.iterdir() if p.suffix in (".keras", ".tflite", ".onnx") or (p / "saved_model.pb").is_file()

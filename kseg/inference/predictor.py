@@ -174,7 +174,9 @@ class Predictor:
         if not np.isfinite(scores).all():
             # NaN is below every threshold, so it would silently become background.
             raise ArtifactError(
-                "the network returns NaN or infinite scores", where=card.name, remedy="its weights are broken"
+                "the network returns NaN or infinite scores",
+                where=card.name,
+                remedy="take weights of another epoch or run",
             )
         result: Scores = scores[0]
         return result

@@ -162,16 +162,33 @@ def _measure(case: _Case, settings: Settings) -> Row:
 def _run_worker(job: str, device: Device) -> dict[str, Any]:
     """Run a job in a fresh process; returns its result, or ``{"error": reason}``."""
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    # The process must import this copy of kseg, even if it is not installed.
-    root = str(Path(kseg.__file__).parent.parent)
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, env.get("PYTHONPATH"))))
     if device == "cpu":
         env["CUDA_VISIBLE_DEVICES"] = "-1"
-    command = [sys.executable, "-m", "kseg.latency.worker", job]
-    completed = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace")
+    # Not `-m`, which imports the user's files in the current folder (random.py, types.py) in place of the library's.
+    program = f"import sys; sys.path[:] = {_import_path()!r}; from kseg.latency.worker import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, job, str(os.getpid())]
+    # A KeyboardInterrupt (Ctrl-C, or SIGTERM to the command line) kills the worker, too.
+    completed = subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+    )
     try:
         result = json.loads(completed.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         message = (completed.stderr.strip().splitlines() or ["no error message"])[-1]
         return {"error": f"the measuring process ended with status {completed.returncode}: {message[:300]}"}
     return dict(result)
+
+
+def _import_path() -> list[str]:
+    """The folders that this process imports from, without the current one, and with that of this copy of kseg."""
+    folders = [folder for folder in sys.path if folder and not _is_current(folder)]
+    root = str(Path(kseg.__file__).resolve().parent.parent)
+    # At the end, so that nothing beside kseg comes before the standard library.
+    return folders if root in folders else [*folders, root]
+
+
+def _is_current(folder: str) -> bool:
+    try:
+        return os.path.samefile(folder, ".")
+    except OSError:  # a zip file of modules, or one of the two folders is gone
+        return False

@@ -1,19 +1,22 @@
-"""The process of one measurement: ``python -m kseg.latency.worker JOB``, with JSON as input and output.
+"""The process of one measurement: ``python -m kseg.latency.worker JOB [PARENT]``, with JSON as input and output.
 
 `kseg.latency` starts one for each row, since TensorFlow's thread pools are created once a process, its memory is never
-returned to the system, and only in a fresh process does loading include the imports. JOB is the JSON of `Job`. The only
-line on stdout is the JSON of `measure`'s result, or of ``{"gpus": [...]}`` for the job ``"gpus"``.
+returned to the system, and only in a fresh process does loading include the imports. JOB is the JSON of `Job`; PARENT
+the id of the process that started this one, which does not outlive it. The only line on stdout is the JSON of
+`measure`'s result, or of ``{"gpus": [...]}`` for the job ``"gpus"``.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,7 +26,10 @@ from kseg.latency.job import SEED, Job
 if TYPE_CHECKING:
     from kseg.inference import Predictor
 
-__all__ = ["measure"]
+__all__ = ["main", "measure"]
+
+_PR_SET_PDEATHSIG: Final = 1
+"""From linux/prctl.h."""
 
 
 def measure(job: Job) -> dict[str, Any]:
@@ -87,12 +93,24 @@ def _gpus() -> dict[str, Any]:
     return {"gpus": [gpu.name for gpu in visible_gpus()]}
 
 
-def main(text: str) -> int:
-    """Run the job of this JSON and print its result as the only line on stdout; returns the exit code."""
+def _end_with(parent: int) -> None:
+    """End this process as soon as its parent ends, even by SIGKILL. Does nothing on other systems than Linux."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> int:
+    """Run the job of the command line and print its result as the only line on stdout; returns the exit code."""
+    _, job_text, *parent = sys.argv
+    if parent:
+        _end_with(int(parent[0]))
     # What libraries print on stdout goes to stderr, so that it does not mix with the JSON.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    job = json.loads(text)
+    job = json.loads(job_text)
     try:
         result = _gpus() if job == "gpus" else measure(Job(**job))
     except KsegError as error:
@@ -106,4 +124,4 @@ def main(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main())

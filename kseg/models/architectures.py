@@ -28,6 +28,7 @@ from kseg.models.build import build_model
 from kseg.models.specs import NetworkSpec
 from kseg.models.tables import Block, Bottleneck, Norm, Upsampling
 from kseg.sizes import Size
+from kseg.tensorflow_runtime import set_keras_defaults
 
 __all__ = ["DeepLabV3Plus", "Unet", "UnetPlusPlus"]
 
@@ -217,6 +218,7 @@ def _build(
     encoder_weights: str | Path | None,
     **arguments: Any,
 ) -> keras.Model:
+    set_keras_defaults()
     with _errors_by_argument():
         spec = NetworkSpec(
             arch=arch,

@@ -19,6 +19,7 @@ from kseg.models.decoders import DECODERS
 from kseg.models.encoders.encode import encode
 from kseg.models.specs import NetworkSpec
 from kseg.models.supervision import add_auxiliaries
+from kseg.tensorflow_runtime import set_keras_defaults
 
 __all__ = ["Graph", "Kind", "Step", "build_graph", "build_model"]
 
@@ -113,6 +114,7 @@ def build_model(
 
         model = build_model(NetworkSpec(size=(256, 256), channels=3, encoder="mobilenetv2"))
     """
+    set_keras_defaults()
     with _dtype_policy(precision):
         graph = build_graph(spec, None if weights is None else str(weights))
         image, x = graph.steps[0].output, graph.steps[-1].output

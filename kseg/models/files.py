@@ -10,6 +10,7 @@ import keras
 from kseg.card import ModelCard, append_card, read_card
 from kseg.errors import ArtifactError, OutputError
 from kseg.files import write_aside
+from kseg.tensorflow_runtime import set_keras_defaults
 
 __all__ = ["load_model", "save_model"]
 
@@ -42,12 +43,13 @@ def load_model(path: Path) -> tuple[keras.Model, ModelCard]:
         ArtifactError: No such file, corrupt, not kseg's, or its network contradicts its card.
     """
     card = read_card(path)
+    set_keras_defaults()
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(
             "the model cannot be loaded", where=str(path), found=str(error).strip().splitlines()[0][:200],
-            remedy="the file is damaged, or a newer Keras wrote it",
+            remedy="copy it again if it is damaged; pip install --upgrade keras if a newer one wrote it",
         ) from error  # fmt: skip
     _check_fit(model, card, path)
     return model, card

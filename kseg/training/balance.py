@@ -55,7 +55,7 @@ def _by_name(named: Mapping[str, float], labels: LabelMap) -> tuple[float, ...]:
     if not any(weights):
         raise ConfigError(
             "every class weighs 0", where="train.class_weights", expected="a weight > 0 for some class",
-            found="0 for all", remedy="leave out the classes that are to weigh 1",
+            found="0 for all", remedy="name only the classes that weigh less than the others, which weigh 1",
         )  # fmt: skip
     return weights
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -16,63 +15,59 @@ import keras
 
 from kseg.errors import TrainingError, abbreviate
 from kseg.run_folder import EpochRow, RunFolder
+from kseg.signals import STOP_SIGNALS, StopSignal, handle_signals, raise_stop
 from kseg.training.checkpoints import Checkpoints
 from kseg.training.reporter import Reporter
 from kseg.training.state import CallbackState
 
-__all__ = ["EarlyStopping", "ResultsLogger", "StopAtStep", "StopOnNan", "StopRequested", "stop_signals"]
+__all__ = ["EarlyStopping", "ResultsLogger", "StopAtStep", "StopOnNan", "StopRequest", "stop_signals"]
 
 Logs = Mapping[str, Any] | None
 
 
-class StopRequested(Exception):
-    """The user asked to stop; raised between two steps, when no weight is half updated."""
+@dataclass
+class StopRequest:
+    """Whether the training is asked to stop.
+
+    Args:
+        number: The signal that asked for it; None before.
+    """
+
+    number: int | None = None
 
 
 class StopAtStep(keras.callbacks.Callback):
-    """Raises `StopRequested` after the step during which ``requested`` is set."""
+    """Raises `StopSignal` after the step during which a stop is requested, when no weight is half updated."""
 
-    def __init__(self, requested: threading.Event) -> None:
+    def __init__(self, request: StopRequest) -> None:
         super().__init__()
-        self.requested = requested
+        self.request = request
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Raise `StopRequested` if it is set."""
-        if self.requested.is_set():
-            raise StopRequested
+        """Raise `StopSignal` if a stop is requested."""
+        if self.request.number is not None:
+            raise StopSignal(self.request.number)
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Raise `StopRequested` if it is set: in a validation, too."""
+        """Raise `StopSignal` if a stop is requested: in a validation, too."""
         self.on_train_batch_end(batch, logs)
 
 
 @contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """Within the block, the first Ctrl-C (or SIGTERM) sets the event; a second one interrupts at once.
+def stop_signals() -> Iterator[StopRequest]:
+    """Within the block, the first Ctrl-C, SIGTERM or SIGHUP requests a stop; a second one interrupts at once.
 
     A KeyboardInterrupt in the middle of a step or of a checkpoint could leave either half done.
-
-    Yields:
-        The event. In another thread than the main one, which receives no signals, it is never set.
     """
-    requested = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield requested
-        return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    request = StopRequest()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        del frame
-        signal.signal(number, handlers[signal.Signals(number)])
-        requested.set()
+        if request.number is not None:
+            raise_stop(number, frame)
+        request.number = number
 
-    for number in handlers:
-        signal.signal(number, on_signal)
-    try:
-        yield requested
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    with handle_signals(STOP_SIGNALS, on_signal):
+        yield request
 
 
 class StopOnNan(keras.callbacks.Callback):

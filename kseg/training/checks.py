@@ -46,7 +46,7 @@ def _check_weights(model: ModelConfig, train: TrainConfig) -> None:
         raise ConfigError(
             "the encoder has no pretrained weights, so what is frozen would be random",
             where="train.encoder_trainable", expected="true without model.weights or model.start",
-            found=str(train.encoder_trainable).lower(), remedy="set model.weights or model.start",
+            found=str(train.encoder_trainable).lower(), remedy="set model.weights or model.start, or leave it out",
         )  # fmt: skip
 
 

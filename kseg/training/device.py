@@ -70,7 +70,7 @@ def _no_gpu(device: DeviceName) -> Device:
     if device == "gpu":
         raise UsageError(
             f"no GPU is visible to {keras.backend.backend()}", where="train.device", expected="a CUDA GPU",
-            remedy='install kseg[gpu] and a driver, or use --device auto',
+            remedy="install a driver and pip install 'jax[cuda12]', or use --device auto",
         )  # fmt: skip
     return Device("cpu", _processor())
 

@@ -66,9 +66,7 @@ def resume(path: str | os.PathLike[str], *, reporter: Reporter | None = None) ->
     return _fit(config, folder, reporter or Reporter())
 
 
-def _fit(
-    config: Config, interrupted: RunFolder | None, reporter: Reporter, survey: Survey | None = None
-) -> Run:
+def _fit(config: Config, interrupted: RunFolder | None, reporter: Reporter, survey: Survey | None = None) -> Run:
     try:
         return _train(config, interrupted, reporter, survey)
     finally:

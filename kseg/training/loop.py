@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +14,14 @@ import tensorflow as tf
 from kseg.card import ModelCard
 from kseg.config import RunConfig, TrainConfig
 from kseg.data.pipeline.batches import data_errors, no_automatic_gc
-from kseg.errors import Interrupted, TrainingError
+from kseg.errors import Interrupted, TrainingError, shell_command
 from kseg.models import NetworkSpec, build_model, load_model
 from kseg.models.supervision import plain_network
 from kseg.run_folder import RunFolder
+from kseg.signals import StopSignal
 from kseg.sizes import format_size
 from kseg.training.average import average_callbacks
-from kseg.training.callbacks import EarlyStopping, ResultsLogger, StopAtStep, StopOnNan, StopRequested
+from kseg.training.callbacks import EarlyStopping, ResultsLogger, StopAtStep, StopOnNan, StopRequest
 from kseg.training.checkpoints import Checkpoints, mode_of
 from kseg.training.data import TrainingData
 from kseg.training.finetune import unfreeze_callbacks
@@ -46,7 +47,7 @@ class Callbacks:
         run: The settings of the run folder.
         data: The data of the training.
         reporter: Receives the progress.
-        stop_requested: Set when the user asks to stop.
+        stop: Set when a signal asks to stop.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Callbacks:
         run: RunConfig,
         data: TrainingData,
         reporter: Reporter,
-        stop_requested: threading.Event,
+        stop: StopRequest,
     ) -> None:
         self.folder = folder
         self.panel = ValidationPanel.of(data.dataset.splits["val"], data.dataset.labels, spec.size)
@@ -73,7 +74,7 @@ class Callbacks:
         callbacks = [
             *unfreeze_callbacks(train),
             StopOnNan(data.files_of, self.checkpoints.last_good),
-            StopAtStep(stop_requested),
+            StopAtStep(stop),
             *average_callbacks(train),
             self.checkpoints,
             self.results,
@@ -82,15 +83,20 @@ class Callbacks:
         ]
         self.all = [*callbacks, StateKeeper(folder.state, data.dataset.fingerprint(), writer, callbacks)]
 
-    def save_interrupted(self) -> Interrupted:
-        """Save the current weights to last.keras; returns the error to raise, which says where they are."""
+    def save_interrupted(self, number: int) -> Interrupted:
+        """Save the current weights to last.keras; returns the error to raise, which says where they are.
+
+        Args:
+            number: The signal that stopped the training.
+        """
         self.checkpoints.save_last()
         if self.results.rows:
             draw_results(self.folder.curves, self.results.rows)
-        resume = f"; continue with kseg fit --resume {self.folder.path}" if self.folder.state.is_file() else ""
+        resume = shell_command("kseg", "fit", "--resume", self.folder.path)
         return Interrupted(
             "stopped", where=str(self.folder.path), found=f"{len(self.results.rows)} finished epochs",
-            remedy=f"the current weights are in {self.folder.last}{resume}",
+            remedy=f"the current weights are in {self.folder.last}"
+            + (f"; continue with {resume}" if self.folder.state.is_file() else ""), number=number,
         )  # fmt: skip
 
     def draw_outcome(self) -> None:
@@ -125,7 +131,7 @@ def run_epochs(
         The wall time in seconds.
 
     Raises:
-        Interrupted: The user asked to stop.
+        Interrupted: The user, or a signal, stopped it.
         TrainingError: The loss became NaN, or memory ran out.
         DataError: A file can no longer be read.
         OutputError: A checkpoint cannot be written.
@@ -144,8 +150,9 @@ def run_epochs(
                 shuffle=False,  # the input pipeline shuffles; Keras would warn
                 verbose=0,
             )
-    except (StopRequested, KeyboardInterrupt) as stop:
-        raise callbacks.save_interrupted() from stop
+    except KeyboardInterrupt as stop:
+        number = stop.number if isinstance(stop, StopSignal) else signal.SIGINT
+        raise callbacks.save_interrupted(number) from stop
     return time.perf_counter() - begin
 
 

@@ -68,8 +68,7 @@ def resume_run(folder: RunFolder, data: TrainingData, device: Device, precision:
         raise DataError(
             "the data are not those that the run began with", where=str(data.dataset.root),
             expected=f"the files and the split of {folder.data}",
-            remedy=f"put them back, or train on in a new run: kseg fit {folder.args} "
-            f"--set model.start={folder.last}",
+            remedy=f"put them back, or train on in a new run: {folder.new_run_command(folder.last)}",
         )  # fmt: skip
     remove_leftovers(folder.best.parent)
     # The later epochs may come from another machine or version than the first ones.

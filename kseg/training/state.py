@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from kseg.errors import ArtifactError
 from kseg.files import write_aside
+from kseg.run_folder import RunFolder
 from kseg.training.writer import Writer
 
 __all__ = ["CallbackState", "StateKeeper", "Stateful", "TrainingState", "read_state", "restore", "save_state"]
@@ -182,7 +183,8 @@ def read_state(path: Path) -> TrainingState:
             int(header["epoch"]), str(header["data"]), groups["network"], groups["optimizer"], callback_states
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        run = RunFolder(path.parents[1])
         raise ArtifactError(
             "the state of the training cannot be read", where=str(path), found=str(error) or type(error).__name__,
-            remedy="train on in a new run from the weights beside it: --set model.start=RUN",
+            remedy=f"train on in a new run from the weights beside it: {run.new_run_command(run.last)}",
         ) from error  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from kseg.card import ModelCard
 from kseg.inference.runtimes.devices import prepare_tensorflow
-from kseg.tensorflow_runtime import DeviceName
+from kseg.tensorflow_runtime import DeviceName, load_keras
 
 if TYPE_CHECKING:
     import keras
@@ -34,16 +33,14 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         threads: The number of CPU threads of one operation; None takes TensorFlow's default.
 
     Raises:
-        UsageError: There is no such device.
+        UsageError: There is no such device, or Keras' backend cannot be used.
         ArtifactError: The file cannot be loaded.
     """
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    backend = load_keras()
+    if backend == "tensorflow":
         prepare_tensorflow(device, threads)
     elif device != "auto" or threads is not None:
-        _log.warning(
-            "--device and --threads are ignored: only TensorFlow has them, and Keras runs on %s",
-            os.environ["KERAS_BACKEND"],
-        )
+        _log.warning("--device and --threads are ignored: only TensorFlow has them, and Keras runs on %s", backend)
     from kseg.models import load_model
 
     model, _ = load_model(path)

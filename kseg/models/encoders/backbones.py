@@ -47,16 +47,19 @@ def _application(name: str, downsampling: tuple[str, ...], **settings: Any) -> B
         **settings: Further arguments of the function.
     """
 
+    def network(shape: tuple[int, int, int], weights: str | None) -> keras.Model:
+        with warnings.catch_warnings():
+            # Keras warns that the weights are of another size than ours, which is no matter to convolutions.
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
+            return getattr(keras.applications, name)(input_shape=shape, include_top=False, weights=weights, **settings)
+
     def build(shape: tuple[int, int, int], weights: str | None) -> Backbone:
-        source = IMAGENET if weights == IMAGENET else None
         try:
-            with warnings.catch_warnings():
-                # Keras warns that the weights are of another size than ours, which is no matter to convolutions.
-                warnings.filterwarnings("ignore", message="`input_shape` is undefined or non-square")
-                model = getattr(keras.applications, name)(
-                    input_shape=shape, include_top=False, weights=source, **settings
-                )
+            model = network(shape, IMAGENET if weights == IMAGENET else None)
         except Exception as error:  # of that very class where Keras' download fails
+            if weights != IMAGENET:
+                raise
+            network(shape, None)  # where the network itself is at fault, this raises its error
             raise ArtifactError(
                 "the encoder's weights cannot be loaded", where="model.weights",
                 found=f"{weights} ({' '.join(str(error).split())[:200]})",

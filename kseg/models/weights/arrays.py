@@ -164,7 +164,8 @@ def _readable(path: Path, expected: str) -> Iterator[None]:
     ) as error:  # fmt: skip
         raise ArtifactError(
             "the file cannot be read", where=str(path), expected=expected,
-            found=(" ".join(str(error).split()) or type(error).__name__)[:200], remedy="it is damaged, or another kind",
+            found=(" ".join(str(error).split()) or type(error).__name__)[:200],
+            remedy="copy or download it again if it is damaged",
         ) from error  # fmt: skip
 
 
