@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kseg.errors import OutputError
 
@@ -27,6 +28,11 @@ __all__ = [
     "write_json",
     "write_text",
 ]
+
+_STEM_SHOWN: Final = 32
+"""Characters of a file's stem in the name of its temporary file."""
+_LONGEST_SUFFIX: Final = 16
+"""Characters of the longest suffix that may be one of a format."""
 
 
 def cache_folder() -> Path:
@@ -51,8 +57,8 @@ def write_aside(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: It cannot be written; the message gives the reason.
     """
-    aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part{path.suffix}")
-    earlier = path.exists()
+    aside = path.with_name(_hidden_name(path, "part") + (path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""))
+    earlier = os.path.exists(path)
     try:
         yield aside
         if aside.is_file():
@@ -60,12 +66,19 @@ def write_aside(path: Path) -> Iterator[Path]:
                 os.fsync(written.fileno())
         _replace(aside, path)
     except OSError as error:
+        too_long = error.errno == errno.ENAMETOOLONG
         raise OutputError(
             "cannot write the file", where=str(path), found=error.strerror or str(error),
+            expected="a name that the file system allows, mostly of at most 255 bytes" if too_long else None,
             remedy="the earlier file is untouched" if earlier else None,
         ) from error  # fmt: skip
     finally:
         _remove(aside)
+
+
+def _hidden_name(path: Path, kind: str) -> str:
+    # A part of the stem, in at most 4 bytes a character: file systems allow names of 255 bytes.
+    return f".{path.stem[:_STEM_SHOWN]}.{uuid.uuid4().hex[:8]}.{kind}"
 
 
 def _replace(aside: Path, path: Path) -> None:
@@ -73,7 +86,7 @@ def _replace(aside: Path, path: Path) -> None:
         aside.replace(path)  # fails where a file would take the place of a folder
         return
     # A folder cannot be renamed over another that holds files.
-    earlier = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.old")
+    earlier = path.with_name(_hidden_name(path, "old"))
     path.rename(earlier)
     try:
         aside.replace(path)

@@ -30,6 +30,29 @@ def test_a_full_disk_leaves_the_earlier_file(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.bin"], "nothing half-written stays behind"
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".png", "ü" * 125 + ".png", "🙂" * 62 + ".tiff", "x." + "y" * 253])
+def test_names_as_long_as_the_file_system_allows(tmp_path: Path, name: str) -> None:
+    for data in (b"first", b"second"):
+        write_bytes(tmp_path / name, data)
+        assert (tmp_path / name).read_bytes() == data
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    message = "cannot write the file; expected a name that the file system allows, mostly of at most 255 bytes; found "
+    with pytest.raises(OutputError, match=message) as error:
+        write_bytes(tmp_path / ("x" * 252 + ".png"), b"")
+    assert error.value.exit_code == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_temporary_file_has_the_suffix_of_its_file(tmp_path: Path) -> None:
+    with write_aside(tmp_path / ("x" * 250 + ".json")) as aside:
+        assert aside.suffix == ".json"
+        assert aside.name.startswith(".xxx")
+        aside.touch()
+
+
 def test_any_error_inside_leaves_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     write_bytes(path, b"good")

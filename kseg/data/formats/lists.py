@@ -6,8 +6,9 @@
     images/my cat.jpg,masks/my cat.png
     Abyssinian_101 1 1 1
 
-Separators are blanks, tabs, commas and semicolons; blank lines and lines that begin with ``#`` are ignored. If no line
-names a mask, masks are found as in the format ``folders``.
+Separators are blanks, tabs, commas and semicolons; paths may be JSON strings: ``"my cat.jpg" "my cat.png"``. Blank
+lines and lines that begin with ``#`` are ignored. If no line names a mask, masks are found as in the format
+``folders``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kseg.data.formats.document import read_lines
 from kseg.data.formats.finder import Finder
 from kseg.data.formats.pairs import Row, pair_rows
 from kseg.data.formats.reader import Listing
+from kseg.data.names import NameIndex, unquote_line
 from kseg.data.sample import Sample
 from kseg.data.spec import DataSpec
 from kseg.errors import ConfigError, DataError, abbreviate
@@ -68,6 +70,9 @@ def read(spec: DataSpec, part: str | None) -> Listing:
 
 
 def _row(number: int, line: str) -> Row:
+    quoted = unquote_line(line)
+    if quoted and len(quoted) <= 2:
+        return Row(number, quoted[0], "".join(quoted[1:]))
     pair = _PAIR.fullmatch(line)
     return Row(number, pair[1], pair[2]) if pair else Row(number, line.rstrip(" \t,;"), "")
 
@@ -98,23 +103,23 @@ def _named(rows: Sequence[Row], path: Path, spec: DataSpec) -> tuple[Sample, ...
     return tuple(row_of)
 
 
-def _names(samples: Sequence[Sample]) -> Mapping[str, Sample]:
+def _names(samples: Sequence[Sample]) -> NameIndex[Sample]:
     """Samples by key, and by stem where that is unique."""
     stems: dict[str, list[Sample]] = {}
     for sample in samples:
         stems.setdefault(sample.image.stem, []).append(sample)
     unique = {stem: same_stem[0] for stem, same_stem in stems.items() if len(same_stem) == 1}
-    return unique | {sample.key: sample for sample in samples}
+    return NameIndex(unique | {sample.key: sample for sample in samples})
 
 
 def _sample(
-    row: Row, by_name: Mapping[str, Sample], by_image: Mapping[Path, Sample], finder: Finder, where: str
+    row: Row, by_name: NameIndex[Sample], by_image: Mapping[Path, Sample], finder: Finder, where: str
 ) -> Sample | None:
     """The sample that a line names, by all of its text (a file name may contain blanks), else by its first word."""
     for name in dict.fromkeys((row.image, re.split(r"[\s,;]", row.image, maxsplit=1)[0])):
         stem = re.sub(rf"{_SUFFIX}$", "", name, flags=re.IGNORECASE)
         file = finder.find(name, where=f"{where} row {row.number}") if name else None
-        sample = by_name.get(name) or (by_image.get(file) if file else None) or by_name.get(stem)
+        sample = by_name.get(name) or (by_image.get(file) if file else None) or by_name.find(stem)
         if sample is not None:
             return sample
     return None

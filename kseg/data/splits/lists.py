@@ -1,4 +1,8 @@
-"""Read and write splits as text files: one file per split, one sample per line."""
+"""Read and write splits as text files: one file per split, one sample per line.
+
+A path that a line cannot hold as it is (with a line break, blanks at an end, or ``#`` at the beginning) is written as a
+JSON string: ``"images/two\\nlines.png"``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kseg.data.names import NameIndex, quote_line, unquote_line
 from kseg.data.sample import SPLITS, Sample, SplitName, Splits
 from kseg.data.spec import Lists
 from kseg.errors import ConfigError, DataError, OutputError, abbreviate
@@ -22,7 +27,7 @@ def read_lists(samples: Sequence[Sample], lists: Lists, root: Path) -> Splits:
         ConfigError: A list is missing.
         DataError: A list names an unknown sample, or one that is in another list.
     """
-    aliases = _aliases(samples, root)
+    aliases = NameIndex(_aliases(samples, root))
     splits: Splits = {}
     for name in SPLITS:
         listed: str = getattr(lists, name)
@@ -33,18 +38,23 @@ def read_lists(samples: Sequence[Sample], lists: Lists, root: Path) -> Splits:
 
 def _aliases(samples: Sequence[Sample], root: Path) -> Mapping[str, Sample]:
     """Every name by which a list may refer to a sample; more specific names have precedence."""
-    aliases: dict[str, Sample] = {}
     by_stem: dict[str, list[Sample]] = {}
     for sample in samples:
-        for name in (sample.image.stem, sample.image.name):
+        for name in dict.fromkeys((sample.image.stem, sample.image.name)):
             by_stem.setdefault(name, []).append(sample)
-        relative = os.path.relpath(sample.image, root)
-        aliases |= {str(sample.image): sample, relative: sample, sample.key + sample.image.suffix: sample}
+    aliases = {stem: same_stem[0] for stem, same_stem in by_stem.items() if len(same_stem) == 1}
+    aliases |= {sample.key + sample.image.suffix: sample for sample in samples}
     aliases |= {sample.key: sample for sample in samples}
-    return {stem: same_stem[0] for stem, same_stem in by_stem.items() if len(same_stem) == 1} | aliases
+    # What write_lists writes comes first.
+    aliases |= {path: sample for sample in samples for path in (str(sample.image), _relative(sample.image, root))}
+    return aliases
 
 
-def _read_list(path: Path, aliases: Mapping[str, Sample], *, where: str) -> tuple[Sample, ...]:
+def _relative(file: Path, root: Path) -> str:
+    return os.path.relpath(file, root)
+
+
+def _read_list(path: Path, aliases: NameIndex[Sample], *, where: str) -> tuple[Sample, ...]:
     try:
         lines = path.read_text("utf-8-sig", errors="surrogateescape").splitlines()
     except OSError as error:
@@ -52,15 +62,20 @@ def _read_list(path: Path, aliases: Mapping[str, Sample], *, where: str) -> tupl
             "the list cannot be read", where=where, expected="a text file", found=f"{printable(path)}: {error.strerror}"
         ) from error
     entries = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    # The whole line first: a file name may contain blanks.
-    sample_of = {entry: aliases.get(entry) or aliases.get(entry.split()[0]) for entry in entries}
+    sample_of = {entry: _listed(entry, aliases) for entry in entries}
     unknown = [printable(entry) for entry, sample in sample_of.items() if sample is None]
     if unknown:
         raise DataError(
             f"{len(unknown)} of {len(entries)} lines name no sample", where=printable(path), found=abbreviate(unknown),
-            expected=f"names like {abbreviate((printable(key) for key in aliases), 1).split(' and ')[0]}",
+            expected=f"names like {printable(next(iter(aliases), ''))}",
         )  # fmt: skip
     return tuple(dict.fromkeys(sample for sample in sample_of.values() if sample is not None))
+
+
+def _listed(entry: str, aliases: NameIndex[Sample]) -> Sample | None:
+    """The sample that a line names, by all of its text (a file name may contain blanks), else by its first word."""
+    names = dict.fromkeys((entry, *unquote_line(entry)[:1], entry.split()[0]))
+    return next((sample for name in names if (sample := aliases.find(name)) is not None), None)
 
 
 def require_disjoint(splits: Splits) -> None:
@@ -107,7 +122,6 @@ def write_lists(
 
     Raises:
         OutputError: A list exists already, or the folder cannot be written.
-        DataError: A file name cannot be written to a list.
     """
     if not overwrite:
         require_no_lists(folder)
@@ -125,10 +139,4 @@ def write_lists(
 
 def _line(sample: Sample, root: Path, masks: bool) -> str:
     files = [sample.image, *([sample.mask] if masks and isinstance(sample.mask, Path) else [])]
-    line = " ".join(os.path.relpath(file, root) for file in files)
-    if line.startswith("#") or line != line.strip() or len(line.splitlines()) != 1:
-        raise DataError(
-            "the file name cannot be written to a list", where=printable(sample.image),
-            expected="no line break, no blank at either end, and no # at the beginning", remedy="rename the file",
-        )  # fmt: skip
-    return line
+    return quote_line(*(_relative(file, root) for file in files))

@@ -1,0 +1,449 @@
+"""Images and masks of every kind of name: which are paired, and what is said where none are.
+
+The files are empty: finding samples opens none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kseg.data.find import find_samples
+from kseg.data.formats.finder import Finder
+from kseg.data.sample import SPLITS, Sample
+from kseg.data.spec import DataSpec, Folders, Fractions, Lists
+from kseg.errors import ConfigError, DataError, KsegError
+
+NFC = "caf\u00e9"
+NFD = unicodedata.normalize("NFD", NFC)
+
+
+def touch(root: Path, names: Iterable[str]) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def samples(root: Path, **settings: Any) -> list[Sample]:
+    splits = find_samples(DataSpec(root, **{"split": Fractions(1.0, 0.0, 0.0), **settings})).splits
+    return [sample for name in SPLITS for sample in splits.get(name, ())]
+
+
+def pairs(root: Path, **settings: Any) -> dict[str, str]:
+    """Image → mask, below the root."""
+    return {
+        os.path.relpath(sample.image, root): os.path.relpath(str(sample.mask), root)
+        for sample in samples(root, **settings)
+    }
+
+
+def remedies(error: KsegError) -> dict[str, str]:
+    """The settings ``data.KEY: VALUE`` that an error's remedy names, read as YAML."""
+    values = re.findall(r"data\.(\w+): ('(?:[^']|'')*'|[^\s,]+)", error.remedy or "")
+    return {key: yaml.safe_load(value) for key, value in values}
+
+
+# --- spellings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("image", "mask"), [(NFC, NFD), (NFD, NFC), (f"{NFC}/a", f"{NFD}/a"), ("P00", "p00")])
+def test_other_spellings_of_a_name_are_paired(tmp_path: Path, image: str, mask: str) -> None:
+    touch(tmp_path, [f"images/{image}.JPG", "images/b.jpg", f"masks/{mask}.png", "masks/b.png"])
+    assert pairs(tmp_path) == {f"images/{image}.JPG": f"masks/{mask}.png", "images/b.jpg": "masks/b.png"}
+    assert {sample.key for sample in samples(tmp_path)} == {image, "b"}
+
+
+def test_an_equal_name_comes_before_other_spellings(tmp_path: Path) -> None:
+    names = ["P00", "p00", NFC, NFD]
+    touch(tmp_path, [file for name in names for file in (f"images/{name}.jpg", f"masks/{name}.png")])
+    assert pairs(tmp_path) == {f"images/{name}.jpg": f"masks/{name}.png" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"), [(["P0", "p0"], ["P0"]), (["Pa", "PA"], ["pa"]), (["pa"], ["Pa", "PA"]), (["a", "A"], ["á"])]
+)
+def test_names_that_only_case_tells_apart_are_never_guessed(
+    tmp_path: Path, images: list[str], masks: list[str]
+) -> None:
+    touch(tmp_path, [*(f"images/{name}.jpg" for name in images), *(f"masks/{name}.png" for name in masks)])
+    unpaired = [*(f"{name}.jpg" for name in set(images) - set(masks)), *(f"{n}.png" for n in set(masks) - set(images))]
+    with pytest.raises(DataError) as error:
+        samples(tmp_path)
+    assert all(name in str(error.value) for name in unpaired)
+
+
+def test_the_suffix_of_masks_in_another_case(tmp_path: Path) -> None:
+    touch(tmp_path, ["photos/A.jpg", "photos/A_MASK.png", "photos/b.jpg", "photos/b_mask.png"])
+    expected = {"photos/A.jpg": "photos/A_MASK.png", "photos/b.jpg": "photos/b_mask.png"}
+    assert pairs(tmp_path, images="photos", masks="photos", mask_suffix="_mask") == expected
+
+
+def test_folders_of_the_settings_in_another_unicode_form(tmp_path: Path) -> None:
+    touch(tmp_path, [f"{NFD}/a.jpg", f"{NFD}/truth/a.png"])
+    assert pairs(tmp_path, images=f"{NFC}/*.jpg", masks=f"{NFC}/truth") == {f"{NFD}/a.jpg": f"{NFD}/truth/a.png"}
+
+
+@pytest.mark.parametrize("written", [f"{NFC}/x.jpg", f"{NFC}/X.png", f"/other/machine/{NFC}/x.jpg", f"{NFC}\\x.jpg"])
+def test_the_finder_finds_other_spellings(tmp_path: Path, written: str) -> None:
+    touch(tmp_path, [f"{NFD}/x.jpg", f"{NFD}/y.jpg"])
+    assert Finder(tmp_path).find(written, where="list") == tmp_path / NFD / "x.jpg"
+
+
+def test_the_finder_prefers_the_very_name_in_any_folder(tmp_path: Path) -> None:
+    touch(tmp_path, ["first/P0.jpg", "second/p0.jpg", "second/P1.jpg", "second/p1.jpg"])
+    finder = Finder(tmp_path / "first", tmp_path / "second")
+    assert finder.find("p0.jpg", where="list") == tmp_path / "second" / "p0.jpg"
+    assert finder.find("P0.jpg", where="list") == tmp_path / "first" / "P0.jpg"
+    assert finder.find("P1.png", where="list") == tmp_path / "second" / "P1.jpg"
+    assert Finder(tmp_path).find("second/p1.jpg", where="list") == tmp_path / "second" / "p1.jpg"
+
+
+def test_the_finder_does_not_choose_between_names_that_only_case_tells_apart(tmp_path: Path) -> None:
+    touch(tmp_path, ["Pa.jpg", "PA.jpg"])
+    assert Finder(tmp_path).find("pa.jpg", where="list") is None
+
+
+def test_the_finder_stays_inside_whatever_the_separators(tmp_path: Path) -> None:
+    touch(tmp_path, ["secret.jpg", "data/x.jpg", "data/a\\b.jpg"])
+    finder = Finder(tmp_path / "data")
+    assert finder.find("a\\b/../../secret.jpg", where="list") is None
+    assert finder.find("a\\b.jpg", where="list") == tmp_path / "data" / "a\\b.jpg"
+    for name in ("../secret.jpg", "..\\secret.jpg"):
+        with pytest.raises(DataError, match="leads out"):
+            finder.find(name, where="list")
+
+
+def test_manifests_and_lists_in_another_unicode_form(tmp_path: Path) -> None:
+    touch(tmp_path, [f"images/{NFD}.jpg", f"masks/{NFC}.png", "images/b.jpg", "masks/b.png"])
+    (tmp_path / "manifest.csv").write_text(f"image,mask\nimages/{NFC}.jpg,masks/{NFD}.png\nimages/B.JPG,masks/b.png\n")
+    expected = {f"images/{NFD}.jpg": f"masks/{NFC}.png", "images/b.jpg": "masks/b.png"}
+    assert pairs(tmp_path, format="manifest") == expected
+    for text in (f"images/{NFC}.jpg masks/{NFD}.png\nimages/b.jpg masks/b.png\n", f"{NFC}\nB\n"):
+        (tmp_path / "all.txt").write_text(text)
+        assert pairs(tmp_path, format="lists", split=Lists("all.txt")) == expected
+
+
+# --- the image's full name --------------------------------------------------------------------------------------------
+
+
+def test_masks_that_keep_the_suffix_of_their_image(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/x.jpg", "images/y.JPG", "images/z.png", "masks/x.jpg.png", "masks/y.jpg.png"])
+    touch(tmp_path, ["masks/z.png.png", "images/sub/x.jpg", "masks/sub/x.jpg.png"])
+    expected = {
+        "images/x.jpg": "masks/x.jpg.png", "images/y.JPG": "masks/y.jpg.png", "images/z.png": "masks/z.png.png",
+        "images/sub/x.jpg": "masks/sub/x.jpg.png",
+    }  # fmt: skip
+    assert pairs(tmp_path) == expected
+    assert {sample.key for sample in samples(tmp_path)} == {"x", "y", "z", "sub/x"}
+    assert pairs(tmp_path, images="images/**/*", masks="masks/**/*.png") == expected
+
+
+def test_masks_that_keep_the_suffix_of_their_image_before_their_own(tmp_path: Path) -> None:
+    touch(tmp_path, ["a/x.png", "a/y.png", "b/x.png.mask.png", "b/y.png.mask.png"])
+    expected = {"a/x.png": "b/x.png.mask.png", "a/y.png": "b/y.png.mask.png"}
+    assert pairs(tmp_path, images="a", masks="b", mask_suffix=".mask") == expected
+    for file in (tmp_path / "b").iterdir():
+        file.rename(tmp_path / "a" / file.name)
+    expected = {"a/x.png": "a/x.png.mask.png", "a/y.png": "a/y.png.mask.png"}
+    assert pairs(tmp_path, images="a", masks="a", mask_suffix=".mask") == expected
+
+
+def test_full_names_count_only_where_they_explain_the_folder(tmp_path: Path) -> None:
+    touch(tmp_path, [*(f"images/{i}.jpg" for i in range(10)), *(f"masks/{i}.png" for i in range(5))])
+    touch(tmp_path, [f"masks/{i}.jpg.png" for i in range(5, 10)])
+    with pytest.raises(DataError, match=r"5 of 10 images have no mask \(5\.jpg.*5 of 10 masks .*\(5\.jpg\.png"):
+        samples(tmp_path)
+
+
+def test_a_stem_with_a_suffix_inside_is_not_a_full_name(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/x.jpg", "images/x.jpg.jpg", "masks/x.png", "masks/x.jpg.png"])
+    assert pairs(tmp_path) == {"images/x.jpg": "masks/x.png", "images/x.jpg.jpg": "masks/x.jpg.png"}
+    (tmp_path / "masks" / "x.png").rename(tmp_path / "masks" / "x.jpg.jpg.png")
+    assert pairs(tmp_path) == {"images/x.jpg": "masks/x.jpg.png", "images/x.jpg.jpg": "masks/x.jpg.jpg.png"}
+
+
+# --- nothing pairs ----------------------------------------------------------------------------------------------------
+
+UNPAIRED = {
+    "a suffix": ("{}", "{}_seg", {"mask_suffix": "_seg"}),
+    "a prefix": ("{}", "mask_{}", {"images": "photos/*.jpg", "masks": "labels/mask_*.png"}),
+    "a prefix with dots": ("{}", "v1.2.{}", {"images": "photos/*.jpg", "masks": "labels/v1.2.*.png"}),
+    "two prefixes": ("IMG_{}", "mask_{}", {"images": "photos/IMG_*.jpg", "masks": "labels/mask_*.png"}),
+    "around": ("img {}_rgb", "{}-[gt]", {"images": "photos/img *_rgb.jpg", "masks": "labels/*-[[]gt].png"}),
+}
+
+
+@pytest.mark.parametrize("kind", UNPAIRED)
+@pytest.mark.parametrize("folder", ["", "train/"])
+def test_the_remedy_pairs_what_did_not_pair(tmp_path: Path, kind: str, folder: str) -> None:
+    image, mask, expected = UNPAIRED[kind]
+    numbers = [f"{number:03d}" for number in range(95, 105)]
+    files = {f"photos/{folder}{image.format(n)}.jpg": f"labels/{folder}{mask.format(n)}.png" for n in numbers}
+    touch(tmp_path, [*files, *files.values()])
+    split = {"split": Folders("train", "", "")} if folder else {}
+    with pytest.raises(DataError) as error:
+        samples(tmp_path, images="photos", masks="labels", **split)
+    settings = remedies(error.value)
+    in_split = {key: value.replace("photos/", "photos/{split}/").replace("labels/", "labels/{split}/")
+                for key, value in expected.items()}  # fmt: skip
+    assert settings == (in_split if folder else expected)
+    assert pairs(tmp_path, **{"images": "photos", "masks": "labels", **split, **settings}) == files
+
+
+def test_the_remedy_in_nested_folders(tmp_path: Path) -> None:
+    files = {f"photos/{d}/IMG_{n}.jpg": f"labels/{d}/mask_{n}.png" for d in "ab" for n in range(3)}
+    touch(tmp_path, [*files, *files.values()])
+    with pytest.raises(DataError) as error:
+        samples(tmp_path, images="photos", masks="labels")
+    settings = remedies(error.value)
+    assert settings == {"images": "photos/**/IMG_*.jpg", "masks": "labels/**/mask_*.png"}
+    assert pairs(tmp_path, **settings) == files
+
+
+def test_the_compared_names_are_shown(tmp_path: Path) -> None:
+    touch(tmp_path, [*(f"photos/IMG_{i}.jpg" for i in range(4)), "labels/mask_0.png", "labels/mask_7.png"])
+    with pytest.raises(DataError) as error:
+        samples(tmp_path, images="photos", masks="labels", mask_suffix="_m", unpaired="skip")
+    assert (
+        "compared: images 'IMG_0_m', 'IMG_1_m', 'IMG_2_m', … (photos, with data.mask_suffix _m); "
+        "masks 'mask_0', 'mask_7' (labels)"
+    ) in str(error.value)
+    assert error.value.exit_code == 1
+
+
+@pytest.mark.parametrize("numbers", [range(20, 29), range(10, 100, 10), range(201, 210)])
+def test_a_remedy_that_does_not_pair_is_not_proposed(tmp_path: Path, numbers: range) -> None:
+    """A part of a number is nothing in common."""
+    touch(tmp_path, [*(f"images/{i}.jpg" for i in range(1, 10)), *(f"masks/{i}.png" for i in numbers)])
+    with pytest.raises(DataError, match=r"9 of 9 images have no mask") as error:
+        samples(tmp_path)
+    assert error.value.remedy == "add or remove files, or set data.unpaired: skip"
+
+
+def test_globs_with_different_numbers_of_wildcards(tmp_path: Path) -> None:
+    touch(tmp_path, ["a/images/x.jpg", "b/images/x.jpg", "a/masks/x.png", "b/masks/x.png"])
+    with pytest.raises(DataError, match="use as many wildcards in data.masks as in data.images"):
+        samples(tmp_path, images="*/images", masks="*/masks/*")
+
+
+def test_a_remedy_for_most_of_the_images_says_so(tmp_path: Path) -> None:
+    touch(tmp_path, [*(f"images/{i}.jpg" for i in range(9)), *(f"masks/{i}_m.png" for i in range(8))])
+    with pytest.raises(DataError, match=r"; set data\.mask_suffix: _m, which pairs 8 of 9$"):
+        samples(tmp_path)
+    assert len(samples(tmp_path, mask_suffix="_m", unpaired="skip")) == 8
+
+
+@pytest.mark.parametrize(("images", "masks"), [("images/*", "masks/mask_*"), ("images/*.*", "masks/mask_*.*")])
+def test_globs_for_a_prefix(tmp_path: Path, images: str, masks: str) -> None:
+    touch(tmp_path, ["images/1.jpg", "images/a.b.jpg", "masks/mask_1.png", "masks/mask_a.b.png"])
+    expected = {"images/1.jpg": "masks/mask_1.png", "images/a.b.jpg": "masks/mask_a.b.png"}
+    assert pairs(tmp_path, images=images, masks=masks) == expected
+
+
+def test_globs_whose_last_wildcard_reaches_into_the_suffix(tmp_path: Path) -> None:
+    touch(tmp_path, ["frame.01.png", "frame.02.png", "mask.01.png", "mask.02.png"])
+    expected = {"frame.01.png": "mask.01.png", "frame.02.png": "mask.02.png"}
+    assert pairs(tmp_path, images="frame.*", masks="mask.*") == expected
+
+
+# --- hidden files and links -------------------------------------------------------------------------------------------
+
+HIDDEN = (
+    "{}/._a.png", "{}/.ipynb_checkpoints/a-checkpoint.png", "{}/__MACOSX/{}/b.png", "{}/Thumbs.db", "{}/.DS_Store",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("glob", ["", "/*", "/**/*", "/**/*.png", "/**"])
+def test_hidden_files_are_no_pictures(tmp_path: Path, glob: str) -> None:
+    touch(tmp_path, ["images/a.png", "masks/a.png", *(name.format(*["images"] * 2) for name in HIDDEN)])
+    assert pairs(tmp_path, images=f"images{glob}", masks=f"masks{glob}") == {"images/a.png": "masks/a.png"}
+
+
+def test_hidden_files_are_not_found_by_their_names(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/a.png", *(name.format(*["images"] * 2) for name in HIDDEN[:3])])
+    for absolute in (False, True):
+        finder = Finder(tmp_path, tmp_path / "images", absolute=absolute)
+        for name in HIDDEN[:3]:
+            assert finder.find(name.format(*["images"] * 2), where="list") is None
+        assert finder.find(str(tmp_path / "images/._a.png"), where="list") is None
+
+
+def test_the_finder_reads_data_below_a_hidden_folder(tmp_path: Path) -> None:
+    touch(tmp_path / ".data", ["images/a.png"])
+    for finder in (Finder(tmp_path / ".data"), Finder(tmp_path / "other", absolute=True)):
+        file = finder.find(str(tmp_path / ".data" / "images" / "a.png"), where="list")
+        assert file == tmp_path / ".data" / "images" / "a.png"
+
+
+def test_linked_files_and_folders(tmp_path: Path) -> None:
+    touch(tmp_path / "store", ["one/a.jpg", "one_truth/a.png", "b.jpg", "b.png"])
+    for link, target in (("images/one", "one"), ("masks/one", "one_truth"), ("images/b.jpg", "b.jpg"),
+                         ("masks/b.png", "b.png")):  # fmt: skip
+        (tmp_path / link).parent.mkdir(exist_ok=True)
+        (tmp_path / link).symlink_to(tmp_path / "store" / target)
+    expected = {"images/one/a.jpg": "masks/one/a.png", "images/b.jpg": "masks/b.png"}
+    assert pairs(tmp_path) == expected
+    assert pairs(tmp_path, images="images/**/*", masks="masks/**/*") == expected
+
+
+def test_a_folder_comes_before_links_to_it(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/z/a.jpg", "masks/z/a.png"])
+    (tmp_path / "images" / "a").symlink_to(tmp_path / "images" / "z")
+    assert pairs(tmp_path) == {"images/z/a.jpg": "masks/z/a.png"}
+
+
+@pytest.mark.parametrize("spec", ["images", "images/*", "[i]mages"])
+@pytest.mark.parametrize("name", ["a.png", "folder"])
+def test_a_broken_link_is_named(tmp_path: Path, spec: str, name: str) -> None:
+    touch(tmp_path, ["masks/a.png", "images/notes.txt"])
+    (tmp_path / "images" / name).symlink_to("/gone/there")
+    with pytest.raises(DataError) as error:
+        samples(tmp_path, images=spec)
+    assert re.search(rf"data\.images: .*: a link is broken; .*images/{name} → /gone/there; restore", str(error.value))
+    (tmp_path / "images" / name).unlink()
+    (tmp_path / "images" / "a.txt").symlink_to("/gone/there")
+    touch(tmp_path, ["images/a.jpg"])
+    assert pairs(
+        tmp_path, images=spec, masks={"images": "masks", "images/*": "masks/*", "[i]mages": "[m]asks"}[spec]
+    ) == {"images/a.jpg": "masks/a.png"}
+
+
+def test_the_folder_is_a_broken_link(tmp_path: Path) -> None:
+    (tmp_path / "images").symlink_to("/gone")
+    with pytest.raises(ConfigError, match=r"data\.images: the link is broken; .*images → /gone"):
+        samples(tmp_path)
+
+
+# --- globs of folders -------------------------------------------------------------------------------------------------
+
+
+def test_globs_of_folders_are_paired_part_by_part(tmp_path: Path) -> None:
+    names = ["part1/{}/x", "part1/{}/deep/x", "part2/{}/x", "part2/{}/y"]
+    files = {f"{name.format('images')}.jpg": f"{name.format('masks')}.png" for name in names}
+    touch(tmp_path, [*files, *files.values(), "part3/images.txt"])
+    assert pairs(tmp_path, images="*/images", masks="*/masks") == files
+    assert pairs(tmp_path, images="*/images/**/*.jpg", masks="*/masks") == files
+    keys = {sample.key for sample in samples(tmp_path, images="part*/images/", masks="part*/masks")}
+    assert keys == {os.path.splitext(file)[0] for file in files}
+
+
+def test_globs_of_folders_in_splits_and_with_a_suffix(tmp_path: Path) -> None:
+    files = {f"{s}/p{p}/images/x.jpg": f"{s}/p{p}/masks/x_m.png" for s in ("train", "val") for p in (1, 2)}
+    touch(tmp_path, [*files, *files.values()])
+    settings = {"images": "{split}/*/images", "masks": "{split}/*/masks", "split": Folders("train", "val", "")}
+    assert pairs(tmp_path, mask_suffix="_m", **settings) == files
+    with pytest.raises(DataError, match=r"set data\.mask_suffix: _m$"):
+        samples(tmp_path, **settings)
+
+
+def test_a_glob_that_matches_files_does_not_search_folders(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/a.jpg", "images/drafts/b.jpg", "masks/a.png"])
+    assert pairs(tmp_path, images="images/*") == {"images/a.jpg": "masks/a.png"}
+
+
+def test_images_and_masks_of_a_split_in_one_folder(tmp_path: Path) -> None:
+    names = ["train/x", "train/deep/x", "train/face_mask", "valid/x"]
+    files = {f"{name}.jpg": f"{name}_mask.png" for name in names}
+    touch(tmp_path, [*files, *files.values()])
+    split = Folders("train", "valid", "")
+    assert pairs(tmp_path, images="{split}", masks="{split}", mask_suffix="_mask", split=split) == files
+
+
+@pytest.mark.parametrize("spec", ["{part1,part2}/images", "p*/{images,pictures}"])
+def test_braces_are_refused_with_a_glob_that_works(tmp_path: Path, spec: str) -> None:
+    touch(tmp_path, ["part1/images/x.jpg", "part2/images/x.jpg", "part1/masks/x.png", "part2/masks/x.png"])
+    with pytest.raises(
+        KsegError, match=r"data\.images: braces are not expanded; .*found .*\{.*set data\.images: "
+    ) as e:
+        samples(tmp_path, images=spec, masks="*/masks")
+    assert e.value.exit_code == 2
+    assert "\n" not in str(e.value)
+    with pytest.raises(KsegError, match=r"data\.masks: braces are not expanded"):
+        samples(tmp_path, images="*/images", masks="{part1,part2}/masks")
+
+
+def test_the_glob_for_braces_works(tmp_path: Path) -> None:
+    files = {f"part{p}/images/x.jpg": f"part{p}/masks/x.png" for p in (1, 2)}
+    touch(tmp_path, [*files, *files.values()])
+    settings = {"images": "{part1,part2}/images", "masks": "{part1,part2}/masks"}
+    for _ in range(2):
+        with pytest.raises(ConfigError) as error:
+            samples(tmp_path, **settings)
+        settings |= remedies(error.value)
+    assert pairs(tmp_path, **settings) == files
+
+
+def test_a_folder_with_braces_in_its_name(tmp_path: Path) -> None:
+    touch(tmp_path, ["{a,b}/x.jpg", "masks/x.png"])
+    assert pairs(tmp_path, images="{a,b}") == {"{a,b}/x.jpg": "masks/x.png"}
+
+
+# --- stems that occur twice -------------------------------------------------------------------------------------------
+
+TWICE: dict[str, tuple[list[str], dict[str, Any], dict[str, str]]] = {
+    "images": (["images/{}.jpg", "images/{}.png", "masks/{}.png"], {}, {"images": "images/*.jpg"}),
+    "masks": (["images/{}.jpg", "masks/{}.jpg", "masks/{}.png"], {}, {"masks": "masks/*.png"}),
+    "nested": (["images/deep/{}.jpg", "images/deep/{}.png", "masks/deep/{}.png"], {}, {"images": "images/**/*.jpg"}),
+    "a glob": (["images/{}.jpg", "images/{}.png", "masks/{}.png"], {"images": "images/*"}, {"images": "images/*.jpg"}),
+    "a deep glob": (
+        ["images/d/{}.jpg", "images/d/{}.png", "masks/d/{}.png"],
+        {"images": "images/**", "masks": "masks/**"},
+        {"images": "images/**/*.jpg"},
+    ),
+    "folders by a glob": (
+        ["p/images/{}.jpg", "p/images/{}.png", "p/masks/{}.png"],
+        {"images": "*/images", "masks": "*/masks"},
+        {"images": "*/images/**/*.jpg"},
+    ),
+    "a split below": (
+        ["images/train/{}.jpg", "images/train/{}.png", "masks/train/{}.png"],
+        {"split": Folders("train", "", "")},
+        {"images": "images/{split}/*.jpg"},
+    ),
+    "a split above, nested": (
+        ["train/images/d/{}.jpg", "train/images/d/{}.png", "train/masks/d/{}.png"],
+        {"images": "{split}/images", "masks": "{split}/masks", "split": Folders("train", "", "")},
+        {"images": "{split}/images/**/*.jpg"},
+    ),
+    "one folder": (
+        ["im[1]/{}.jpg", "im[1]/{}.png"],
+        {"images": "im[1]", "masks": "im[1]"},
+        {"images": "im[[]1]/*.jpg", "masks": "im[[]1]/*.png"},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TWICE)
+def test_two_files_of_a_stem_and_the_remedy(tmp_path: Path, kind: str) -> None:
+    files, settings, expected = TWICE[kind]
+    touch(tmp_path, [file.format(name) for file in files for name in ("a", "b's")])
+    with pytest.raises(KsegError) as error:
+        samples(tmp_path, **settings)
+    message = str(error.value)
+    assert kind == "one folder" or re.search(r"data\.\w+: 2 stems occur twice; .*/a\.jpg and a\.png", message)
+    assert remedies(error.value) == expected
+    image = next(file for file in files if file.endswith(".jpg") and "masks" not in file)
+    mask = next(file for file in reversed(files) if file.endswith(".png"))
+    assert pairs(tmp_path, **{**settings, **expected}) == {
+        image.format(name): mask.format(name) for name in ("a", "b's")
+    }
+
+
+def test_no_suffix_is_named_that_would_lose_images(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/a.jpg", "images/a.png", "images/b.png", "images/c.jpg", "masks/a.png"])
+    with pytest.raises(DataError, match=r"images/a\.jpg and a\.png; remove one of each$"):
+        samples(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".jpeg", ".JPG", ".tif", ".TIFF", ".webp", ".bmp"])
+def test_suffixes_of_images(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, [f"images/a{suffix}", "masks/a.png"])
+    assert pairs(tmp_path) == {f"images/a{suffix}": "masks/a.png"}
+    assert Finder(tmp_path).find("images/a.jpg", where="list") == tmp_path / "images" / f"a{suffix}"
