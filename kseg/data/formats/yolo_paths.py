@@ -64,7 +64,7 @@ class Paths:
         raise DataError(
             "no such folder, glob or list of images", where=f"{printable(self.yaml)}: {key}", found=printable(entry),
             expected=f"in {printable(self.spec.root)} one of {abbreviate(looked_for, _SHOWN)}",
-            remedy=self._elsewhere(entry) or "correct the entry, or add what it names",
+            remedy=self.elsewhere(entry) or "correct the entry, or add what it names",
         )  # fmt: skip
 
     def listed(self, path: Path) -> set[Path]:
@@ -94,12 +94,25 @@ class Paths:
         self._report_missing(path, missing, len(lines))
         return set(line_of)
 
+    def elsewhere(self, entry: str) -> str | None:
+        """What to set if an entry exists on this machine, outside the root; else None."""
+        literal = self._literal(entry)
+        if not literal.exists():
+            return None
+        home = self._literal("")
+        root = home if self.base and literal.is_relative_to(home) else Path(os.path.commonpath([home, literal]))
+        annotations = os.path.relpath(self.yaml, root)
+        return (
+            f"it is outside of data.root: set data.root: {printable(root)} and "
+            f"data.annotations: {printable(annotations)}"
+        )
+
     def _report_missing(self, path: Path, missing: list[tuple[int, str]], total: int) -> None:
         names = abbreviate((f"{printable(line)} (line {number})" for number, line in missing), _SHOWN)
         report_unpaired(
             [f"{len(missing)} of {total} lines name no image: {names}"] if missing else [], where=printable(path),
             expected=f"images below {printable(self.spec.root)}", unpaired=self.spec.unpaired,
-            remaining=total - len(missing), remedy=lambda: self._elsewhere(missing[0][1]),
+            remaining=total - len(missing), remedy=lambda: self.elsewhere(missing[0][1]),
         )  # fmt: skip
 
     def _folders(self) -> list[Path]:
@@ -121,19 +134,6 @@ class Paths:
         """The path as it is written, relative to ``path`` and to the file's folder."""
         path = os.path.join(self.yaml.parent, *((self.base or "", entry)))
         return Path(os.path.normpath(path.replace("\\", "/").replace("\0", "")))
-
-    def _elsewhere(self, entry: str) -> str | None:
-        """What to set if an entry exists on this machine, outside the root; else None."""
-        literal = self._literal(entry)
-        if not literal.exists():
-            return None
-        home = self._literal("")
-        root = home if self.base and literal.is_relative_to(home) else Path(os.path.commonpath([home, literal]))
-        annotations = os.path.relpath(self.yaml, root)
-        return (
-            f"it is outside of data.root: set data.root: {printable(root)} and "
-            f"data.annotations: {printable(annotations)}"
-        )
 
 
 def _find_image(finder: Finder, line: str, where: str) -> Path | None:

@@ -151,7 +151,7 @@ class Description:
         base = self.settings.get("path")
         paths = Paths(self.path, base if isinstance(base, str) else None, self.spec)
         named = {entry: paths.resolve(entry, key) for entry in entries}
-        self._require_distinct(named, key)
+        self._require_distinct(named, key, paths)
         every = [path for named_paths in named.values() for path in named_paths]
         folders = tuple(path for path in every if path.is_dir())
         files = {path for path in every if is_picture(path.name)} - set(folders)
@@ -169,17 +169,17 @@ class Description:
             return [text(entry, self.path, f"{key}[{i}]") for i, entry in enumerate(value)]
         return [text(value, self.path, key)] if value not in (None, "") else []
 
-    def _require_distinct(self, named: Mapping[str, Sequence[Path]], key: str) -> None:
+    def _require_distinct(self, named: Mapping[str, Sequence[Path]], key: str, paths: Paths) -> None:
         """Two entries that lead to the same place mean two places, of which one is missing."""
         entry_of: dict[Path, str] = {}
-        for entry, paths in named.items():
-            for path in paths:
+        for entry, named_paths in named.items():
+            for path in named_paths:
                 first = entry_of.setdefault(path, entry)
                 if first != entry and not glob.has_magic(first + entry):
                     raise DataError(
                         "two entries name the same images", where=f"{printable(self.path)}: {key}",
                         found=f"{printable(first)} and {printable(entry)}, both of them {printable(path)}",
-                        remedy="correct or remove one of them",
+                        remedy=paths.elsewhere(entry) or paths.elsewhere(first) or "correct or remove one of them",
                     )  # fmt: skip
 
     def _require_disjoint(self, sets: Mapping[SplitName, ImageSet]) -> None:

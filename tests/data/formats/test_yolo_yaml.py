@@ -201,6 +201,16 @@ def test_images_outside_of_the_root(tmp_path: Path) -> None:
     assert splits(find(Path(root), annotations=annotations)) == {"train": TRAIN, "val": VAL}
 
 
+def test_an_entry_outside_of_the_root_that_looks_like_one_inside(tmp_path: Path) -> None:
+    put(tmp_path / "a", *TRAIN, *VAL)
+    put(tmp_path / "b", *TRAIN)
+    describe(tmp_path / "a", train=["images/train", str(tmp_path / "b" / "images" / "train")], val="images/val")
+    with pytest.raises(DataError, match=rf"set data\.root: {tmp_path} and data\.annotations: a/data\.yaml"):
+        find(tmp_path / "a")
+    dataset = find(tmp_path, annotations="a/data.yaml")
+    assert [len(dataset.splits[name]) for name in ("train", "val")] == [4, 1]
+
+
 def test_lists_that_name_missing_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     put(tmp_path, *TRAIN, *VAL)
     describe(tmp_path, train="train.txt", val="images/val")
