@@ -89,6 +89,10 @@ def printable(path: str | os.PathLike[str]) -> str:
         return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def _place(path: str | os.PathLike[str], page: int) -> str:
+    return f"{printable(path)} (page {page + 1})" if page else printable(path)
+
+
 def read_image(path: str | os.PathLike[str], *, page: int = 0) -> Pixels:
     """Read an image as RGB.
 
@@ -107,7 +111,7 @@ def read_image(path: str | os.PathLike[str], *, page: int = 0) -> Pixels:
             pixels, or does not have the page.
     """
     with _decoded(path, page) as picture:
-        return _rgb(picture, printable(path))
+        return _rgb(picture, _place(path, page))
 
 
 def rgb_pixels(picture: Image.Image) -> Pixels:
@@ -155,11 +159,11 @@ def read_mask(
             values = np.array(picture, np.uint8)
             return values // _STRETCH.get(raw_mode, 1)
         if picture.mode in _DEEP_MODES:
-            return _deep_values(np.asarray(picture), path)
+            return _deep_values(np.asarray(picture), _place(path, page))
         if picture.mode in ("RGB", "RGBA", "LA", "RGBX") and ";16" not in raw_mode:
-            return _single_channel(np.asarray(picture), path)
+            return _single_channel(np.asarray(picture), _place(path, page))
         raise ImageError(
-            "the mask cannot be read as class values", where=printable(path),
+            "the mask cannot be read as class values", where=_place(path, page),
             expected="one channel of 8 or 16 bits, or a palette", found=f"mode {raw_mode or picture.mode}",
         )  # fmt: skip
 
@@ -337,33 +341,31 @@ def _resize(array: npt.NDArray[Any], size: Size, interpolation: int) -> npt.NDAr
 @contextmanager
 def _opened(path: str | os.PathLike[str], page: int = 0) -> Iterator[Image.Image]:
     """Open an image, its pixels not decoded yet; any exception within the block becomes an ImageError."""
+    where = _place(path, page)
     try:
         with open(path, "rb") as file, _open_header(file) as picture:
             if page and page not in _turned_pages(picture):
                 raise ImageError(
-                    "no such page", where=printable(path), expected=f"page {page + 1}",
-                    found=f"pages up to {sum(1 for _ in _turned_pages(picture))}",
-                )  # fmt: skip
+                    "no such page", where=where, expected=f"at most {sum(1 for _ in _turned_pages(picture))}"
+                )
             if picture.width * picture.height > MAX_PIXELS:
                 raise ImageError(
-                    "the image is too large", where=printable(path), expected=f"at most {MAX_PIXELS} pixels",
+                    "the image is too large", where=where, expected=f"at most {MAX_PIXELS} pixels",
                     found=f"{picture.width} × {picture.height}", remedy="cut it into tiles",
                 )  # fmt: skip
             yield picture
     except ImageError:
         raise
     except FileNotFoundError:
-        raise ImageError("no such file", where=printable(path)) from None
+        raise ImageError("no such file", where=where) from None
     except IsADirectoryError:
-        raise ImageError("this is a folder, not an image", where=printable(path)) from None
+        raise ImageError("this is a folder, not an image", where=where) from None
     except UnidentifiedImageError:
-        raise ImageError(
-            "not an image", where=printable(path), expected="a JPEG, PNG, BMP, TIFF, WebP or GIF file"
-        ) from None
+        raise ImageError("not an image", where=where, expected="a JPEG, PNG, BMP, TIFF, WebP or GIF file") from None
     # Pillow's decoders raise almost anything on damaged files: OSError, SyntaxError, ValueError, struct.error, …
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ImageError("the image cannot be read", where=printable(path), found=reason) from error
+        raise ImageError("the image cannot be read", where=where, found=reason) from error
 
 
 def _open_header(file: BinaryIO) -> Image.Image:
@@ -437,22 +439,22 @@ def _require_opaque(alpha: Pixels, where: str) -> None:
         )  # fmt: skip
 
 
-def _deep_values(values: npt.NDArray[Any], path: str | os.PathLike[str]) -> npt.NDArray[np.uint16]:
+def _deep_values(values: npt.NDArray[Any], where: str) -> npt.NDArray[np.uint16]:
     if values.dtype.kind == "f" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
         raise ImageError(
-            "the mask cannot be read as class values", where=printable(path), expected="whole numbers in 0..65535",
+            "the mask cannot be read as class values", where=where, expected="whole numbers in 0..65535",
             found=f"{values.dtype} from {values.min()} to {values.max()}",
         )  # fmt: skip
     return values.astype(np.uint16)
 
 
-def _single_channel(pixels: Pixels, path: str | os.PathLike[str]) -> Pixels:
+def _single_channel(pixels: Pixels, where: str) -> Pixels:
     """The value that all colour channels of ``[H, W, 2..4]`` repeat, or the alpha where that value is constant."""
     channels = pixels.shape[2]
     values = pixels[..., 0]
     if channels > 2 and not ((values == pixels[..., 1]) & (values == pixels[..., 2])).all():
         raise ImageError(
-            "the mask shows colours", where=printable(path), expected="class values in one channel, or a palette",
+            "the mask shows colours", where=where, expected="class values in one channel, or a palette",
             found="an RGB picture whose channels differ",
             remedy="say in data.values which colour is which class, e.g. {'#000000': background, '#ff0000': object}",
         )  # fmt: skip

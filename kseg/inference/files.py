@@ -17,7 +17,7 @@ from kseg.files import make_folder
 from kseg.images import jpeg_bytes, png_bytes, printable, read_image
 from kseg.inference.predictor import Predictor
 from kseg.inference.prefetch import prefetch
-from kseg.inference.sources import COMMAND, Target, find_pictures, name_targets
+from kseg.inference.sources import COMMAND, Picture, Target, find_pictures, name_targets
 from kseg.parallel import Progress
 from kseg.provenance import display_path, origin_of, write_marked
 
@@ -54,7 +54,7 @@ class PredictReport:
 
     out: Path
     written: tuple[PredictedFile, ...]
-    failed: dict[Path, str]
+    failed: dict[Picture, str]
     renamed: tuple[PredictedFile, ...]
 
     @property
@@ -117,12 +117,12 @@ def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progres
         OutputError: A file cannot be written.
     """
     written: list[PredictedFile] = []
-    failed: dict[Path, str] = {}
+    failed: dict[Picture, str] = {}
     for done, (target, read_result) in enumerate(prefetch(_read, plan.targets), start=1):
         try:
             image = read_result()
         except ImageError as error:
-            failed[target.picture.image] = str(error)
+            failed[target.picture] = str(error)
         else:
             written.append(_predict(predictor, image, target))
         if on_progress:
@@ -131,7 +131,7 @@ def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progres
 
 
 def _read(target: Target) -> Pixels:
-    return read_image(target.picture.image)
+    return read_image(target.picture.image, page=target.picture.page)
 
 
 def _predict(predictor: Predictor, image: Pixels, target: Target) -> PredictedFile:
@@ -161,8 +161,8 @@ def _score_bytes(path: Path, scores: npt.NDArray[np.float32]) -> bytes:
 
 
 def _renamed(written: Iterable[PredictedFile], targets: Iterable[Target]) -> tuple[PredictedFile, ...]:
-    same_name = {t.picture.image for t in targets if t.stem == str(t.picture.name.with_suffix(""))}
-    return tuple(entry for entry in written if entry.image not in same_name)
+    renamed = {t.mask for t in targets if t.stem != str(t.picture.name.with_suffix(""))}
+    return tuple(entry for entry in written if entry.mask in renamed)
 
 
 def _require_replaceable(out: Path, targets: Sequence[Target]) -> None:

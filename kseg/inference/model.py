@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from kseg.card import ModelCard
 from kseg.drawing import overlay
 from kseg.errors import UsageError
 from kseg.files import expand_home, make_folder, require_new
-from kseg.images import png_bytes, read_image, resize_scores, rgb_pixels
+from kseg.images import page_count, png_bytes, printable, read_image, resize_scores, rgb_pixels
 from kseg.inference.predictor import Predictor
 from kseg.inference.sources import COMMAND
 from kseg.labels import LabelMap
 from kseg.provenance import Origin, write_marked
 
 __all__ = ["Model", "PictureLike", "Prediction"]
+
+_log = logging.getLogger("kseg")
 
 Pixels = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -163,10 +166,17 @@ class Model:
         return f"Model({str(self.path)!r}, {size}, classes: {', '.join(self.classes)})"
 
 
+def _read(path: Path) -> Pixels:
+    pages = page_count(path)
+    if pages > 1:
+        _log.warning("%s has %d pages: the first is segmented; kseg predict segments each", printable(path), pages)
+    return read_image(path)
+
+
 def _pixels(picture: Any) -> Pixels:
     """The pixels of a picture, RGB uint8 ``[H, W, 3]``. Raises ImageError, UsageError."""
     if isinstance(picture, (str, os.PathLike)):
-        return read_image(expand_home(picture))
+        return _read(expand_home(picture))
     if isinstance(picture, Image.Image):
         return rgb_pixels(picture)
     if not isinstance(picture, np.ndarray):

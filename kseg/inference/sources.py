@@ -6,13 +6,13 @@ import glob
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from kseg.errors import OutputError, UsageError, abbreviate
+from kseg.errors import ImageError, OutputError, UsageError, abbreviate
 from kseg.files import expand_home
-from kseg.images import IMAGE_SUFFIXES, printable
+from kseg.images import IMAGE_SUFFIXES, page_count, printable
 from kseg.provenance import Origin, is_marked
 
 __all__ = ["COMMAND", "Picture", "Target", "find_pictures", "name_targets"]
@@ -29,11 +29,14 @@ class Picture:
 
     Args:
         image: Its path.
-        name: Its path relative to the source folder (or to the part of a pattern before the first wildcard).
+        name: Its path relative to the source folder (or to the part of a pattern before the first wildcard). Of a page
+            of a TIFF file of several pages: with the page, from 1, as in ``stack_page3.tif``.
+        page: The page, from 0.
     """
 
     image: Path
     name: PurePosixPath
+    page: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Target:
 
 
 def find_pictures(sources: Sequence[str]) -> list[Picture]:
-    """Find the pictures that the sources name, each once, in the order of the sources.
+    """Find the pictures that the sources name, each once, in the order of the sources; of TIFF files every page.
 
     Masks, overlays and other pictures that kseg wrote are skipped in folders and patterns, and counted in the log. A
     file that is itself a source is never skipped.
@@ -90,7 +93,21 @@ def find_pictures(sources: Sequence[str]) -> list[Picture]:
     if not pictures:
         raise _only_own(sources, skipped.values())
     _log_skipped([image for path, image in skipped.items() if path not in pictures])
-    return list(pictures.values())
+    return [page for picture in pictures.values() for page in _pages(picture)]
+
+
+def _pages(picture: Picture) -> Iterator[Picture]:
+    """The pages of the picture; itself if it has one, or cannot be read, which is reported on reading it."""
+    try:
+        count = page_count(picture.image)
+    except ImageError:
+        count = 1
+    if count == 1:
+        yield picture
+        return
+    name, digits = picture.name, len(str(count))
+    for page in range(count):
+        yield replace(picture, name=name.with_stem(f"{name.stem}_page{page + 1:0{digits}d}"), page=page)
 
 
 def _is_named(text: str) -> bool:

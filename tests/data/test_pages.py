@@ -61,7 +61,7 @@ def test_pages_of_a_file(tmp_path: Path) -> None:
     assert image_size(path, page=1) == image_header(path, page=1).size == (7, 9)
     mask = write_tiff(tmp_path / "m.tif", [page(0)[1], page(1)[1]])
     np.testing.assert_array_equal(read_mask(mask, page=1), page(1)[1])
-    with pytest.raises(DataError, match=r"a\.tiff: no such page; expected page 3; found pages up to 2$"):
+    with pytest.raises(DataError, match=r"a\.tiff \(page 3\): no such page; expected at most 2$"):
         read_image(path, page=2)
 
 
