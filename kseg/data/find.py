@@ -151,6 +151,7 @@ def _by_part(reader: Reader, spec: DataSpec, split: Folders | Lists) -> tuple[Sp
     for name in SPLITS:
         part: str = getattr(split, name)
         listing = reader(spec, part) if part else Listing(())
+        _require_same_classes(values, listing.values, name)
         values |= listing.values
         splits[name] = listing.samples
         if isinstance(split, Folders):
@@ -159,6 +160,18 @@ def _by_part(reader: Reader, spec: DataSpec, split: Folders | Lists) -> tuple[Sp
     if isinstance(split, Lists):
         require_disjoint(splits)
     return splits, values
+
+
+def _require_same_classes(values: Mapping[int | str, str], others: Mapping[int | str, str], split: SplitName) -> None:
+    """Refuse annotation files that number the same classes differently, as some tools do for each export."""
+    conflicts = [value for value, name in others.items() if values.get(value, name) != name]
+    if conflicts:
+        value = conflicts[0]
+        raise DataError(
+            f"the annotations of {split} number the classes differently", where="data.annotations",
+            expected=f"{value} for {values[value]}, as in the splits before", found=f"{value} for {others[value]}",
+            remedy="give each class the same number in every annotation file",
+        )  # fmt: skip
 
 
 def _by_column(listing: Listing) -> Splits:

@@ -12,7 +12,7 @@ import pytest
 
 from kseg.data.find import find_dataset
 from kseg.data.formats.image_names import readings
-from kseg.data.spec import DataSpec
+from kseg.data.spec import DataSpec, Folders
 from kseg.errors import DataError
 from tests.data.formats.contract import CLASSES, SIZE, draw_picture, ids, truth
 from tests.data.formats.test_coco import coco, find_coco, of, set_, write_coco
@@ -181,3 +181,17 @@ def test_parts_of_an_object_that_cannot_be_drawn(tmp_path: Path, caplog: pytest.
         DataError, match=r"1 of 4 objects cannot be drawn, .*expected all; found 1 × fewer than 3 points"
     ):
         find_coco(tmp_path, classes=CLASSES, skip_objects="error")
+
+
+def test_files_that_number_the_classes_differently(tmp_path: Path) -> None:
+    """Else one split would be trained with the classes of the other."""
+    for split in ("train", "val"):
+        draw_picture(tmp_path / "images" / split / "a.png")
+        data = coco([f"{split}/a"])
+        if split == "val":
+            data["categories"] = [{"id": 3, "name": "cat"}, {"id": 17, "name": "dog"}]
+        (tmp_path / f"{split}.json").write_text(json.dumps(data))
+    spec = DataSpec(tmp_path, format="coco", annotations="{split}.json", split=Folders("train", "val", ""))
+    message = r"annotations of val number the classes differently; expected 3 for dog, .*; found 3 for cat; give each"
+    with pytest.raises(DataError, match=message):
+        find_dataset(spec)
