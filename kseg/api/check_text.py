@@ -5,9 +5,7 @@ A clean data set is five lines; the findings of any other are shortened to fit a
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import starmap
 from typing import Any, Final
 
 from kseg.data.inspection.account import Account
@@ -102,7 +100,7 @@ def _detailed(finding: Finding) -> list[str]:
     lines += [_short(facts)] if facts else []
     lines += [_short(finding.why)] if finding.severity == "question" else []
     lines += [f"set {line}" for line in finding.lines]
-    lines += [f"answer: {' '.join(starmap(_flag, finding.guess.items()))}"] if finding.guess else []
+    lines += [f"answer: {finding.answer}"] if finding.guess else []
     if finding.advice:
         lines.append(f"{'or ' if finding.fix or finding.guess else ''}{finding.advice}")
     return lines
@@ -125,12 +123,6 @@ def _solved(finding: Finding, applied: Mapping[str, Any]) -> str:
 def _is_told(finding: Finding) -> bool:
     """Whether a settled finding is worth a line; that classes were read is shown with the classes."""
     return finding.code != "inferred-classes"
-
-
-def _flag(key: str, value: Any) -> str:
-    """The option that answers a question: ``--set 'data.values={0: background, 255: cell}'``."""
-    line = setting_line(key, value, whole=True)
-    return f"--set {shlex.quote(line.replace(': ', '=', 1))}"
 
 
 def _short(text: str, spare: int = 0) -> str:

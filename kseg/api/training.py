@@ -8,7 +8,7 @@ from typing import Any
 
 from kseg import training
 from kseg.api.progress import TerminalReporter
-from kseg.api.settings import dotted_keys
+from kseg.api.settings import data_folder, dotted_keys, settle_folder
 from kseg.config import load_config
 from kseg.files import expand_home
 from kseg.training import Reporter, Run
@@ -49,9 +49,18 @@ def fit(config: str | os.PathLike[str] | None = None, *, reporter: Reporter | No
         run.best["val_iou"]
     """
     overrides = dotted_keys(settings, function="kseg.fit")
-    return training.fit(
-        load_config(None if config is None else expand_home(config), overrides), reporter=reporter or TerminalReporter()
-    )
+    reporter = reporter or TerminalReporter()
+    folder = None if config is not None else data_folder(overrides)
+    if folder is None:
+        return training.fit(load_config(None if config is None else expand_home(config), overrides), reporter=reporter)
+    try:
+        checked = settle_folder(folder, overrides, on_progress=reporter.reading)
+    except BaseException:
+        reporter.finished()
+        raise
+    for line in checked.lines:
+        _log.info("%s", line)
+    return training.fit(checked.settings, reporter=reporter, survey=checked.inspection.survey)
 
 
 def resume(run: str | os.PathLike[str], *, reporter: Reporter | None = None) -> Run:

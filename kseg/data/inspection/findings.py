@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,14 +67,15 @@ class Finding:
         return [setting_line(key, value) for key, value in self.fix.items()]
 
     @property
-    def answers(self) -> list[str]:
-        """The settings of `guess` as lines of a configuration; long ones are abbreviated."""
-        return [setting_line(key, value) for key, value in self.guess.items()]
+    def answer(self) -> str:
+        """The options that take `guess`: ``--set 'data.values={0: background, 255: cell}'``."""
+        lines = [setting_line(key, value, whole=True).replace(": ", "=", 1) for key, value in self.guess.items()]
+        return " ".join(f"--set {shlex.quote(line)}" for line in lines)
 
     def to_error(self, root: Path) -> DataError:
         """The finding as an error, with ``root`` as its place; it stops a training before it begins."""
         fix = f"add {'; '.join(self.lines)}" if self.fix else None
-        answer = f"answer with {'; '.join(self.answers)}, if that is right" if self.guess else None
+        answer = f"answer with {self.answer}, if that is right" if self.guess else None
         return DataError(
             self.what, where=printable(root), expected=self.expected, found=self.found,
             remedy=", or ".join(part for part in (fix, answer, self.advice) if part) or None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -43,7 +45,7 @@ class Checked(Generic[Settings]):
     @property
     def lines(self) -> list[str]:
         """What was settled, for a log: ``data.values: {0: background, 255: foreground} (masks hold …)``."""
-        return [f"{'; '.join((*finding.lines, *finding.answers))} ({finding.what})" for finding in self.settled]
+        return [f"{'; '.join(finding.lines)} ({finding.what})" for finding in self.settled if finding.fix]
 
 
 def check_and_fix(
@@ -75,6 +77,38 @@ def check_and_fix(
         inspection = inspect_data(spec_of(settings), layout=layout, earlier=earlier, on_progress=on_progress)
         return inspection.with_findings(extra(settings, inspection)) if extra else inspection
 
+    with _each_message_once():
+        return _rounds(load, inspect, layout, fix=fix, accept_guesses=accept_guesses)
+
+
+@contextmanager
+def _each_message_once() -> Iterator[None]:
+    """Within the block, repeated checks do not repeat what the readers log."""
+    logged: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        is_repeated = message in logged
+        logged.add(message)
+        return not is_repeated
+
+    logger = logging.getLogger("kseg")
+    logger.addFilter(is_new)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_new)
+
+
+def _rounds(
+    load: Callable[[Mapping[str, Any]], Settings],
+    inspect: Callable[[Settings, Layout | None, Inspection | None], Inspection],
+    layout: Layout | None,
+    *,
+    fix: bool,
+    accept_guesses: bool,
+) -> Checked[Settings]:
+    """Check, apply what the findings suggest, and check again until nothing new is suggested."""
     fixes: dict[str, Any] = {}
     guesses: dict[str, Any] = {}
     settled: dict[str, Finding] = {}
