@@ -104,7 +104,8 @@ def quote_line(*paths: str) -> str:
     """Paths as a line of a list: as they are, or as JSON strings where a reader would take them for something else."""
     line = " ".join(paths)
     plain = line == line.strip() and len(line.splitlines()) == 1 and line[0] not in '#"\ufeff'
-    separable = len(paths) == 1 or not any(re.search(r"[\s,;]", path) for path in paths)
+    # Of one path only what looks like two, "a.png b.png"; quotes are for kseg alone.
+    separable = not any(re.search(r"[\s,;]" if len(paths) > 1 else r"\.\w+[\s,;]", path) for path in paths)
     return line if plain and separable else " ".join(map(json.dumps, paths))
 
 

@@ -171,14 +171,14 @@ def _digest(sample: Sample, meaning: str) -> str:
 def _write_manifest(
     dataset: Dataset, mask_of: Mapping[Sample, Path], pages: Mapping[Sample, Path], folder: Path
 ) -> None:
+    rows = [
+        (_relative(pages.get(sample, sample.image), folder), _relative(mask_of[sample], folder), split)
+        for split in SPLITS for sample in dataset.splits.get(split, ()) if sample in mask_of
+    ]  # fmt: skip
+    # Of itself csv quotes no carriage return, but takes it for the end of a row.
+    quoting = csv.QUOTE_ALL if any("\r" in cell for row in rows for cell in row) else csv.QUOTE_MINIMAL
     text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["image", "mask", "split"])
-    for split in SPLITS:
-        for sample in dataset.splits.get(split, ()):
-            if sample in mask_of:
-                image = pages.get(sample, sample.image)
-                table.writerow([_relative(image, folder), _relative(mask_of[sample], folder), split])
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows([("image", "mask", "split"), *rows])
     # File names may hold bytes that are not UTF-8.
     write_bytes(folder / "manifest.csv", text.getvalue().encode("utf-8", "surrogateescape"))
 
