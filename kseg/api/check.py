@@ -13,12 +13,12 @@ from rich.text import Text
 from kseg.api.check_text import report
 from kseg.api.progress import progress_bar
 from kseg.api.settings import check_batch, check_folder, dotted_keys
-from kseg.config import Config, load_config, to_brief_yaml
+from kseg.config import Config, Guess, load_config, to_brief_yaml
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.fix import Checked, check_and_fix
 from kseg.data.inspection.questions import preview_questions
 from kseg.data.spec import DataSpec
-from kseg.files import require_new, write_text
+from kseg.files import expand_home, require_new, write_text
 from kseg.html import rich_html
 from kseg.images import write_picture
 
@@ -96,8 +96,8 @@ def check(
 
     Args:
         target: A folder of any supported layout, or a YAML file.
-        fix_config: A YAML file to write, with every setting that is certain. Guesses stand in it as comments, unless
-            they are accepted. Defaults to none.
+        fix_config: A YAML file to write, with every setting that is certain. Guesses are marked in it; no training
+            starts with those that are not accepted. Defaults to none.
         accept_guesses: Take every guess as the answer to its question. Defaults to False.
         preview: A PNG or JPEG to write: three samples with each undecided value drawn. Defaults to none.
         settings: Keys of the configuration, which replace those of the target, as in `kseg.fit`.
@@ -122,13 +122,15 @@ def check(
     overrides = dotted_keys(settings, function="kseg.check")
     for path, name in ((fix_config, "the configuration"), (preview, "the preview")):
         if path is not None:
-            require_new(Path(path), remedy=f"choose another file for {name}, or remove this one")
+            require_new(expand_home(path), remedy=f"choose another file for {name}, or remove this one")
     with progress_bar("reading") as progress:
-        checked = _check(Path(target), overrides, fix=fix_config is not None, accept=accept_guesses, progress=progress)
+        checked = _check(
+            expand_home(target), overrides, fix=fix_config is not None, accept=accept_guesses, progress=progress
+        )
     if preview is not None:
-        write_picture(Path(preview), preview_questions(checked.inspection))
+        write_picture(expand_home(preview), preview_questions(checked.inspection))
     if fix_config is not None:
-        _write(Path(fix_config), target, checked)
+        _write(expand_home(fix_config), target, checked)
     inspection = checked.inspection
     return DataCheck(
         checked.settings.data, inspection.counts, inspection.findings, checked.settled, checked.fixes, checked.guesses,
@@ -151,15 +153,12 @@ def _replace(overrides: Mapping[str, Any], fixes: Mapping[str, Any]) -> dict[str
 
 
 def _write(path: Path, target: str | os.PathLike[str], checked: Checked[Config]) -> None:
-    """Write the configuration: what is certain, accepted guesses marked as such, open ones as comments."""
+    """Write the configuration with what is certain, and with the guesses, marked as such."""
     fixed = ", ".join(checked.fixes) or "none"
     header = f"Written by kseg data check {os.fspath(target)}; settings that it added: {fixed}\n  kseg fit {path}"
-    open_guesses = {
-        key: (value, finding.why, False)
+    accepted = {key: Guess(value, checked.reasons[key], accepted=True) for key, value in checked.guesses.items()}
+    asked = {
+        key: Guess(value, finding.what, accepted=False)
         for finding in checked.inspection.findings for key, value in finding.guess.items()
     }  # fmt: skip
-    accepted = {
-        key: (value, finding.why, True)
-        for finding in checked.settled for key, value in finding.guess.items() if key in checked.guesses
-    }  # fmt: skip
-    write_text(path, to_brief_yaml(checked.settings, header, guesses={**open_guesses, **accepted}))
+    write_text(path, to_brief_yaml(checked.settings, header, guesses={**accepted, **asked}))

@@ -5,7 +5,7 @@
     defaults  <  the YAML file  <  overrides (--data, --set, flags)   →   Config
 """
 
-from kseg.config.brief import to_brief_yaml
+from kseg.config.brief import Guess, to_brief_yaml
 from kseg.config.load import json_schema, load_config, to_yaml
 from kseg.config.messages import describe
 from kseg.config.overrides import FlagValue, parse_set
@@ -14,6 +14,7 @@ from kseg.config.schema import Config, ModelConfig, RunConfig, TrainConfig
 __all__ = [
     "Config",
     "FlagValue",
+    "Guess",
     "ModelConfig",
     "RunConfig",
     "TrainConfig",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,19 +11,34 @@ from kseg.config.document import dump, dump_line
 from kseg.config.load import plain_tree
 from kseg.config.schema import Config
 
-__all__ = ["to_brief_yaml"]
+__all__ = ["Guess", "to_brief_yaml"]
 
 _ALWAYS: Final = {("data", "root"), ("data", "split", "by")}
 
 
-def to_brief_yaml(config: Config, comment: str = "", guesses: Mapping[str, tuple[Any, str, bool]] | None = None) -> str:
+@dataclass(frozen=True)
+class Guess:
+    """A setting that the data do not decide.
+
+    Args:
+        value: The value that is guessed.
+        why: What is in question.
+        accepted: Whether the user accepts it.
+    """
+
+    value: Any
+    why: str
+    accepted: bool
+
+
+def to_brief_yaml(config: Config, comment: str = "", guesses: Mapping[str, Guess] | None = None) -> str:
     """The settings that differ from their defaults as YAML; `load_config` reads it back to an equal configuration.
 
     Args:
         config: The settings.
         comment: Text to write first, as comment lines.
-        guesses: Dotted key of the section ``data`` → a guess, its reason, and whether it is accepted. Guesses that are
-            not accepted stand as comments, so that the configuration does not use them.
+        guesses: Dotted key of the section ``data`` → a guess. It is marked as such; those that are not accepted are
+            listed in ``data.questions``, so that no training starts with them.
     """
     guesses = guesses or {}
     default = Config.model_validate({"data": {"root": config.data.root}, "run": {"project": Path.cwd() / "runs"}})
@@ -31,15 +47,13 @@ def to_brief_yaml(config: Config, comment: str = "", guesses: Mapping[str, tuple
     for key in guesses:
         tree.get("data", {}).pop(key.removeprefix("data."), None)
     sections = [dump({name: section}) for name, section in tree.items()]
-    lines = [_guess_line(key.removeprefix("data."), *guess) for key, guess in guesses.items()]
+    lines = [f"  {dump_line(key.removeprefix('data.'), guess.value)}  # guessed: {guess.why}\n"
+             for key, guess in guesses.items()]  # fmt: skip
+    questions = [key for key, guess in guesses.items() if not guess.accepted]
+    if questions:
+        lines.append(f"  {dump_line('questions', questions)}  # no training starts before this line is removed\n")
     # The data section is the first one, since its root has no default.
     return head + "".join([sections[0], *lines, *sections[1:]])
-
-
-def _guess_line(key: str, value: Any, reason: str, accepted: bool) -> str:
-    text = dump_line({key: value})
-    how = "accepted" if accepted else "remove the first # to accept it"
-    return f"  {'' if accepted else '# '}{text}  # guessed: {reason} ({how})\n"
 
 
 def _different(tree: Mapping[str, Any], default: Any, path: tuple[str, ...]) -> dict[str, Any]:

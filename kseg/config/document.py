@@ -8,7 +8,7 @@ Numbers follow YAML 1.2, so that ``1e-4`` is a number and ``12:30`` is text. The
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -168,9 +168,8 @@ def dump(data: Any) -> str:
     return str(text)
 
 
-def dump_line(data: Mapping[str, Any]) -> str:
-    """One key and its value as a line of YAML: ``values: {0: background, 255: cell}``."""
-    ((key, value),) = data.items()
+def dump_line(key: str, value: Any) -> str:
+    """A key and its value as a line of YAML: ``values: {0: background, 255: cell}``."""
     text = yaml.dump(
         value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=1_000_000
     )

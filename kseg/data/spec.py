@@ -260,6 +260,13 @@ class DataSpec:
             "the images. kseg data check reports all others that are not."
         ),
     ] = ()
+    questions: Annotated[
+        tuple[NonEmptyText, ...],
+        Field(
+            description="Settings that kseg data check has guessed and nobody has confirmed, e.g. [data.values]; no "
+            "training starts while there are any."
+        ),
+    ] = ()
     mask_orientation: Annotated[
         Literal["own", "image"],
         Field(
@@ -284,7 +291,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(os.path.abspath(os.path.expanduser(self.root))))
-        for name in ("classes", "colors", "exclude", "unused"):
+        for name in ("classes", "colors", "exclude", "unused", "questions"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         self._unify_names()

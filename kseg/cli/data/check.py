@@ -87,11 +87,9 @@ def _answers(finding: Finding) -> dict[str, Any]:
     """Ask one question on the terminal: the settings by dotted key; empty if it is left open."""
     from kseg.config import FlagValue, parse_set
 
-    click.echo(
-        f"{finding.what}\n  {finding.found or ''}\n  {finding.why}\n  guess: {'; '.join(finding.answers)}", err=True
-    )
-    if finding.advice:
-        click.echo(f"  or {finding.advice}", err=True)
+    advice = f"or {finding.advice}" if finding.advice else None
+    lines = [finding.what, finding.found, finding.why, f"guess: {finding.answer}", advice]
+    click.echo("\n  ".join(line for line in lines if line), err=True)
     answer = click.prompt("y: that is right; n: leave it open; or KEY=VALUE", default="n", err=True).strip()
     if answer.lower() in ("y", "yes"):
         return {key: FlagValue(value, "the answer") for key, value in finding.guess.items()}

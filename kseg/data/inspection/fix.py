@@ -32,6 +32,7 @@ class Checked(Generic[Settings]):
         settings: All settings, those applied included.
         fixes: Dotted key → value, of the settings that were applied because they are certain.
         guesses: Dotted key → value, of the guesses that were applied because the caller accepts guesses.
+        reasons: Dotted key of each guess → the question that it answers.
         settled: The findings that these settings solved.
         inspection: The last check.
     """
@@ -39,6 +40,7 @@ class Checked(Generic[Settings]):
     settings: Settings
     fixes: Mapping[str, Any]
     guesses: Mapping[str, Any]
+    reasons: Mapping[str, str]
     settled: tuple[Finding, ...]
     inspection: Inspection
 
@@ -111,6 +113,7 @@ def _rounds(
     """Check, apply what the findings suggest, and check again until nothing new is suggested."""
     fixes: dict[str, Any] = {}
     guesses: dict[str, Any] = {}
+    reasons: dict[str, str] = {}
     settled: dict[str, Finding] = {}
     settings = load({})
     inspection = inspect(settings, layout, None)
@@ -123,6 +126,7 @@ def _rounds(
         for finding, suggested, applied in solved:
             applied |= suggested
             settled.setdefault(finding.code, finding)
+            reasons |= dict.fromkeys(suggested, finding.what)
         if {**fixes, **guesses} == before:
             break
         layout = layout and layout.answered(guesses)
@@ -130,7 +134,7 @@ def _rounds(
         inspection = inspect(settings, layout, inspection)
     remaining = {finding.code for finding in inspection.findings}
     solved_findings = tuple(finding for code, finding in settled.items() if code not in remaining)
-    return Checked(settings, fixes, guesses, solved_findings, inspection)
+    return Checked(settings, fixes, guesses, reasons, solved_findings, inspection)
 
 
 def read_folder(root: Path, told: Mapping[str, Any], *, on_progress: Progress | None = None) -> Checked[DataSpec]:

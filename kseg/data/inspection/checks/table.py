@@ -3,6 +3,7 @@
     files     unreadable · misnamed · sizes and EXIF · grey · alpha · suffixes
     meaning   what the mask values mean: unknown values, colours, void, instances, inverted masks
     splits    empty
+    questions guesses that nobody has confirmed
     masks     how they are stored · empty · ignored
     classes   absent · rare · gaps in ids · crowds
     copies    the same image twice
@@ -14,13 +15,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from kseg.data.inspection.checks import classes, copies, files, masks, meaning, splits
+from kseg.data.inspection.checks import classes, copies, files, masks, meaning, questions, splits
 from kseg.data.inspection.checks.context import Check
 
 __all__ = ["CHECKS"]
 
 CHECKS: Final[tuple[Check, ...]] = (
-    files.unreadable, files.sizes, meaning.meaning, splits.empty_splits, classes.absent, copies.copies,
-    masks.empty, masks.ignored, classes.rare, masks.stored, classes.gaps, classes.crowds,
+    questions.unanswered, files.unreadable, files.sizes, meaning.meaning, splits.empty_splits, classes.absent,
+    copies.copies, masks.empty, masks.ignored, classes.rare, masks.stored, classes.gaps, classes.crowds,
     files.misnamed, files.gray, files.alpha, files.suffixes, files.pages,
 )  # fmt: skip
