@@ -38,6 +38,7 @@ class TextFiles:
         self._root = root
         self._folder = folder
         self._by_stem: dict[Path, NameIndex[Path]] = {}
+        self._common = [root / name for name in _LABELS]
         self._candidates: dict[Path, list[Path]] = {}
 
     def of(self, image: Path, key: str) -> Path | None:
@@ -61,19 +62,19 @@ class TextFiles:
 
     def _existing(self, images: Path) -> list[Path]:
         """Where the labels for a folder of images may be: existing folders of labels, else the folder itself."""
-        expected = list(_replaced(images, self._root)) or [self._root / name for name in _LABELS]
-        return [folder for folder in expected if folder.is_dir()] or (
-            [images] if self._has_texts(images) else expected[:1]
-        )
+        if images not in self._candidates:
+            expected = list(_replaced(images, self._root)) or self._common
+            existing = [folder for folder in expected if folder.is_dir()]
+            self._candidates[images] = existing or ([images] if self._has_texts(images) else expected[:1])
+        return self._candidates[images]
 
     def _stems(self, image: Path, key: str) -> Iterator[Path]:
         if self._folder is not None:
             yield self._folder / key
             return
-        below = image.parent
-        is_sub = not list(_replaced(below, self._root)) and "/" in key
-        for folder in self._existing(below):
-            yield folder / (key if is_sub and folder != below else image.stem)
+        for folder in self._existing(image.parent):
+            is_common = folder in self._common and image.parent.name.lower() != _IMAGES
+            yield folder / (key if is_common else image.stem)
 
     def _in(self, folder: Path) -> NameIndex[Path]:
         """The text files of a folder by stem; each folder is listed once."""
