@@ -34,14 +34,15 @@ OWN_TESTS = {
     "kseg export out": "tests/exporters/test_stage.py",
     "kseg data masks out": "below",
     "kseg data split out": "tests/cli/data/test_split.py: an existing list is refused without --overwrite",
-    "kseg data check fix_config": "tests/cli/data/test_check.py: an existing file is refused",
+    "kseg data check fix_config": "below",
+    "kseg data check preview": "below",
     "kseg demo out": "numbered where it exists",
 }
 """What is written by the other commands, and where it is tested."""
 
 
 def test_every_option_that_names_an_output_is_tested() -> None:
-    written = {"out", "json_file", "graph", "fix_config"}
+    written = {"out", "json_file", "graph", "fix_config", "preview"}
     options = {name for name, parameter in parameters(main) if isinstance(parameter, click.Option)}
     outputs = {name for name in options if name.split()[-1] in written}
     assert outputs == DATA_COMMANDS.keys() | MODEL_COMMANDS.keys() | OWN_TESTS.keys()
@@ -117,6 +118,13 @@ def test_another_command_s_file_is_not_replaced(call: Call, models: Path, tmp_pa
     args = fill(MODEL_COMMANDS["kseg evaluate json_file"], MODEL=models / "red.tflite", DATA=data)
     expected = "a file is never replaced unless the same command wrote it; expected one that kseg evaluate wrote; "
     require_refused(call, args, Path("out.json"), expected + "found one that kseg benchmark wrote; choose another")
+
+
+@pytest.mark.parametrize(("option", "name"), [("--fix-config", "a.yaml"), ("--preview", "a.png")])
+def test_a_check_replaces_nothing(call: Call, tmp_path: Path, option: str, name: str) -> None:
+    root = make_pairs(tmp_path / "day1", ["a", "b", "c"])
+    Path(name).write_bytes((root / "images" / "a.png").read_bytes())
+    require_refused(call, ["data", "check", root, *CLASSES, option, name], Path(name), "the file exists already")
 
 
 MASKS = ("data", "masks", "DATA", *CLASSES, "--out", "made")
