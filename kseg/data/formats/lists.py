@@ -86,7 +86,7 @@ def _named(rows: Sequence[Row], path: Path, spec: DataSpec) -> tuple[Sample, ...
     row_of: dict[Sample, Row] = {}
     missing, duplicates = [], []
     for row in rows:
-        sample = _sample(row, by_name, by_image, finder, printable(path))
+        sample = _sample(row, spec.root, by_name, by_image, finder, printable(path))
         if sample is None:
             missing.append(f"{printable(row.image)} (row {row.number})")
         elif sample in row_of:
@@ -113,13 +113,14 @@ def _names(samples: Sequence[Sample]) -> NameIndex[Sample]:
 
 
 def _sample(
-    row: Row, by_name: NameIndex[Sample], by_image: Mapping[Path, Sample], finder: Finder, where: str
+    row: Row, root: Path, by_name: NameIndex[Sample], by_image: Mapping[Path, Sample], finder: Finder, where: str
 ) -> Sample | None:
     """The sample that a line names, by all of its text (a file name may contain blanks), else by its first word."""
     for name in dict.fromkeys((row.image, re.split(r"[\s,;]", row.image, maxsplit=1)[0])):
         stem = re.sub(rf"{_SUFFIX}$", "", name, flags=re.IGNORECASE)
         file = finder.find(name, where=f"{where} row {row.number}") if name else None
-        sample = by_name.get(name) or (by_image.get(file) if file else None) or by_name.find(stem)
+        samples = (by_image.get(root / name), by_name.get(name), by_image.get(file) if file else None)
+        sample = next(filter(None, samples), None) or by_name.find(stem)
         if sample is not None:
             return sample
     return None
