@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,9 @@ from kseg.provenance import display_path, origin_of, write_marked
 __all__ = ["FilesPlan", "PredictReport", "PredictedFile", "predict_files"]
 
 Pixels = npt.NDArray[np.uint8]
+
+_LONGEST_NAME: Final = 255
+"""Bytes of a file's name that common file systems allow."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ class FilesPlan:
         images = find_pictures(sources)
         suffix = (".png" if card.channels == 1 else ".npz") if save_prob else None
         targets = name_targets(images, out, overlay=overlay, prob=suffix)
+        _require_short_names(targets)
         _require_replaceable(out, targets)
         make_folder(out)
         return cls(out, tuple(targets))
@@ -165,11 +171,22 @@ def _renamed(written: Iterable[PredictedFile], targets: Iterable[Target]) -> tup
     return tuple(entry for entry in written if entry.mask in renamed)
 
 
+def _require_short_names(targets: Sequence[Target]) -> None:
+    """Check that file systems allow the names of the files. Raises OutputError."""
+    for path in (path for target in targets for path in target.files()):
+        size = len(os.fsencode(path.name))
+        if size > _LONGEST_NAME:
+            raise OutputError(
+                "the name of a file would be too long", where=printable(path), found=f"{size} bytes",
+                expected=f"at most {_LONGEST_NAME} bytes", remedy="give the picture a shorter name",
+            )  # fmt: skip
+
+
 def _require_replaceable(out: Path, targets: Sequence[Target]) -> None:
     """Check that only predictions of the same pictures are overwritten. Raises OutputError."""
     foreign, others = [], []
     for target in targets:
-        for path in filter(Path.exists, target.files()):
+        for path in filter(os.path.exists, target.files()):
             earlier = origin_of(path) if path.is_file() else None
             if earlier is None or earlier.command != COMMAND or not earlier.inputs:
                 foreign.append(printable(path))

@@ -221,3 +221,18 @@ def test_a_name_that_is_not_utf8_is_predicted(photos, tmp_path):
     for _ in range(2):
         report = predict(PREDICTOR, [odd], tmp_path / "out")
         assert report.written[0].mask.exists()
+
+
+def test_pictures_with_names_as_long_as_the_file_system_allows(tmp_path):
+    photo = tmp_path / ("x" * 251 + ".png")
+    write_png(photo, picture()[0])
+    report = predict(PREDICTOR, [photo], tmp_path / "out")
+    assert [entry.mask.name for entry in report.written] == [photo.name]
+    with pytest.raises(OutputError) as error:
+        predict(PREDICTOR, [photo], tmp_path / "overlays", overlay=True)
+    assert str(error.value) == (
+        f"{tmp_path}/overlays/{photo.stem}_overlay.jpg: the name of a file would be too long; "
+        "expected at most 255 bytes; found 263 bytes; give the picture a shorter name"
+    )
+    assert error.value.exit_code == 1
+    assert not (tmp_path / "overlays").exists()
