@@ -138,11 +138,13 @@ def _matches(text: str) -> Iterator[Picture]:
 
 def _in_folder(folder: Path) -> Iterator[Picture]:
     for path in sorted(folder.rglob("*")):
-        if _is_picture(path):
-            yield Picture(path, PurePosixPath(path.relative_to(folder).as_posix()))
+        name = PurePosixPath(path.relative_to(folder).as_posix())
+        if _is_picture(path) and not any(part.startswith(".") for part in name.parts):  # as .ipynb_checkpoints
+            yield Picture(path, name)
 
 
 def _is_picture(path: Path) -> bool:
+    # macOS leaves a ._x.jpg beside each x.jpg.
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 

@@ -18,7 +18,16 @@ from kseg.provenance import Origin, write_marked
 def photos(tmp_path, monkeypatch) -> Path:
     """photos/ with two levels, beside files that are no pictures."""
     monkeypatch.chdir(tmp_path)
-    for name in ("b.jpg", "a.PNG", "deep/er/c.tif", "deep/d.webp", "notes.txt", ".hidden.png", "deep/mask.npz"):
+    for name in (
+        "b.jpg",
+        "a.PNG",
+        "deep/er/c.tif",
+        "deep/d.webp",
+        "notes.txt",
+        ".hidden.png",
+        ".ipynb_checkpoints/b-checkpoint.jpg",
+        "deep/mask.npz",
+    ):
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).touch()
     return tmp_path / "photos"
