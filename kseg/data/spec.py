@@ -177,12 +177,12 @@ class DataSpec:
     images: Annotated[
         NonEmptyText,
         Field(
-            description="Folder (searched recursively) or glob of the images, relative to root. "
-            "{split} in it is replaced by the folder of data.split."
+            description="Folder of the images, searched recursively, or a glob of images or of such folders, relative "
+            "to root. {split} in it is replaced by the folder of data.split."
         ),
     ] = "images"
     masks: Annotated[
-        NonEmptyText, Field(description="Folder (searched recursively) or glob of the masks, as for images.")
+        NonEmptyText, Field(description="Folder or glob of the masks, as for images.")
     ] = "masks"
     annotations: Annotated[
         NonEmptyText | None,
