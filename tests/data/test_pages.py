@@ -19,7 +19,8 @@ from kseg.data.inspection.sheet import contact_sheet
 from kseg.data.pipeline.arrays import Streamed, load_arrays
 from kseg.data.pipeline.batches import eval_batches
 from kseg.data.pipeline.cache import fill_cache
-from kseg.data.spec import DataSpec, Fractions
+from kseg.data.spec import DataSpec, Fractions, Lists
+from kseg.data.splits.lists import write_lists
 from kseg.data.truth import picture_size, read_picture, read_truth
 from kseg.errors import DataError
 from kseg.images import image_header, image_size, page_count, read_image, read_mask, write_png
@@ -233,3 +234,22 @@ def test_records_are_as_before_without_pages(tmp_path: Path) -> None:
     find_dataset(spec(tmp_path, split=Fractions(1.0, 0.0, 0.0))).save(tmp_path / "data.json")
     (record,) = json.loads((tmp_path / "data.json").read_text())["splits"]["train"]
     assert set(record) == {"key", "image", "image_sha256", "mask", "mask_sha256"}
+
+
+@pytest.mark.parametrize("name", ["one", "one.tif", "images/one.tif", "one/0001\none/0002"])
+def test_lists_name_files_or_pages(tmp_path: Path, name: str) -> None:
+    make_stack(make_stack(tmp_path, "one", pages=2), "two", pages=2)
+    (tmp_path / "train.txt").write_text(name)
+    (tmp_path / "val.txt").write_text("two/0002")
+    dataset = find_dataset(spec(tmp_path, split=Lists(train="train.txt", val="val.txt")))
+    assert [sample.key for sample in dataset.samples("train")] == ["one/0001", "one/0002"]
+    assert [sample.key for sample in dataset.samples("val")] == ["two/0002"]
+
+
+def test_lists_of_pages_are_read_back(tmp_path: Path) -> None:
+    dataset = find_dataset(spec(make_stack(tmp_path)))
+    write_lists(tmp_path, dataset.splits, tmp_path)
+    lists = Lists(train="train.txt", val="val.txt", test="test.txt")
+    assert find_dataset(spec(tmp_path, split=lists)).splits == dataset.splits
+    with pytest.raises(DataError, match=r"stack\.tif: the pages of a file cannot be written to a list of images and"):
+        write_lists(tmp_path, dataset.splits, tmp_path, masks=True, overwrite=True)

@@ -36,25 +36,37 @@ def read_lists(samples: Sequence[Sample], lists: Lists, root: Path) -> Splits:
     return splits
 
 
-def _aliases(samples: Sequence[Sample], root: Path) -> Mapping[str, Sample]:
-    """Every name by which a list may refer to a sample; more specific names have precedence."""
-    by_stem: dict[str, list[Sample]] = {}
+def _aliases(samples: Sequence[Sample], root: Path) -> Mapping[str, tuple[Sample, ...]]:
+    """Every name by which a list may refer to samples; more specific names have precedence.
+
+    A name of a file stands for all of its pages, a key for a single one.
+    """
+    pages_of: dict[Path, list[Sample]] = {}
+    by_stem: dict[str, set[Path]] = {}
     for sample in samples:
-        for name in dict.fromkeys((sample.image.stem, sample.image.name)):
-            by_stem.setdefault(name, []).append(sample)
-    aliases = {stem: same_stem[0] for stem, same_stem in by_stem.items() if len(same_stem) == 1}
-    aliases |= {sample.key + sample.image.suffix: sample for sample in samples}
-    aliases |= {sample.key: sample for sample in samples}
+        pages_of.setdefault(sample.image, []).append(sample)
+        for name in (sample.image.stem, sample.image.name):
+            by_stem.setdefault(name, set()).add(sample.image)
+    pages = {image: tuple(same_file) for image, same_file in pages_of.items()}
+    aliases = {stem: pages[image] for stem, (image, *others) in by_stem.items() if not others}
+    aliases |= {_file_key(same_file[0]) + image.suffix: same_file for image, same_file in pages.items()}
+    aliases |= {_file_key(same_file[0]): same_file for same_file in pages.values()}
+    aliases |= {sample.key: (sample,) for sample in samples}
     # What write_lists writes comes first.
-    aliases |= {path: sample for sample in samples for path in (str(sample.image), _relative(sample.image, root))}
+    aliases |= {path: pages[image] for image in pages for path in (str(image), _relative(image, root))}
     return aliases
+
+
+def _file_key(sample: Sample) -> str:
+    """The key of the sample's file, to which that of a page adds its number."""
+    return sample.key if sample.page is None else sample.key.rpartition("/")[0]
 
 
 def _relative(file: Path, root: Path) -> str:
     return os.path.relpath(file, root)
 
 
-def _read_list(path: Path, aliases: NameIndex[Sample], *, where: str) -> tuple[Sample, ...]:
+def _read_list(path: Path, aliases: NameIndex[tuple[Sample, ...]], *, where: str) -> tuple[Sample, ...]:
     try:
         lines = path.read_text("utf-8-sig", errors="surrogateescape").splitlines()
     except OSError as error:
@@ -62,20 +74,20 @@ def _read_list(path: Path, aliases: NameIndex[Sample], *, where: str) -> tuple[S
             "the list cannot be read", where=where, expected="a text file", found=f"{printable(path)}: {error.strerror}"
         ) from error
     entries = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    sample_of = {entry: _listed(entry, aliases) for entry in entries}
-    unknown = [printable(entry) for entry, sample in sample_of.items() if sample is None]
+    samples_of = {entry: _listed(entry, aliases) for entry in entries}
+    unknown = [printable(entry) for entry, samples in samples_of.items() if not samples]
     if unknown:
         raise DataError(
             f"{len(unknown)} of {len(entries)} lines name no sample", where=printable(path), found=abbreviate(unknown),
             expected=f"names like {printable(next(iter(aliases), ''))}",
         )  # fmt: skip
-    return tuple(dict.fromkeys(sample for sample in sample_of.values() if sample is not None))
+    return tuple(dict.fromkeys(sample for samples in samples_of.values() for sample in samples))
 
 
-def _listed(entry: str, aliases: NameIndex[Sample]) -> Sample | None:
-    """The sample that a line names, by all of its text (a file name may contain blanks), else by its first word."""
+def _listed(entry: str, aliases: NameIndex[tuple[Sample, ...]]) -> tuple[Sample, ...]:
+    """The samples that a line names, by all of its text (a file name may contain blanks), else by its first word."""
     names = dict.fromkeys((entry, *unquote_line(entry)[:1], entry.split()[0]))
-    return next((sample for name in names if (sample := aliases.find(name)) is not None), None)
+    return next((samples for name in names if (samples := aliases.find(name))), ())
 
 
 def require_disjoint(splits: Splits) -> None:
@@ -108,7 +120,7 @@ def _files(folder: Path) -> dict[SplitName, Path]:
 def write_lists(
     folder: Path, splits: Splits, root: Path, *, masks: bool = False, overwrite: bool = False
 ) -> dict[SplitName, Path]:
-    """Write ``train.txt``, ``val.txt`` and ``test.txt``, one image per line, relative to ``root``.
+    """Write ``train.txt``, ``val.txt`` and ``test.txt``: per line an image, relative to ``root``, or a page's key.
 
     Args:
         folder: The folder to write to; created if needed.
@@ -122,6 +134,7 @@ def write_lists(
 
     Raises:
         OutputError: A list exists already, or the folder cannot be written.
+        DataError: ``masks`` is set, and a sample is a page of a file.
     """
     if not overwrite:
         require_no_lists(folder)
@@ -138,5 +151,12 @@ def write_lists(
 
 
 def _line(sample: Sample, root: Path, masks: bool) -> str:
+    if sample.page is not None and masks:
+        raise DataError(
+            "the pages of a file cannot be written to a list of images and masks", where=printable(sample.image),
+            remedy="split the file into a file a page",
+        )  # fmt: skip
+    if sample.page is not None:
+        return quote_line(sample.key)
     files = [sample.image, *([sample.mask] if masks and isinstance(sample.mask, Path) else [])]
     return quote_line(*(_relative(file, root) for file in files))

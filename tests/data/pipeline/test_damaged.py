@@ -110,10 +110,10 @@ JPEGS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize(("size", "nearly_all"), [(SIDES, 1.0), ((9, 9), 0.95)])
 def test_damaged_jpegs(tmp_path: Path, kind: str, size: tuple[int, int], nearly_all: float) -> None:
     """At 9×9 the JPEGs are decoded at 1/2 of their size, where colours that damage made impossible differ."""
-    images = list(damaged(JPEGS[kind](), cuts=40, flips=400))
+    images = list(damaged(JPEGS[kind](), cuts=20, flips=200))
     samples = write_all(tmp_path, images, [encoded(MASK, "PNG")] * len(images))
     pixels, refused = readable_and_refused(samples, size)
-    assert len(pixels) > 200
+    assert len(pixels) > 120
     assert len(refused) > 10
     decoded = decode_all(list(pixels), size)
     apart = [np.abs(a.astype(int) - b).mean() for a, b in zip(decoded, pixels.values(), strict=True)]
@@ -122,18 +122,18 @@ def test_damaged_jpegs(tmp_path: Path, kind: str, size: tuple[int, int], nearly_
 
 
 def test_damaged_masks(tmp_path: Path) -> None:
-    masks = [*damaged(encoded(MASK, "PNG"), cuts=40, flips=180), *crafted_pngs()]
+    masks = [*damaged(encoded(MASK, "PNG"), cuts=20, flips=120), *crafted_pngs()]
     samples = write_all(tmp_path, [JPEGS["baseline"]()] * len(masks), masks)
     pixels, refused = readable_and_refused(samples, SIDES)
     assert len(pixels) > 20
-    assert len(refused) > 100
+    assert len(refused) > 60
     for actual, (sample, expected) in zip(decode_all(list(pixels), SIDES), pixels.items(), strict=True):
         np.testing.assert_array_equal(actual[..., 3], expected[..., 3], err_msg=sample.key)
     require_refused_by_name(refused, tmp_path)
 
 
 def require_refused_by_name(refused: Sequence[Sample], root: Path) -> None:
-    for sample in refused[:: max(1, len(refused) // 20)]:
+    for sample in refused[:: max(1, len(refused) // 8)]:
         dataset = Dataset(root, LABELS, {"train": (sample,)})
         with pytest.raises(DataError, match=r"1 of 1 samples cannot be read") as error:
             check_dataset(dataset)
