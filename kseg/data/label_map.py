@@ -26,6 +26,8 @@ _FEW: Final = 16
 """Up to this many values are taken for classes, if the number of classes is unknown."""
 _NEARLY_ALL: Final = 0.8
 """Fraction of the pixels that flat areas and their shades must cover."""
+_RARE: Final = 0.001
+"""Fraction of the flat areas that a value and its shades must cover to stand for a class."""
 _SHADE: Final = 24
 """Values (for colours, each channel) that differ by at most this count as shades of the same value."""
 
@@ -81,7 +83,9 @@ def _count_values(mask: tuple[Path, int]) -> npt.NDArray[np.int64]:
     return np.bincount(read_mask(mask[0], page=mask[1]).ravel(), minlength=_TABLE_SIZE)
 
 
-def flat_values(values: Counts, pixels: Counts, *, colored: bool = False, num_classes: int | None = None) -> list[int]:
+def flat_values(
+    values: Counts, pixels: Counts, *, flat: Counts | None = None, colored: bool = False, num_classes: int | None = None
+) -> list[int]:
     """The values that stand for classes, ascending: all, or only those of the flat areas if edges are smoothed.
 
     The most frequent value is taken first, then the most frequent one that is no shade of those taken, and so on,
@@ -90,25 +94,29 @@ def flat_values(values: Counts, pixels: Counts, *, colored: bool = False, num_cl
     Args:
         values: The distinct values, or packed colours, ascending: int64 ``[V]``.
         pixels: Number of pixels of each value: int64 ``[V]``.
+        flat: Number of those in flat areas. With it, each value of a flat area is taken, however rare.
         colored: Whether the values are packed colours.
         num_classes: Number of classes, if known.
     """
     all_values = [int(value) for value in values]
     if len(all_values) <= (num_classes + 1 if num_classes else _FEW):
         return all_values
-    share = pixels / max(int(pixels.sum()), 1)
+    weights = pixels if flat is None or not flat.any() else flat
+    share = weights / max(int(weights.sum()), 1)
     points = _points(values, colored)
-    flat: list[int] = []
+    peaks: list[int] = []
     covered = np.zeros(len(values), bool)
     for i in np.argsort(-share, kind="stable"):
-        if len(flat) == num_classes or (num_classes is None and share[covered].sum() >= _NEARLY_ALL):
+        enough = len(peaks) == num_classes if num_classes else share[covered].sum() >= _NEARLY_ALL
+        if enough and weights is pixels:
             break
-        if not covered[i]:
-            flat.append(int(i))
-            covered |= np.abs(points - points[i]).max(axis=1) <= _SHADE
-    flat_only = sorted(all_values[i] for i in flat)
-    between = colored or _between(all_values, flat_only)
-    return flat_only if 2 <= len(flat_only) <= _FEW and share[covered].sum() >= _NEARLY_ALL and between else all_values
+        shades = np.abs(points - points[i]).max(axis=1) <= _SHADE
+        if not covered[i] and (weights is pixels or share[shades & ~covered].sum() >= _RARE):
+            peaks.append(int(i))
+            covered |= shades
+    flat_only = sorted(all_values[i] for i in peaks)
+    explained = 2 <= len(flat_only) <= _FEW and share[covered].sum() >= _NEARLY_ALL
+    return flat_only if explained and (colored or _between(all_values, flat_only)) else all_values
 
 
 def _points(values: Counts, colored: bool) -> Counts:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
 
 from kseg.data.formats.legend import Legend
-from kseg.data.inspection.meaning import Meaning
+from kseg.data.inspection.evidence import Doubt, Meaning, surrounds
+from kseg.data.inspection.meaning import interpret
 from kseg.data.inspection.value_table import ValueTable
+from kseg.data.label_map import flat_values
+from kseg.errors import abbreviate
 from kseg.images import printable
-from kseg.labels import IGNORE
+from kseg.labels import BACKGROUND, IGNORE, is_color, pack_color, unpack_color
 
 __all__ = ["interpret_legend"]
+
+_NEAR: Final = 24
+"""Channels of a colour that differ by at most this much are the same colour, after compression."""
+_OFF: Final = "classes would be learned from the pixels of others"
+
+Values = Mapping[int | str, str]
 
 
 def interpret_legend(
@@ -26,40 +38,194 @@ def interpret_legend(
         palette: The colours that palette masks show, as ``#rrggbb``; empty if there are no such masks.
 
     Returns:
-        The meaning, certain unless classes of the legend are left out; None if the legend is of other masks or classes.
+        The meaning, certain if the legend has all values and class names; None if the legend is of other masks.
     """
-    occurring = {table.name(int(value)) for value in table.values}
-    for values in _forms(table, legend, palette):
-        if occurring <= set(values) or (palette and palette <= set(values)):
-            return _meaning(values, names, legend, occurring | palette)
-    return None
+    if not legend.stated:
+        return _from_names(table, names, legend)
+    forms = [_Form(table, legend, values, colors) for values, colors in _forms(table, legend, palette)]
+    form = next((form for form in forms if not form.missing), None)
+    if form is None:
+        partial = [form for form in forms if len(form.missing) < len(form.occurring) - 1]
+        form = min(partial, key=lambda form: len(form.missing), default=None)
+    return form.meaning(names) if form else None
 
 
-def _forms(table: ValueTable, legend: Legend, palette: frozenset[str]) -> Iterator[Mapping[int | str, str]]:
-    """The values of the legend in the forms that these masks can have."""
-    if table.colored or not legend.is_colored or palette:
-        yield legend.values
+def _from_names(table: ValueTable, names: Sequence[str] | None, legend: Legend) -> Meaning | None:
+    """A legend that only lists names: what it lists are the classes."""
+    if names is not None and {name.casefold() for name in names} != {name.casefold() for name in legend.names}:
+        return None
+    listed = tuple(names or legend.names)
+    lacks_background = BACKGROUND not in listed and len(listed) > 1
+    in_order = list(table.values) == list(range(len(listed))) and not table.colored
+    # The list keeps its order even where a background comes later.
+    values: dict[int | str, str] = {v: name for v, name in legend.values.items() if isinstance(v, int)}
+    if not table.colored and table.values[-1] < len(values) and not lacks_background:
+        return Meaning(_settings(values, listed, set(map(int, table.values))), f"{printable(legend.path.name)} says so")
+    read = interpret(table, listed)
+    if read is None:
+        return None
+    settings = {"classes": list(listed), **read.settings}
+    doubts = read.doubts
+    if in_order and lacks_background and surrounds(table, 0):
+        question = f"is 0 the class {listed[0]}? It surrounds the others, as a background does"
+        doubts = (Doubt(question, "every class would be off by one", (0,)), *doubts)
+        shifted = {0: BACKGROUND, **{i + 1: name for i, name in enumerate(listed)}}
+        other = {"values": shifted, "classes": [BACKGROUND, *listed]}
+        return Meaning(settings, f"{printable(legend.path.name)} lists the classes", doubts, other)
+    why = f"{printable(legend.path.name)} lists the classes"
+    return replace(read, settings=settings, why=why)
+
+
+def _forms(
+    table: ValueTable, legend: Legend, palette: frozenset[str]
+) -> Iterator[tuple[Values, frozenset[int | str] | None]]:
+    """The values of the legend in the forms that these masks can have, and what occurs if it is not the values."""
+    if palette and legend.is_colored and not table.colored:
+        yield legend.values, frozenset(palette)
+    if table.colored == legend.is_colored:
+        yield legend.values, None
     if legend.is_colored and not table.colored:
-        yield legend.as_indices().values
+        yield legend.as_indices().values, None
         greys = legend.as_greys()
         if greys is not None:
-            yield greys.values
+            yield greys.values, None
 
 
-def _meaning(
-    values: Mapping[int | str, str],
-    names: Sequence[str] | None,
-    legend: Legend,
-    occurring: frozenset[int | str] | set[int | str],
-) -> Meaning | None:
-    why = f"{printable(legend.path.name)} says so"
-    if names is None:
-        return Meaning({"values": dict(values), "classes": list(legend.names)}, why)
-    if not set(names) <= set(legend.names):
-        return None
-    dropped = sorted({name for value, name in values.items() if name not in (*names, IGNORE) and value in occurring})
-    settings: dict[str, Any] = {"values": {v: name if name in names else IGNORE for v, name in values.items()}}
-    doubts = (
-        (f"{printable(legend.path.name)} has more classes than are named: {', '.join(dropped)}",) if dropped else ()
-    )
-    return Meaning(settings, why, doubts)
+@dataclass(frozen=True)
+class _Form:
+    """A form of a legend's values, compared with the values that occur.
+
+    Args:
+        table: The values of all masks.
+        legend: The legend.
+        values: Its values in this form.
+        shown: The colours that palette masks show; None if the values themselves are meant.
+    """
+
+    table: ValueTable
+    legend: Legend
+    values: Values
+    shown: frozenset[int | str] | None
+
+    @property
+    def occurring(self) -> list[int | str]:
+        """The values that stand for classes."""
+        if self.shown is not None:
+            return sorted(self.shown, key=str)
+        table = self.table
+        flat = table.flat if table.flat.any() else None
+        anchors = flat_values(table.values, table.pixels, flat=flat, colored=table.colored, num_classes=None)
+        exact = {table.name(int(value)) for value in table.values}
+        return [table.name(value) for value in anchors] if exact - set(self.values) else sorted(exact, key=str)
+
+    @property
+    def missing(self) -> list[int | str]:
+        """Values that occur, and that are not in the legend, nor nearly so in smoothed masks."""
+        return [value for value in self.occurring if self._listed(value) is None]
+
+    def _listed(self, value: int | str) -> int | str | None:
+        if value in self.values:
+            return value
+        if not self._is_smoothed:
+            return None
+        distances = {key: _distance(key, value) for key in self.values}
+        nearest = min(distances, key=lambda key: distances[key])
+        return nearest if distances[nearest] <= _NEAR else None
+
+    @property
+    def _is_smoothed(self) -> bool:
+        return self.shown is None and len(self.occurring) < len(self.table.values)
+
+    def meaning(self, names: Sequence[str] | None) -> Meaning | None:
+        """The meaning for the configured class names."""
+        file = printable(self.legend.path.name)
+        listed = {self._listed(value) for value in self.occurring}
+        doubts = [*self._unlisted_doubts(file), *self._order_doubts(file)]
+        values: dict[int | str, str] = {**self.values, **dict.fromkeys(self.missing, IGNORE)}
+        match = {"match": "nearest"} if self._is_smoothed else {}
+        occurring = {value for value in listed if value is not None}
+        if names is None:
+            return Meaning(
+                {**_settings(values, self.legend.names, occurring), **match}, f"{file} says so", tuple(doubts)
+            )
+        own = {name.casefold(): name for name in names}
+        renamed = {value: own.get(name.casefold(), name) for value, name in values.items()}
+        unknown = [name for name in names if name not in renamed.values()]
+        extra = list(dict.fromkeys(renamed[v] for v in occurring if renamed[v] not in (*names, IGNORE)))
+        if unknown:
+            return self._other_names(names, unknown, match)
+        rest = BACKGROUND if BACKGROUND in names else IGNORE
+        if extra:
+            doubts.insert(0, Doubt(
+                f"what are {abbreviate(extra, 3)} of {file}, which are not among the named classes?",
+                "they would be learned as background, or not be learned", tuple(self._numbers(renamed, extra)),
+            ))  # fmt: skip
+        chosen = {value: name if name in (*names, IGNORE) else rest for value, name in renamed.items()}
+        ignoring = {value: name if name in names else IGNORE for value, name in renamed.items()}
+        alternative = {"values": ignoring} if extra and ignoring != chosen and len(ignoring) <= 8 else {}
+        return Meaning({"values": chosen, **match}, f"{file} says so", tuple(doubts), alternative)
+
+    def _numbers(self, values: Values, extra: Sequence[str]) -> Iterator[int]:
+        if self.shown is None:
+            for value, name in values.items():
+                if name in extra:
+                    yield pack_color(str(value)) if is_color(value) else int(value)
+
+    def _unlisted_doubts(self, file: str) -> list[Doubt]:
+        numbers = [] if self.shown is not None else [
+            pack_color(str(value)) if is_color(value) else int(value) for value in self.missing
+        ]  # fmt: skip
+        void = (
+            bool(numbers)
+            and not self.table.colored
+            and all(self.table.separates(value) or self.table.pads(value) for value in numbers)
+        )
+        if not self.missing or void:
+            return []
+        question = f"what is {abbreviate(self.missing, 3)}? {file} does not list it"
+        return [Doubt(question, "pixels of a class would be ignored", tuple(numbers))]
+
+    def _order_doubts(self, file: str) -> list[Doubt]:
+        """Index masks of a legend of colours: its order is confirmed unless another value surrounds the others."""
+        if self.values is self.legend.values or not self.legend.is_colored or BACKGROUND not in self.legend.names:
+            return []
+        around = [
+            int(v) for v in self.table.values if surrounds(self.table, int(v)) and self.values.get(int(v)) != BACKGROUND
+        ]
+        if not around:
+            return []
+        question = (
+            f"are the mask values the line numbers of {file}, from 0? {around[0]} surrounds, but is no background"
+        )
+        return [Doubt(question, _OFF, tuple(around))]
+
+    def _other_names(self, names: Sequence[str], unknown: Sequence[str], match: Mapping[str, Any]) -> Meaning | None:
+        """Names that the legend does not have: in their order, if they are as many."""
+        file = printable(self.legend.path.name)
+        if len(names) != len(self.legend.names):
+            return None
+        ordered = dict(zip(self.legend.names, names, strict=True))
+        values = {value: ordered.get(name, IGNORE) for value, name in self.values.items()}
+        doubt = Doubt(
+            f"is {unknown[0]} the class {next(old for old, new in ordered.items() if new == unknown[0])} of {file}?",
+            _OFF,
+        )
+        return Meaning({"values": values, **match}, f"{file} says so", (doubt,))
+
+
+def _settings(values: Values, names: Sequence[str], occurring: set[int | str] | set[int]) -> dict[str, Any]:
+    """The settings without the classes of the legend that no mask shows."""
+    shown = {name for value, name in values.items() if value in occurring}
+    classes = [name for name in names if name in shown]
+    kept = {value: name for value, name in values.items() if name in (*classes, IGNORE)}
+    return {"values": kept, "classes": classes}
+
+
+def _distance(key: int | str, value: int | str) -> float:
+    if is_color(key) != is_color(value) or (isinstance(key, str) and not is_color(key)):
+        return np.inf
+    if is_color(key):
+        pair = (np.array(unpack_color(pack_color(str(color))), np.int64) for color in (key, value))
+        first, second = pair
+        return float(np.abs(first - second).max())
+    return abs(int(key) - int(value))

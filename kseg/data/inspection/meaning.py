@@ -5,62 +5,29 @@ A `Meaning` is certain if no other reading is possible, else it is a guess, to b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from kseg.data.inspection.evidence import FOREGROUND, Evidence, Meaning, looks_inverted, surrounds
+from kseg.data.inspection.special_meanings import instances, shades, two_notations
 from kseg.data.inspection.value_table import ValueTable, border_excess
 from kseg.data.label_map import flat_values
-from kseg.labels import IGNORE, IGNORE_INDEX, OTHER
+from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, unpack_color
 
-__all__ = ["Meaning", "interpret"]
+__all__ = ["interpret"]
 
-_OUTER: Final = 0.15
-"""A value surrounds the others if its share of the borders exceeds that of the centres by this much."""
-_INSTANCES: Final = 0.9
-"""Share of the masks, and of their regions, that must look like instance numbers."""
-_FEWEST_COUNTS: Final = 3
-"""Instance numbers end at this many different numbers or more over the masks."""
-_BACKGROUND: Final = "background"
+_SHOWN: Final = 8
+"""An alternative with more values is too long for a message."""
+_NEAR: Final = 40
+"""A value this near the middle between two others may be their mixture."""
+_MIXED: Final = 0.05
+"""Largest fraction of the pixels of a value that may be a mixture of others."""
 
-
-@dataclass(frozen=True)
-class Meaning:
-    """What the values mean.
-
-    Args:
-        settings: Keys of the section ``data`` → values, with which every mask value has a class.
-        doubts: Why it is not certain; empty if it is.
-        undecided: The values that are doubtful.
-        why: What the masks show, for the report.
-    """
-
-    settings: Mapping[str, Any]
-    why: str
-    doubts: tuple[str, ...] = ()
-    undecided: tuple[int, ...] = ()
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether no other reading is possible."""
-        return not self.doubts
-
-
-@dataclass
-class _Evidence:
-    """The doubts collected while a meaning is worked out."""
-
-    doubts: list[str] = field(default_factory=list)
-    undecided: list[int] = field(default_factory=list)
-
-    def doubt(self, reason: str, *values: int) -> None:
-        self.doubts.append(reason)
-        self.undecided += [value for value in values if value not in self.undecided]
-
-    def meaning(self, settings: Mapping[str, Any], why: str) -> Meaning:
-        return Meaning(settings, why, tuple(self.doubts), tuple(self.undecided))
+_OFF: Final = "classes would be learned from the pixels of others"
+_OPPOSITE: Final = "the opposite would be learned"
+_VOID: Final = "a class would be ignored, or unknown pixels would be learned as a class"
 
 
 def interpret(table: ValueTable, names: Sequence[str] | None) -> Meaning | None:
@@ -75,195 +42,301 @@ def interpret(table: ValueTable, names: Sequence[str] | None) -> Meaning | None:
     """
     if len(table.values) < 2:
         return None
-    anchors = flat_values(table.values, table.pixels, colored=table.colored, num_classes=len(names) if names else None)
+    count = len(names) if names else None
+    flat = table.flat if table.flat.any() else None
+    anchors = flat_values(table.values, table.pixels, flat=flat, colored=table.colored, num_classes=count)
     if len(anchors) < 2:
         return None
-    special = _two_notations(table, names) or _instances(table, anchors, names) or _shades(table, anchors, names)
-    return special or _classes(table, anchors, names)
 
+    def evidence(values: Sequence[int] = anchors) -> Evidence:
+        return Evidence(table, values, tuple(names) if names else None)
 
-def _two_notations(table: ValueTable, names: Sequence[str] | None) -> Meaning | None:
-    """Some masks hold 0 and 1, the others 0 and 255: both notations of the same two classes."""
-    if list(table.values) != [0, 1, IGNORE_INDEX] or any({1, IGNORE_INDEX} <= values for values in table.sets):
-        return None
-    if names is not None and len(names) != 2:
-        return None
-    low, high = names or (_BACKGROUND, "foreground")
-    settings: dict[str, Any] = {"values": {0: low, 1: high, IGNORE_INDEX: high}}
-    evidence = _Evidence()
-    if names is None:
-        settings["classes"] = [low, high]
-        evidence.doubt("no mask holds 1 and 255 both: they seem to be one class in two notations", 1, IGNORE_INDEX)
-    return evidence.meaning(settings, "some masks hold {0, 1}, the others {0, 255}")
-
-
-def _instances(table: ValueTable, anchors: Sequence[int], names: Sequence[str] | None) -> Meaning | None:
-    """Values 1 … n that number the objects of each image: all are one class."""
-    if table.colored or not table.regions or (names is not None and len(names) > 2):
-        return None
-    masks = [{value: count for value, count in regions.items() if value} for regions in table.regions]
-    masks = [regions for regions in masks if regions]
-    counts = {len(regions) for regions in masks}
-    numbered = sum(set(regions) == set(range(1, len(regions) + 1)) for regions in masks)
-    single = sum(count == 1 for regions in masks for count in regions.values())
-    total = sum(map(len, masks))
-    if len(counts) < _FEWEST_COUNTS or numbered < _INSTANCES * len(masks) or single < _INSTANCES * total:
-        return None
-    high = names[-1] if names else "object"
-    settings: dict[str, Any] = {"values": {0: _BACKGROUND, OTHER: high}, "classes": [_BACKGROUND, high]}
-    evidence = _Evidence()
-    evidence.doubt(
-        f"the values seem to number the objects of each image ({min(counts)} to {max(counts)} of them, each one "
-        "region), and not to be classes",
-        *[value for value in anchors if value],
+    return (
+        two_notations(evidence())
+        or instances(evidence())
+        or shades(evidence())
+        or shades(evidence(_without_steps(table, anchors)))
+        or _classes(evidence())
     )
-    return evidence.meaning(settings, "each value is one region, and their number changes from image to image")
 
 
-def _shades(table: ValueTable, anchors: Sequence[int], names: Sequence[str] | None) -> Meaning | None:
-    """Grey masks of two values with shades between them, from smoothing or compression: a threshold."""
-    if len(anchors) == len(table.values) or len(anchors) != 2 or table.colored:
-        return None
-    low, high = (names or (_BACKGROUND, "foreground"))[:2]
-    evidence = _Evidence()
-    background = _background(table, anchors, evidence) if low == _BACKGROUND else anchors[0]
-    keys = (0, IGNORE_INDEX) if background == anchors[0] else (IGNORE_INDEX, 0)
-    middle = (anchors[0] + anchors[1] + 1) // 2
-    values = dict(zip(keys, (low, high), strict=True))
-    why = f"nearly all pixels are near {anchors[0]} or {anchors[1]}; the values between are shades"
-    return evidence.meaning({"classes": [low, high], "values": values, "threshold": middle}, why)
+def _without_steps(table: ValueTable, anchors: Sequence[int]) -> list[int]:
+    """The values without the two or more that occur on edges only, as smoothing leaves them."""
+    outer = (anchors[0], anchors[-1])
+    steps = [value for value in anchors if value not in outer and not table.flat[table.index(value)]]
+    counted = anchors[-1] - anchors[0] < 2 * len(anchors)
+    return list(anchors) if len(steps) < 2 or counted else [value for value in anchors if value not in steps]
 
 
-def _classes(table: ValueTable, anchors: list[int], names: Sequence[str] | None) -> Meaning | None:
+def _classes(evidence: Evidence) -> Meaning | None:
     """Each value is a class, but void."""
-    evidence = _Evidence()
-    void = _void(table, anchors, names, evidence)
-    class_values = [value for value in anchors if value not in void]
+    table = evidence.table
+    void = _void(evidence)
+    class_values = [value for value in evidence.anchors if value not in void]
     if len(class_values) < 2:
         return None
-    assigned = _assign(table, class_values, names, evidence)
-    if assigned is None:
+    readings = [
+        {**assigned, **dict.fromkeys(void, IGNORE)} for assigned in _assign(evidence, class_values)
+    ] + _unlike_void(evidence, void)  # fmt: skip
+    if not readings:
         return None
-    meaning = {**assigned, **dict.fromkeys(void, IGNORE)}
-    values = {table.name(value): meaning[value] for value in sorted(meaning)}
-    smoothed = len(anchors) < len(table.values)
+    _doubt_mixtures(evidence)
+    smoothed = len(evidence.anchors) < len(table.values)
+    settings, *others = (_settings(evidence, reading, smoothed) for reading in readings)
+    short = len(evidence.anchors) <= _SHOWN
+    return evidence.meaning(settings, _describe(void, class_values, table), others[0] if others and short else None)
+
+
+def _settings(evidence: Evidence, meaning: Mapping[int, str], smoothed: bool) -> dict[str, Any]:
+    values = {evidence.table.name(value): meaning[value] for value in sorted(meaning)}
     settings: dict[str, Any] = {"values": values, **({"match": "nearest"} if smoothed else {})}
-    classes = list(dict.fromkeys(assigned.values()))
-    if names is None or len(classes) > len(names):
-        settings["classes"] = sorted(classes, key=lambda name: name != _BACKGROUND)
-    return evidence.meaning(settings, _describe(void, class_values, table))
+    classes = [name for name in dict.fromkeys(meaning.values()) if name != IGNORE]
+    if evidence.names is None or len(classes) != len(evidence.names):
+        first_given = [name for name in evidence.names or () if name in classes]
+        ordered = dict.fromkeys([*first_given, *classes])
+        settings["classes"] = sorted(ordered, key=lambda name: name != BACKGROUND)
+    return settings
 
 
 def _describe(void: Sequence[int], class_values: Sequence[int], table: ValueTable) -> str:
     text = f"{len(class_values)} values that are classes"
-    return (
-        f"{text}; {', '.join(str(table.name(value)) for value in void)} lies along borders or in padding"
-        if void
-        else text
-    )
+    return f"{text}, and {', '.join(str(table.name(value)) for value in void)} is void" if void else text
 
 
-def _void(table: ValueTable, anchors: Sequence[int], names: Sequence[str] | None, evidence: _Evidence) -> list[int]:
-    """The value of unknown ground truth: certain where it lies along the borders of other regions or fills padding."""
+# --- void -------------------------------------------------------------------------------------------------------------
+
+
+def _void(evidence: Evidence) -> list[int]:
+    """The value of unknown ground truth: certain where it lies along borders or fills padding, and is no class."""
+    table, anchors, names = evidence.table, evidence.anchors, evidence.names
     if len(anchors) < 3:
         return []
-    surplus = len(anchors) - len(names) if names else None
-    candidates = [value for value in (IGNORE_INDEX, anchors[-1]) if value in anchors and not table.colored]
-    for value in dict.fromkeys(candidates):
-        if table.separates(value) or table.pads(value):
-            return [value]
-    if surplus == 1 and names and names[0] == _BACKGROUND and candidates:
-        evidence.doubt(f"{len(anchors)} values, but {len(names)} classes: {candidates[0]} may be void", candidates[0])
-        return [candidates[0]]
-    if surplus is None and IGNORE_INDEX in anchors and not table.colored:
-        evidence.doubt("255 may be a class or void: it neither lies along borders nor fills padding", IGNORE_INDEX)
-    return []
-
-
-def _assign(
-    table: ValueTable, values: Sequence[int], names: Sequence[str] | None, evidence: _Evidence
-) -> dict[int, str] | None:
-    """Value → class name."""
+    marked = [value for value in anchors if (value and table.separates(value)) or table.pads(value)]
+    certain = next(
+        (value for value in (IGNORE_INDEX, anchors[-1]) if value in marked and _is_void(evidence, value)), None
+    )
+    if certain is not None:
+        return [certain]
+    surplus = len(anchors) - len(names) if names else 0
     if names is None:
-        return _invented(table, values, evidence)
-    if len(values) == len(names) + 1 and _BACKGROUND not in names:
-        return _unnamed_background(table, values, names, evidence)
-    if len(values) > len(names):
-        return _surplus(table, values, names, evidence)
-    if len(values) < len(names):
-        in_order = not table.colored and values[0] >= 1 and values[-1] <= len(names)
-        return {i + 1: name for i, name in enumerate(names)} if in_order else None
-    return _in_order(table, values, names, evidence)
+        return _void_or_class(evidence, marked)
+    fits = surplus == (1 if evidence.has_background else 2)
+    ids, others = ([value for value in marked if (value < len(names)) is is_id] for is_id in (True, False))
+    likely = [*others, *([IGNORE_INDEX, anchors[-1]] if not table.colored else []), *ids]
+    candidate = next((value for value in likely if value in anchors), None) if fits else None
+    if candidate is None:
+        return []
+    where = _where(evidence, candidate)
+    evidence.doubt(
+        f"is {evidence.show(candidate)} unknown ground truth{where}? Masks hold {len(anchors)} values, "
+        f"but {len(names)} classes are named", _VOID, candidate,
+    )  # fmt: skip
+    return [candidate]
 
 
-def _invented(table: ValueTable, values: Sequence[int], evidence: _Evidence) -> dict[int, str]:
+def _where(evidence: Evidence, value: int) -> str:
+    if evidence.table.pads(value):
+        return " (it fills edges)"
+    return " (it lies along borders)" if evidence.table.separates(value) else ""
+
+
+def _is_void(evidence: Evidence, value: int) -> bool:
+    """Whether a value along borders or in padding cannot be a class."""
+    others = [other for other in evidence.anchors if other != value]
+    if evidence.table.colored or value == 0:
+        return False
+    if evidence.names is None:
+        return value == IGNORE_INDEX and others[-1] < 2 * len(others)
+    count = len(evidence.names)
+    named = count if evidence.has_background or value == IGNORE_INDEX else count + 1
+    return len(evidence.anchors) != count and value >= named
+
+
+def _void_or_class(evidence: Evidence, marked: Sequence[int]) -> list[int]:
+    """Without names: a doubt about a value that may be void; it is guessed to be so if it looks like void."""
+    candidates = [*marked, *([IGNORE_INDEX] if IGNORE_INDEX in evidence.anchors and not evidence.table.colored else [])]
+    if not candidates:
+        return []
+    value = candidates[0]
+    evidence.doubt(
+        f"is {evidence.show(value)} a class, or unknown ground truth{_where(evidence, value)}?", _VOID, value
+    )
+    return [value] if marked else []
+
+
+def _unlike_void(evidence: Evidence, void: Sequence[int]) -> list[dict[int, str]]:
+    """Without names: the other reading of a value that may be void."""
+    if evidence.names is not None or not evidence.doubts:
+        return []
+    value = evidence.doubts[0].values[0] if len(evidence.doubts[0].values) == 1 else None
+    if value is None or "unknown ground truth" not in evidence.doubts[0].question:
+        return []
+    others = [other for other in evidence.anchors if other != value]
+    quiet = Evidence(evidence.table, evidence.anchors, None)
+    named = next(_invented(quiet, list(evidence.anchors) if void else others))
+    return [named if void else {**named, value: IGNORE}]
+
+
+def _doubt_mixtures(evidence: Evidence) -> None:
+    """Between the shades of two classes may lie the value of a third one."""
+    table, anchors = evidence.table, evidence.anchors
+    points = np.array([unpack_color(value) if table.colored else (value,) for value in anchors], np.int64)
+    shares = table.share(table.pixels)[[table.index(value) for value in anchors]]
+    smoothed = len(anchors) < len(table.values)
+    if len(anchors) == anchors[-1] + 1 and not smoothed:
+        return
+    mixed = []
+    for i, point in enumerate(points):
+        others = np.delete(points, i, axis=0)
+        middles = (others[:, np.newaxis] + others[np.newaxis]) // 2
+        apart = np.abs(others[:, np.newaxis] - others[np.newaxis]).max(axis=-1) > 2 * _NEAR
+        near = apart & (np.abs(middles - point).max(axis=-1) <= _NEAR)
+        if near.any() and (smoothed or shares[i] <= _MIXED):
+            mixed.append(anchors[i])
+    if mixed:
+        evidence.doubt(
+            f"are there smoothed edges in the masks? {evidence.show(*mixed)} lies between two other values",
+            "thin lines of a wrong class would be learned along edges", *mixed,
+        )  # fmt: skip
+
+
+# --- classes ----------------------------------------------------------------------------------------------------------
+
+
+def _assign(evidence: Evidence, values: Sequence[int]) -> Iterator[dict[int, str]]:
+    """Value → class name: the most likely reading, then others."""
+    names, surplus = evidence.names, len(values) - len(evidence.names or ())
+    if names is None:
+        yield from _invented(evidence, values)
+    elif surplus == 0:
+        yield from _in_order(evidence, values, names)
+    elif surplus == 1 and not evidence.has_background:
+        yield from _unnamed_background(evidence, values, names)
+    elif surplus < 0:
+        yield from _fewer(evidence, values, names)
+
+
+def _invented(evidence: Evidence, values: Sequence[int]) -> Iterator[dict[int, str]]:
     """Names for classes that nobody named, and which one is the background."""
-    background = _background(table, values, evidence)
-    is_clear = len(values) == 2 or border_excess(table)[background] > _OUTER
-    if not is_clear and not evidence.doubts:
-        evidence.doubt(f"{table.name(background)} may be the background or a class: it does not surround the others",
-                       background)  # fmt: skip
-    most = table.pixels[np.searchsorted(table.values, background)] * 2 > table.pixels.sum()
-    has_background = is_clear or most
-    invented = ["foreground" if len(values) == 2 else f"class_{table.name(value)}".replace("#", "") for value in values]
-    return {
-        value: _BACKGROUND if value == background and has_background else name
-        for value, name in zip(values, invented, strict=True)
-    }  # fmt: skip
+    table = evidence.table
+    if len(values) == 2:
+        background = _background(evidence, values)
+        other = values[0] if background == values[1] else values[1]
+        yield {background: BACKGROUND, other: FOREGROUND}
+        yield {background: FOREGROUND, other: BACKGROUND}
+        return
+    outermost = max(values, key=lambda value: border_excess(table)[value])
+    named = {value: f"class_{table.name(value)}".replace("#", "") for value in values}
+    with_background = {value: BACKGROUND if value == outermost else name for value, name in named.items()}
+    if surrounds(table, outermost) and (outermost == values[0] or table.colored):
+        if not _counts(evidence, values) and not table.colored:
+            evidence.doubt(f"is each of {evidence.show(*values)} a class of its own?", _OFF, *values)
+        yield with_background
+        return
+    clear = surrounds(table, outermost)
+    candidate = outermost if clear else values[0]
+    evidence.doubt(
+        f"is {evidence.show(candidate)} the background, or a class like the others? "
+        + ("It surrounds them, but is not the smallest value" if clear else "It does not surround them"),
+        "scores of the foreground would include the background, or leave out a class", candidate,
+    )  # fmt: skip
+    most = 2 * table.pixels[table.index(candidate)] > table.pixels.sum()
+    first = {**named, candidate: BACKGROUND}
+    yield from (first, named) if clear or most else (named, first)
 
 
-def _in_order(
-    table: ValueTable, values: Sequence[int], names: Sequence[str], evidence: _Evidence
-) -> dict[int, str] | None:
+def _counts(evidence: Evidence, values: Sequence[int]) -> bool:
+    """Whether the values are 0, 1, 2 … or 1, 2, 3 …."""
+    return not evidence.table.colored and values[0] <= 1 and list(values) == list(range(values[0], values[-1] + 1))
+
+
+def _in_order(evidence: Evidence, values: Sequence[int], names: Sequence[str]) -> Iterator[dict[int, str]]:
     """As many values as names: the background is the value that surrounds, the others follow in ascending order."""
-    counted = not table.colored and list(values) in (list(range(len(values))), list(range(1, len(values) + 1)))
-    if names[0] != _BACKGROUND:
-        if not counted and len(names) > 1:
-            evidence.doubt("which value is which class is not said: they are assigned in ascending order", *values)
-        return dict(zip(values, names, strict=True))
-    background = _background(table, values, evidence)
+    counts = _counts(evidence, values)
+    if not evidence.has_background:
+        if not counts:
+            evidence.doubt(_which(evidence, values), _OFF, *values)
+        yield dict(zip(values, names, strict=True))
+        if len(values) == 2:
+            yield dict(zip(values, names[::-1], strict=True))
+        return
+    background = _background(evidence, values)
     ordered = [background, *(value for value in values if value != background)]
-    if len(values) > 2 and not (counted and background == values[0]):
-        evidence.doubt("which value is which class is not said: they are assigned in ascending order", *ordered[1:])
-    return dict(zip(ordered, names, strict=True))
+    if len(values) > 2 and not (counts and background == values[0]):
+        evidence.doubt(_which(evidence, ordered[1:]), _OFF, *ordered[1:])
+    yield dict(zip(ordered, names, strict=True))
+    if len(values) == 2:
+        yield dict(zip(ordered, names[::-1], strict=True))
+    elif background != values[0]:
+        yield dict(zip(values, names, strict=True))
+    elif len(values) == 3:
+        yield dict(zip((ordered[0], ordered[2], ordered[1]), names, strict=True))
 
 
-def _unnamed_background(
-    table: ValueTable, values: Sequence[int], names: Sequence[str], evidence: _Evidence
-) -> dict[int, str] | None:
-    """One value more than names, none of which is the background: the classes lack it."""
-    background = _background(table, values, evidence)
+def _which(evidence: Evidence, values: Sequence[int]) -> str:
+    kind = "colour" if evidence.table.colored else "value"
+    return f"which {kind} is which class? Nothing says so; ascending, they are {evidence.show(*values)}"
+
+
+def _unnamed_background(evidence: Evidence, values: Sequence[int], names: Sequence[str]) -> Iterator[dict[int, str]]:
+    """One value more than names, none of which is the background: the classes lack it, or the last value is void."""
+    table = evidence.table
+    outermost = max(values, key=lambda value: border_excess(table)[value])
+    clear = surrounds(table, outermost)
+    background = outermost if clear else values[0]
     ordered = [background, *(value for value in values if value != background)]
-    counted = not table.colored and ordered == list(range(len(values)))
-    if not counted or border_excess(table)[background] <= _OUTER:
-        evidence.doubt("one value more than there are classes, none of which is the background", *values)
-    return dict(zip(ordered, [_BACKGROUND, *names], strict=True))
+    counts = _counts(evidence, values) and background == values[0] == 0
+    lacking = dict(zip(ordered, [BACKGROUND, *names], strict=True))
+    void = {**dict(zip(values[:-1], names, strict=True)), values[-1]: IGNORE}
+    if clear and counts and not table.separates(values[-1]):
+        yield lacking
+        return
+    likely, other = (lacking, void) if clear and not table.separates(values[-1]) else (void, lacking)
+    question = (
+        f"is {evidence.show(background)} the background? Masks hold {len(values)} values, "
+        f"but {len(names)} classes are named" if likely is lacking
+        else f"is {evidence.show(values[-1])} unknown ground truth? Masks hold {len(values)} values, "
+        f"but {len(names)} classes are named"
+    )  # fmt: skip
+    evidence.doubt(question, "every class would be off by one", *values)
+    if clear and not counts and len(values) > 2:
+        evidence.doubt(_which(evidence, ordered[1:]), _OFF, *ordered[1:])
+    yield from (likely, other)
 
 
-def _surplus(
-    table: ValueTable, values: Sequence[int], names: Sequence[str], evidence: _Evidence
-) -> dict[int, str] | None:
-    """One value more than names: the last one may be void; with more, nothing can be said."""
-    if len(values) != len(names) + 1:
-        return None
-    if names[0] == _BACKGROUND:
-        return None  # void, which `_void` has taken out of grey masks; of colours, none is more likely than another
-    evidence.doubt(f"{len(values)} values, but {len(names)} classes: {table.name(values[-1])} may be void", values[-1])
-    return {**dict(zip(values[:-1], names, strict=True)), values[-1]: IGNORE}
+def _fewer(evidence: Evidence, values: Sequence[int], names: Sequence[str]) -> Iterator[dict[int, str]]:
+    """Fewer values than names: they are ids of classes; where they only fit counted from 1, that is asked about."""
+    if evidence.table.colored:
+        return
+    if values[-1] < len(names):
+        yield dict(enumerate(names))
+    elif values[0] >= 1 and values[-1] <= len(names):
+        evidence.doubt(
+            f"are the classes numbered from 1 on? No mask holds 0, and {values[-1]} is no class counted from 0",
+            "every class would be off by one", *values,
+        )  # fmt: skip
+        yield {i + 1: name for i, name in enumerate(names)}
 
 
-def _background(table: ValueTable, values: Sequence[int], evidence: _Evidence) -> int:
+def _background(evidence: Evidence, values: Sequence[int]) -> int:
     """The value of the background: 0 or black by convention, unless another one clearly surrounds the others."""
-    excess = border_excess(table)
-    outermost = max(values, key=lambda value: excess[value])
-    surrounds = excess[outermost] > _OUTER
-    if 0 in values and (outermost == 0 or not surrounds):
+    table = evidence.table
+    outermost = max(values, key=lambda value: border_excess(table)[value])
+    clear = surrounds(table, outermost)
+    if len(values) == 2 and 0 in values and looks_inverted(table, [values[0]], [values[1]]):
+        inverted = values[1]
+        reason = "surrounds the other, as a background does" if clear else "covers most, in fewer pieces"
+        evidence.doubt(f"is {evidence.show(inverted)} the background? It {reason}", _OPPOSITE, *values)
+        return inverted
+    if 0 in values and (outermost == 0 or not clear):
         return 0
-    if surrounds and 0 not in values and outermost == values[0] and not table.colored:
+    if clear and outermost == values[0] and not table.colored:
         return outermost
-    if surrounds:
-        others = f", although {table.name(values[0])} is smaller" if not table.colored else ""
-        evidence.doubt(f"{table.name(outermost)} surrounds the others, as a background does{others}", *values)
+    if clear:
+        others = "" if table.colored else ", but is not the smallest value"
+        evidence.doubt(f"is {evidence.show(outermost)} the background? It surrounds the others{others}", _OPPOSITE,
+                       *values)  # fmt: skip
         return outermost
-    evidence.doubt("no value clearly surrounds the others, as a background does", *values)
+    evidence.doubt(f"which of {evidence.show(*values)} is the background? None clearly surrounds the others", _OPPOSITE,
+                   *values)  # fmt: skip
     return values[0]

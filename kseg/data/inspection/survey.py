@@ -172,7 +172,7 @@ def _mask_facts(sample: Sample, size: Size | None, colors: bool, shapes: bool) -
         return np.bincount(part.ravel(), minlength=len(values)).astype(np.int64)
 
     pixels = count(inverse)
-    measured = measure_shapes(inverse, len(values)) if shapes else None
+    measured = measure_shapes(inverse, values, colored=colored) if shapes else None
     return MaskFacts(header, size, colored, values, pixels, pixels - count(inner), count(middle), measured)
 
 

@@ -18,7 +18,9 @@ Counts = npt.NDArray[np.int64]
 
 _TOUCHING: Final = 0.02
 """Values that a void border separates touch in at most this share of all contacts between values."""
-_PADDING: Final = 0.9
+_CORE: Final = 0.1
+"""At most this share of a void border is farther from other values than a thin border is wide."""
+_PADDING: Final = 0.98
 _MOST_SETS: Final = 64
 """With more values than this, it is not recorded which ones occur together, and touch."""
 
@@ -32,9 +34,11 @@ class ValueTable:
         values: The distinct values, ascending: int64 ``[V]``.
         pixels, border, center: Number of pixels of each value in the masks, their borders and their centres.
         masks: Number of masks with each value: int64 ``[V]``.
-        measured, padding: Of the masks whose shapes were measured: pixels of each value, and those that fill rows and
-            columns at the edges: int64 ``[V]``.
-        contacts: Of these masks: number of neighbouring pixels of two values: int64 ``[V, V]``.
+        measured, padding, core, flat: Of the masks whose shapes were measured: pixels of each value, those that fill
+            rows and columns at the edges, those that are too far from other values to be a thin border, and those in
+            flat areas: int64 ``[V]``.
+        contacts: Of these masks: number of neighbouring pixels of two values: int64 ``[V, V]``; empty if there are too
+            many values.
         sets: The distinct sets of values that occur in one mask, with the number of such masks; empty if there are too
             many values.
         regions: For each measured mask its values → number of regions.
@@ -48,6 +52,8 @@ class ValueTable:
     masks: Counts
     measured: Counts
     padding: Counts
+    core: Counts
+    flat: Counts
     contacts: Counts
     sets: Mapping[frozenset[int], int]
     regions: Sequence[Mapping[int, int]]
@@ -61,18 +67,29 @@ class ValueTable:
         """A value as written in the configuration: the number, or ``#rrggbb``."""
         return format_color(unpack_color(value)) if self.colored else value
 
+    def index(self, value: int) -> int:
+        """The position of a value that occurs."""
+        return int(np.searchsorted(self.values, value))
+
     def separates(self, value: int) -> bool:
-        """Whether a value lies along the borders of the other values: these hardly ever touch, and cover far more."""
-        i = int(np.searchsorted(self.values, value))
+        """Whether a value lies along the borders of the other values: it is thin, and these hardly ever touch."""
+        if not self.contacts.size:
+            return False
+        i = self.index(value)
         others = np.arange(len(self.values)) != i
         direct, total = int(self.contacts[np.ix_(others, others)].sum()), int(self.contacts.sum())
-        second_largest = np.sort(self.measured[others])[-2:-1].sum()  # 0 if there is no second one
-        return bool(total > 0 and direct <= _TOUCHING * total and 2 * self.measured[i] <= second_largest)
+        lines = int(self.measured[i] - self.padding[i])
+        return bool(total > 0 and lines > 0 and direct <= _TOUCHING * total and self.core[i] <= _CORE * lines)
 
     def pads(self, value: int) -> bool:
         """Whether nearly all of a value fills rows and columns at the edges of the masks."""
-        i = int(np.searchsorted(self.values, value))
+        i = self.index(value)
         return bool(self.measured[i] and self.padding[i] >= _PADDING * self.measured[i])
+
+    def mean_regions(self, value: int) -> float:
+        """Mean number of regions of a value in the measured masks that show it."""
+        counts = [regions[value] for regions in self.regions if value in regions]
+        return sum(counts) / max(len(counts), 1)
 
 
 def tabulate(survey: Survey) -> ValueTable:
@@ -81,11 +98,11 @@ def tabulate(survey: Survey) -> ValueTable:
     colored = any(mask.colored for mask in masks)
     values_of = [_as_colors(mask, colored) for mask in masks]
     distinct = np.unique(np.concatenate(values_of or [np.zeros(0, np.int64)]))
-    sums = np.zeros((6, len(distinct)), np.int64)
+    sums = np.zeros((8, len(distinct)), np.int64)
     contacts = np.zeros((len(distinct), len(distinct)) if len(distinct) <= _MOST_SETS else (0, 0), np.int64)
     for mask, values in zip(masks, values_of, strict=True):
         shapes = mask.shapes
-        measured = (mask.pixels, shapes.padding) if shapes else ()
+        measured = (mask.pixels, shapes.padding, shapes.core, shapes.flat) if shapes else ()
         indices = np.searchsorted(distinct, values)
         if shapes and contacts.size:
             contacts[np.ix_(indices, indices)] += shapes.contacts
@@ -99,9 +116,9 @@ def tabulate(survey: Survey) -> ValueTable:
         dict(zip(values.tolist(), mask.shapes.regions.tolist(), strict=True))
         for mask, values in zip(masks, values_of, strict=True) if mask.shapes is not None
     ]  # fmt: skip
-    pixels, border, center, count, measured_pixels, padding = sums
+    pixels, border, center, count, measured_pixels, padding, core, flat = sums
     return ValueTable(
-        colored, distinct, pixels, border, center, count, measured_pixels, padding, contacts, sets, regions
+        colored, distinct, pixels, border, center, count, measured_pixels, padding, core, flat, contacts, sets, regions
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Final
 
-from kseg.data.inspection.checks.context import Context
+from kseg.data.inspection.checks.context import Context, Dropping
 from kseg.data.inspection.findings import Finding
 from kseg.data.objects import OBJECT_VOID, Objects
 from kseg.data.run_lengths import area
@@ -45,7 +45,7 @@ def _absent(context: Context, labels: LabelMap, split: SplitName, missing: list[
             code="absent-class", severity="error", what=f"no training mask has a pixel of {abbreviate(names)}",
             why="a class that is never shown cannot be learned", count=len(names), total=labels.num_classes,
             expected="every class in the training images", found=f"{masks} training masks",
-            fix=_without(context, labels, missing), advice="correct data.values, add images or change data.split",
+            advice="correct data.values, add images or change data.split", **_remedy(context, labels, missing),
         )  # fmt: skip
     report = context.report
     learnable = report is not None and all(report.class_images["train"][i] > 1 for i in missing)
@@ -58,21 +58,33 @@ def _absent(context: Context, labels: LabelMap, split: SplitName, missing: list[
     )  # fmt: skip
 
 
-def _without(context: Context, labels: LabelMap, missing: list[int]) -> dict[str, Any]:
-    """The settings that mend it: stratify if another split has the classes, else remove them if two or more remain."""
-    names = [name for i, name in enumerate(labels.names) if i not in missing]
+def _remedy(context: Context, labels: LabelMap, missing: list[int]) -> Dropping:
+    """The settings that mend it: stratify if another split has the classes; else remove them if two or more remain.
+
+    They are removed unasked only where no mask shows them, and the user does not name them.
+    """
     report = context.report
-    if len(names) < 2 or report is None:
+    if report is None:
         return {}
     elsewhere = any(pixels[missing].any() for pixels in report.class_pixels.values())
     if elsewhere and context.by_fractions and not context.is_stratified:
-        return {"data.split.stratify": True}
-    fix: dict[str, Any] = {"data.classes": names}
+        return {"fix": {"data.split.stratify": True}}
+    names = [name for i, name in enumerate(labels.names) if i not in missing]
+    if len(names) < 2:
+        return {}
+    removed = _without(context, labels, names)
+    return {"guess": removed} if elsewhere or context.spec.classes is not None else {"fix": removed}
+
+
+def _without(context: Context, labels: LabelMap, names: Sequence[str]) -> dict[str, Any]:
+    """The settings for these classes only."""
+    settings: dict[str, Any] = {"data.classes": list(names)}
     has_objects = any(isinstance(facts.sample.mask, Objects) for _, facts in context.samples())
     if not has_objects:
-        removed = {labels.names[i] for i in missing}
-        fix["data.values"] = {value: IGNORE if name in removed else name for value, name in labels.values.items()}
-    return fix
+        settings["data.values"] = {
+            value: name if name in (*names, IGNORE) else IGNORE for value, name in labels.values.items()
+        }
+    return settings
 
 
 def rare(context: Context) -> Iterator[Finding]:

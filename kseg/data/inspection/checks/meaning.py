@@ -8,20 +8,19 @@ from typing import Any, Final
 import numpy as np
 
 from kseg.data.inspection.checks.context import Context
-from kseg.data.inspection.findings import Finding, Severity
+from kseg.data.inspection.evidence import Meaning, looks_inverted, surrounds
+from kseg.data.inspection.findings import Finding, Severity, setting_line
 from kseg.data.inspection.legend_meaning import interpret_legend
-from kseg.data.inspection.meaning import Meaning, interpret
+from kseg.data.inspection.meaning import interpret
 from kseg.data.inspection.survey import MaskFacts
-from kseg.data.inspection.value_table import border_excess, unknown_values
+from kseg.data.inspection.value_table import unknown_values
 from kseg.errors import abbreviate
-from kseg.labels import IGNORE, IGNORE_INDEX, OTHER, LabelMap, values_line
+from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, OTHER, LabelMap, values_line
 
 __all__ = ["meaning"]
 
 _MANY_VALUES: Final = 16
 """More unknown values than this look like smoothed edges rather than like classes."""
-_INVERTED: Final = 0.2
-"""A foreground that covers this much more of the borders than of the centres is probably the background."""
 
 _WHAT: Final = {
     "zero-255": "masks hold 0 and 255, values that data.values does not name",
@@ -35,6 +34,7 @@ _WHAT: Final = {
     "unnamed-background": "masks hold one value more than there are classes, none of which is the background",
     "unlisted-values": "masks hold values that data.values does not name",
     "inferred-classes": "the classes are read from the masks",
+    "legend": "a legend says which value is which class",
 }
 _WHY: Final = {
     "zero-255": "255 is the object here; programs that take 255 for 'ignore' would train on no object",
@@ -48,10 +48,8 @@ _WHY: Final = {
     "unnamed-background": "every class would be off by one",
     "unlisted-values": "a value without a class cannot be learned",
     "inferred-classes": "name them with --classes",
+    "legend": "in ascending order, classes would be learned from the pixels of others",
 }
-
-
-_LEARNED: Final = "the network learns what the values are said to mean"
 
 
 def meaning(context: Context) -> Iterator[Finding]:
@@ -61,13 +59,34 @@ def meaning(context: Context) -> Iterator[Finding]:
     if context.basis == "inferred":
         yield from _inferred(context)
     elif context.labels is not None:
-        unknown = unknown_values(context.table, context.labels)
-        if not len(unknown):
-            yield from _inverted(context, context.labels) or _unusual(context, context.labels)
-        elif context.basis == "told":
-            yield _unlisted(context, context.labels, unknown)
-        else:
-            yield _named(context, context.labels, unknown)
+        yield from _configured(context, context.labels)
+
+
+def _configured(context: Context, labels: LabelMap) -> Iterator[Finding]:
+    """Classes, and perhaps their values, are configured."""
+    unknown = unknown_values(context.table, labels)
+    if len(unknown):
+        yield (_unlisted if context.basis == "told" else _named)(context, labels, unknown)
+        return
+    contradiction = _contradiction(context, labels) if context.basis == "default" else None
+    if contradiction is not None:
+        yield contradiction
+        return
+    yield from _inverted(context, labels) or _unusual(context, labels)
+    yield from _named_otherwise(context, labels)
+
+
+def _contradiction(context: Context, labels: LabelMap) -> Finding | None:
+    """A legend that gives the values other classes than their order does."""
+    read = context.legend and interpret_legend(context.table, labels.names, context.legend, context.palette)
+    if not read:
+        return None
+    values = read.settings["values"]
+    occurring = [
+        value for value in context.table.values.tolist() if values.get(value, IGNORE) != labels.values.get(value)
+    ]
+    as_configured = not occurring and set(read.settings.get("classes", labels.names)) <= set(labels.names)
+    return None if as_configured else _finding(context, read, "legend", "error")
 
 
 def _interpret(context: Context, names: Sequence[str] | None) -> Meaning | None:
@@ -115,30 +134,32 @@ def _unlisted(context: Context, labels: LabelMap, unknown: Any) -> Finding:
     table = context.table
     if table.colored != labels.is_colored or len(unknown) > _MANY_VALUES:
         return _unknown_finding(context, labels, unknown, "colors" if table.colored else "smoothed")
-    values = {**labels.values, **{table.name(int(value)): IGNORE for value in unknown}}
-    void = [int(value) for value in unknown if table.separates(int(value)) or table.pads(int(value))]
-    settings = {"data.values": values}
-    certain = len(void) == len(unknown)
+    settings = {"data.values": {**labels.values, **{table.name(int(value)): IGNORE for value in unknown}}}
+    doubtful = [int(v) for v in unknown if table.colored or not (table.separates(int(v)) or table.pads(int(v)))]
+    if not doubtful:
+        return _unknown_finding(context, labels, unknown, "void", fix=settings)
+    names = abbreviate((table.name(value) for value in doubtful), 3)
     return _unknown_finding(
-        context, labels, unknown, "void" if certain else "unlisted-values", fix=settings if certain else {},
-        guess={} if certain else settings,
+        context, labels, unknown, "unlisted-values", guess=settings, doubtful=doubtful,
+        question=f"what is {names}? data.values does not name it, and it does not lie along borders as void does",
     )  # fmt: skip
 
 
 def _unknown_finding(
     context: Context, labels: LabelMap, unknown: Any, code: str, *, fix: Mapping[str, Any] | None = None,
-    guess: Mapping[str, Any] | None = None,
+    guess: Mapping[str, Any] | None = None, doubtful: Sequence[int] | None = None, question: str | None = None,
 ) -> Finding:  # fmt: skip
     table = context.table
     masks = [(facts.sample.key, facts.mask) for _, facts in context.samples() if facts.mask is not None]
     keys = tuple(key for key, mask in masks if _holds(mask, unknown))
     counts = zip(unknown, table.masks[np.isin(table.values, unknown)], strict=True)
     return Finding(
-        code=code, severity="question" if guess else "error", what=_WHAT[code], why=_WHY[code],
+        code=code, severity="question" if guess else "error", what=question or _WHAT[code],
+        why="pixels of a class would be ignored" if guess else _WHY[code],
         count=len(keys), total=len(masks), files=keys, expected=f"data.values: {values_line(labels.values)}",
         found=abbreviate(f"{table.name(int(value))} (in {count} of {len(masks)} masks)" for value, count in counts),
         fix=fix or {}, guess=guess or {}, advice=_advice(code, context),
-        undecided=tuple(table.name(int(value)) for value in unknown),
+        undecided=tuple(table.name(int(value)) for value in (unknown if doubtful is None else doubtful)),
     )  # fmt: skip
 
 
@@ -151,15 +172,24 @@ def _finding(context: Context, read: Meaning, code: str, severity: Severity) -> 
     settings = {f"data.{key}": value for key, value in read.settings.items()}
     if context.spec.classes is not None and list(context.spec.classes) == settings.get("data.classes"):
         del settings["data.classes"]
-    doubtful = not read.is_certain
+    first, *others = read.doubts or (None,)
+    also = [f"also: {doubt.question}" for doubt in others if doubt]
     return Finding(
-        code=code, severity="question" if doubtful else severity,
-        what=f"what do the values mean? {read.doubts[0]}" if doubtful else _WHAT[code],
-        why=_LEARNED if doubtful and code == "unlisted-values" else _WHY[code],
-        count=context.total, total=context.total, expected=None, found=_shares(context),
-        fix={} if doubtful else settings, guess=settings if doubtful else {}, advice=_advice(code, context),
+        code=code, severity="question" if first else severity, what=first.question if first else _WHAT[code],
+        why=first.wrong if first else _WHY[code],
+        count=context.total, total=context.total, found="; ".join([_shares(context), *also]),
+        fix={} if first else settings, guess=settings if first else {},
+        advice=_otherwise(read) if first else _advice(code, context),
         undecided=tuple(context.table.name(value) for value in read.undecided),
     )  # fmt: skip
+
+
+def _otherwise(read: Meaning) -> str:
+    """What to set if the guess is wrong."""
+    if not read.alternative:
+        return "if not, say which value is which class with data.values"
+    lines = [setting_line(f"data.{key}", value) for key, value in read.alternative.items()]
+    return f"if not, set {' and '.join(lines)}"
 
 
 def _shares(context: Context) -> str:
@@ -184,16 +214,18 @@ def _code(context: Context, read: Meaning, labels: LabelMap | None) -> str:
     values = [int(value) for value in table.values]
     if OTHER in meaning_of:
         return "instances"
+    if any(isinstance(value, str) for value in meaning_of) and not table.colored:
+        return "colors"
     if "threshold" in read.settings or ("match" in read.settings and not table.colored):
         return "smoothed"
     if table.colored:
         return "colors"
-    if values == [0, 1, IGNORE_INDEX] and meaning_of[1] == meaning_of[IGNORE_INDEX]:
+    if values == [0, 1, IGNORE_INDEX] and meaning_of.get(1) == meaning_of.get(IGNORE_INDEX):
         return "two-notations"
     if labels is not None and len(read.settings.get("classes", ())) > labels.num_classes:
         return "unnamed-background"
     if values == [0, IGNORE_INDEX]:
-        return "inverted" if meaning_of[IGNORE_INDEX] == "background" else "zero-255"
+        return "inverted" if meaning_of.get(IGNORE_INDEX) == BACKGROUND else "zero-255"
     if values == list(range(1, len(values) + 1)):
         return "labels-from-one"
     return "void" if IGNORE in meaning_of.values() else "unlisted-values"
@@ -212,12 +244,12 @@ def _advice(code: str, context: Context) -> str | None:
 
 def _inverted(context: Context, labels: LabelMap) -> list[Finding]:
     """Masks in which the foreground surrounds the background: a question, or a warning if the values are told."""
-    if context.report is None or not labels.is_binary or context.table.colored:
+    table = context.table
+    if context.report is None or not labels.is_binary or table.colored:
         return []
-    ids, table = labels.ids(context.table.values), context.table
-    excess = border_excess(table)
-    foreground = sum(excess[int(value)] for value, i in zip(table.values, ids, strict=True) if i == 1)
-    if foreground <= _INVERTED:
+    ids = labels.ids(table.values)
+    background, foreground = ([int(value) for value in table.values[ids == i]] for i in (0, 1))
+    if not looks_inverted(table, background, foreground):
         return []
     swap = {labels.names[0]: labels.names[1], labels.names[1]: labels.names[0]}
     values = {value: swap.get(name, name) for value, name in labels.values.items()}
@@ -226,15 +258,31 @@ def _inverted(context: Context, labels: LabelMap) -> list[Finding]:
     return [
         Finding(
             code="inverted", severity="warning" if told else "question",
-            what="the masks look inverted" if told else "are the masks inverted?",
-            why="the foreground covers the borders of the masks, and the background their centres",
-            count=context.total, total=context.total,
+            what="the masks look inverted" if told
+            else f"are the masks inverted? What would be {labels.names[1]} looks like the background",
+            why="the opposite would be learned", count=context.total, total=context.total,
             found=f"{labels.names[1]} on {border:.0%} of the borders, on {center:.0%} of the centres",
             guess={} if told else {"data.values": values}, undecided=tuple(int(value) for value in table.values),
-            advice="look at some with kseg data show" if told
-            else f"if they are not, set data.values: {values_line(labels.values)}",
+            advice=f"look at some with kseg data show; if so, set data.values: {values_line(values)}" if told
+            else f"if not, set data.values: {values_line(labels.values)}",
         )
     ]  # fmt: skip
+
+
+def _named_otherwise(context: Context, labels: LabelMap) -> Iterator[Finding]:
+    """A first class that surrounds the others as a background does, but has another name."""
+    table = context.table
+    if context.report is None or labels.background is not None or table.colored != labels.is_colored:
+        return
+    values = [int(value) for value in table.values[labels.ids(table.values) == 0]]
+    if values and surrounds(table, *values):
+        name = labels.names[0]
+        yield Finding(
+            code="background-name", severity="warning",
+            what=f"{name} surrounds the other classes, but counts as foreground",
+            why="only a class called background is left out of foreground scores", count=context.total,
+            total=context.total, advice=f"if it is the background, call it background instead of {name}",
+        )  # fmt: skip
 
 
 def _unusual(context: Context, labels: LabelMap) -> list[Finding]:
