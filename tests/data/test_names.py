@@ -28,6 +28,12 @@ def test_equal_names_are_always_paired(names: list[str]) -> None:
     assert match_names(names, reversed(names)) == {name: name for name in names}
 
 
+def test_the_composed_form_comes_before_case() -> None:
+    upper = NFC.upper()
+    assert match_names([NFC, upper], [NFD]) == {NFC: NFD}
+    assert NameIndex({NFC: 1, upper: 2}).find(NFD) == 1
+
+
 @given(
     st.lists(st.text("aA\u00e9e\u0301", max_size=3), unique=True, max_size=6),
     st.lists(st.text("aA\u00e9e\u0301", max_size=3), unique=True, max_size=6),

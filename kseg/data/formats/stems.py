@@ -115,12 +115,11 @@ def _overlap(first: Path, second: Path) -> bool:
 def _with_suffix(files: set[Path], suffix: str) -> set[Path]:
     """The masks among the files: those with the suffix, except an image (``face_mask.jpg``) with a mask of its own."""
     stem_of = {file: caseless(os.path.splitext(file)[0]) for file in files}
-    stems, names = set(stem_of.values()), {caseless(os.fspath(file)) for file in files}
-    ending = caseless(suffix)
+    stems, ending = set(stem_of.values()), caseless(suffix)
 
     def is_mask(stem: str) -> bool:
         image = stem.removesuffix(ending)
-        return image != stem and (image in stems or image in names or stem + ending not in stems)
+        return image != stem and (image in stems or stem + ending not in stems)
 
     return {file for file, stem in stem_of.items() if is_mask(stem)}
 

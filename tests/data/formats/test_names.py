@@ -156,10 +156,15 @@ def test_masks_that_keep_the_suffix_of_their_image_before_their_own(tmp_path: Pa
 
 
 def test_full_names_count_only_where_they_explain_the_folder(tmp_path: Path) -> None:
-    touch(tmp_path, [*(f"images/{i}.jpg" for i in range(10)), *(f"masks/{i}.png" for i in range(5))])
-    touch(tmp_path, [f"masks/{i}.jpg.png" for i in range(5, 10)])
-    with pytest.raises(DataError, match=r"5 of 10 images have no mask \(5\.jpg.*5 of 10 masks .*\(5\.jpg\.png"):
+    touch(tmp_path, [*(f"images/{i}.jpg" for i in range(10)), *(f"masks/{i}.png" for i in range(4))])
+    touch(tmp_path, [f"masks/{i}.jpg.png" for i in range(4, 10)])
+    with pytest.raises(DataError, match=r"6 of 10 images have no mask \(4\.jpg.*6 of 10 masks .*\(4\.jpg\.png"):
         samples(tmp_path)
+
+
+def test_stems_come_before_full_names(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/x.jpg", "images/x.jpg.jpg", "images/y.jpg", "masks/x.jpg.png", "masks/z.png"])
+    assert pairs(tmp_path, unpaired="skip") == {"images/x.jpg.jpg": "masks/x.jpg.png"}
 
 
 def test_a_stem_with_a_suffix_inside_is_not_a_full_name(tmp_path: Path) -> None:
@@ -227,9 +232,15 @@ def test_a_remedy_that_does_not_pair_is_not_proposed(tmp_path: Path, numbers: ra
     assert error.value.remedy == "add or remove files, or set data.unpaired: skip"
 
 
+def test_a_remedy_for_a_few_images_is_not_proposed(tmp_path: Path) -> None:
+    touch(tmp_path, [*(f"images/{i}.jpg" for i in "abcdef"), "masks/a_m.png", *(f"masks/q{i}.png" for i in range(5))])
+    with pytest.raises(DataError, match=r"data\.unpaired: skip$"):
+        samples(tmp_path)
+
+
 def test_globs_with_different_numbers_of_wildcards(tmp_path: Path) -> None:
     touch(tmp_path, ["a/images/x.jpg", "b/images/x.jpg", "a/masks/x.png", "b/masks/x.png"])
-    with pytest.raises(DataError, match="use as many wildcards in data.masks as in data.images"):
+    with pytest.raises(DataError, match=r"use as many wildcards in data\.masks as in data\.images"):
         samples(tmp_path, images="*/images", masks="*/masks/*")
 
 
@@ -295,7 +306,8 @@ def test_linked_files_and_folders(tmp_path: Path) -> None:
 
 def test_a_folder_comes_before_links_to_it(tmp_path: Path) -> None:
     touch(tmp_path, ["images/z/a.jpg", "masks/z/a.png"])
-    (tmp_path / "images" / "a").symlink_to(tmp_path / "images" / "z")
+    for link in ("a", "zz"):
+        (tmp_path / "images" / link).symlink_to(tmp_path / "images" / "z")
     assert pairs(tmp_path) == {"images/z/a.jpg": "masks/z/a.png"}
 
 
