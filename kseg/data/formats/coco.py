@@ -124,7 +124,7 @@ def _locate(document: Document, images: ImageFiles, spec: DataSpec) -> dict[int,
         problems.append(f"{len(unlisted)} of {len(image_files)} images are not in the file ({names})")
     report_unpaired(
         problems, where=where, expected=f"the images of {printable(images.folder)}", unpaired=spec.unpaired,
-        remaining=len(files),
+        count=len(missing) + len(unlisted), remaining=len(files),
     )  # fmt: skip
     return files
 
@@ -158,7 +158,8 @@ def _drawing_sizes(document: Document, files: Mapping[int, Path], spec: DataSpec
         [f"{len(wrong)} of {len(files)} images do not have the size that the annotations are for: {abbreviate(wrong)}"]
         if wrong else [],
         where=printable(document.path), expected="the images that were annotated", unpaired=spec.unpaired,
-        remaining=len(sizes), remedy=lambda: "annotate these very images, or set data.unpaired: skip to leave them out",
+        count=len(wrong), remaining=len(sizes),
+        remedy=lambda: "annotate these very images, or set data.unpaired: skip to leave them out",
     )  # fmt: skip
     return sizes
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from kseg.data.objects import OBJECT_VOID
 from kseg.data.spec import DataSpec, Unpaired
@@ -17,7 +16,7 @@ from kseg.parallel import parallel_map
 from kseg.registry import nearest
 from kseg.sizes import Size
 
-__all__ = ["Choice", "choose", "picture_sizes", "report_unpaired"]
+__all__ = ["Choice", "UnpairedError", "choose", "picture_sizes", "report_unpaired"]
 
 _log = logging.getLogger("kseg")
 
@@ -112,8 +111,24 @@ def picture_sizes(files: Sequence[Path], *, stored: Container[Path] = ()) -> dic
     return dict(zip(files, parallel_map(size, files), strict=True))
 
 
+class UnpairedError(DataError):
+    """Images and annotations without a counterpart.
+
+    Args:
+        what, where, expected, remedy: As in `KsegError`.
+        count: Their number.
+        total: The number of those with a counterpart, and these.
+    """
+
+    def __init__(
+        self, what: str, *, where: str, expected: str, remedy: str | None, count: int = 0, total: int = 0
+    ) -> None:
+        super().__init__(what, where=where, expected=expected, remedy=remedy)
+        self.count, self.total = count, total
+
+
 def report_unpaired(
-    problems: Sequence[str], *, where: str, expected: str, unpaired: Unpaired, remaining: int,
+    problems: Sequence[str], *, where: str, expected: str, unpaired: Unpaired, count: int, remaining: int,
     remedy: Callable[[], str | None] | None = None,
 ) -> None:  # fmt: skip
     """Report images and annotations without a counterpart: as an error or, with ``unpaired: skip``, as a warning.
@@ -123,18 +138,19 @@ def report_unpaired(
         where: The file or folder.
         expected: What was expected.
         unpaired: The setting ``data.unpaired``.
+        count: The number of images and annotations that have such a problem.
         remaining: The number of samples without such a problem.
         remedy: Returns the remedy for the error. Defaults to a general one.
 
     Raises:
-        DataError: ``unpaired`` is ``error``, or nothing remains.
+        UnpairedError: ``unpaired`` is ``error``, or nothing remains.
     """
     if not problems:
         return
     if unpaired == "skip" and remaining:
         _log.warning("%s: %s; left out", where, "; ".join(problems))
         return
-    raise DataError(
-        "; ".join(problems), where=where, expected=expected,
+    raise UnpairedError(
+        "; ".join(problems), where=where, expected=expected, count=count, total=remaining + count,
         remedy=(remedy() if remedy else None) or "add or remove files, or set data.unpaired: skip",
     )  # fmt: skip

@@ -52,7 +52,8 @@ def _report_unpaired(pairs: StemPairs, spec: DataSpec, part: str | None) -> None
         problems.append(_comparison(pairs))
     report_unpaired(
         problems, where=printable(masks.folder), expected="a mask of the same stem for each image",
-        unpaired=spec.unpaired, remaining=len(pairs.matches), remedy=lambda: propose_settings(pairs, spec, part),
+        unpaired=spec.unpaired, count=len(bare) + len(orphans), remaining=len(pairs.matches),
+        remedy=lambda: propose_settings(pairs, spec, part),
     )  # fmt: skip
 
 

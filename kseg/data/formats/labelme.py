@@ -74,7 +74,7 @@ def read(spec: DataSpec, part: str | None) -> Listing:
         [f"{len(wrong_size)} of {len(label_files)} images do not have the size that their shapes are for: "
          f"{abbreviate(wrong_size)}"] if wrong_size else [],
         where=printable(folder), expected="the images that were labelled", unpaired=spec.unpaired,
-        remaining=len(samples),
+        count=len(wrong_size), remaining=len(samples),
     )  # fmt: skip
     drawing.skipped.report(folder, spec.skip_objects)
     drawing.report_others(folder)
@@ -192,7 +192,7 @@ def _report_unpaired(
         )
     report_unpaired(
         problems, where=printable(folder), expected="a LabelMe file of the same stem for each image",
-        unpaired=spec.unpaired, remaining=len(label_files),
+        unpaired=spec.unpaired, count=len(bare) + len(orphans), remaining=len(label_files),
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ def _named(rows: Sequence[Row], path: Path, spec: DataSpec) -> tuple[Sample, ...
     report_unpaired(
         [f"{len(missing)} of {len(rows)} rows name no image: {abbreviate(missing)}"] if missing else [],
         where=printable(path), expected=f"names like {printable(next(iter(samples)).key)}", unpaired=spec.unpaired,
-        remaining=len(row_of),
+        count=len(missing), remaining=len(row_of),
     )  # fmt: skip
     return tuple(row_of)
 

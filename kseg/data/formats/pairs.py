@@ -61,6 +61,7 @@ def pair_rows(rows: Sequence[Row], file: Path, spec: DataSpec) -> dict[Sample, R
         where=where,
         expected=f"files below {printable(spec.root)}",
         unpaired=spec.unpaired,
+        count=len(missing) + len(without_mask),
         remaining=len(row_and_mask),
     )
     return _samples(row_and_mask, where, spec)

@@ -101,7 +101,7 @@ def _pairs(spec: DataSpec, home: Path) -> list[Sample]:
     report_unpaired(
         [f"{len(orphans)} of {len(image_of)} masks have no image ({abbreviate(orphans)})"] if orphans else [],
         where=printable(masks.folder), expected=f"an image of the same stem in {printable(images)}",
-        unpaired=spec.unpaired, remaining=len(image_of) - len(orphans),
+        unpaired=spec.unpaired, count=len(orphans), remaining=len(image_of) - len(orphans),
     )  # fmt: skip
     return [Sample(masks.key(mask), image, mask) for mask, image in image_of.items() if image is not None]
 
@@ -131,7 +131,8 @@ def _listed(path: Path, samples: Mapping[str, Sample], spec: DataSpec) -> tuple[
     unknown = [printable(stem) for stem in stems if stem not in samples]
     report_unpaired(
         [f"{len(unknown)} of {len(stems)} lines name no image with a mask: {abbreviate(unknown)}"] if unknown else [],
-        where=printable(path), expected="stems of masks", unpaired=spec.unpaired, remaining=len(stems) - len(unknown),
+        where=printable(path), expected="stems of masks", unpaired=spec.unpaired, count=len(unknown),
+        remaining=len(stems) - len(unknown),
     )  # fmt: skip
     return tuple(samples[stem] for stem in stems if stem in samples)
 

@@ -172,7 +172,8 @@ def _pair(image_set: ImageSet, texts: TextFiles, spec: DataSpec) -> dict[Path, P
     report_unpaired(
         [f"{len(orphans)} of {len(orphans) + len(text_of)} label files have no image ({abbreviate(orphans)})"]
         if orphans else [],
-        where=where, expected="an image of the same stem", unpaired=spec.unpaired, remaining=len(text_of),
+        where=where, expected="an image of the same stem", unpaired=spec.unpaired, count=len(orphans),
+        remaining=len(text_of),
     )  # fmt: skip
     without_labels = len(images.files) - len(text_of)
     if without_labels:

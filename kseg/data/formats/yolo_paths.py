@@ -112,7 +112,7 @@ class Paths:
         report_unpaired(
             [f"{len(missing)} of {total} lines name no image: {names}"] if missing else [], where=printable(path),
             expected=f"images below {printable(self.spec.root)}", unpaired=self.spec.unpaired,
-            remaining=total - len(missing), remedy=lambda: self.elsewhere(missing[0][1]),
+            count=len(missing), remaining=total - len(missing), remedy=lambda: self.elsewhere(missing[0][1]),
         )  # fmt: skip
 
     def _folders(self) -> list[Path]:

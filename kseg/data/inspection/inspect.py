@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 
 from kseg.data.dataset import Dataset
 from kseg.data.find import Selection, find_samples
+from kseg.data.formats.common import UnpairedError
 from kseg.data.formats.layout import Layout
 from kseg.data.inspection.account import Account, account_for, left_out
-from kseg.data.inspection.checks.context import Context
+from kseg.data.inspection.checks.context import MOST_DROPPED, Context, Dropping
 from kseg.data.inspection.checks.table import CHECKS
 from kseg.data.inspection.counts import DatasetReport
 from kseg.data.inspection.findings import SEVERITIES, Finding
 from kseg.data.inspection.survey import Survey, survey
 from kseg.data.label_map import resolve_label_map
-from kseg.data.sample import Sample
-from kseg.data.spec import DataSpec
+from kseg.data.sample import SPLITS, Sample
+from kseg.data.spec import DataSpec, Folders
 from kseg.errors import DataError
 from kseg.images import printable
 from kseg.labels import LabelMap
@@ -191,21 +192,40 @@ def _select(spec: DataSpec) -> tuple[Selection, list[Finding]]:
     """The samples; if some files are unpaired, the samples without them and the finding."""
     try:
         return find_samples(spec), []
-    except DataError as error:
+    except UnpairedError as error:
         if spec.unpaired == "skip":
             raise
         try:
             selection = find_samples(replace(spec, unpaired="skip"))
         except DataError:
             raise error from None
-        return selection, [_unpaired(error, selection)]
+        return selection, [_unpaired(_each_unpaired(spec) or [error], selection)]
 
 
-def _unpaired(error: DataError, selection: Selection) -> Finding:
+def _each_unpaired(spec: DataSpec) -> list[UnpairedError]:
+    """The error of each folder of a split by folders; a reading stops at the first one."""
+    errors = []
+    parts = [getattr(spec.split, name) for name in SPLITS] if isinstance(spec.split, Folders) else []
+    for part in filter(None, parts):
+        try:
+            find_samples(replace(spec, split=Folders(part, "", "")))
+        except UnpairedError as error:
+            errors.append(error)
+        except DataError:
+            continue
+    return errors
+
+
+def _unpaired(errors: Sequence[UnpairedError], selection: Selection) -> Finding:
+    """Leaving files out is a fix if they are few in each part, else a guess: then the pairing may be wrong."""
     total = sum(map(len, selection.splits.values()))
+    few = all(error.count <= MOST_DROPPED * error.total for error in errors)
+    setting: Dropping = {"fix": {"data.unpaired": "skip"}} if few else {"guess": {"data.unpaired": "skip"}}
+    count = sum(error.count for error in errors)
     return Finding(
-        code="unpaired", severity="error", what=error.what, why="images without a mask cannot be used",
-        count=total, total=total, expected=error.expected, fix={"data.unpaired": "skip"}, advice=error.remedy,
+        code="unpaired", severity="error", what="; ".join(error.what for error in errors),
+        why="images without a mask cannot be used", count=min(count, total), total=total, expected=errors[0].expected,
+        advice=errors[0].remedy, **setting,
     )  # fmt: skip
 
 

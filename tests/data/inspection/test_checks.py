@@ -49,23 +49,41 @@ def test_the_report_counts_pixels_and_images(tmp_path: Path) -> None:
     assert seen == [(i, 10) for i in range(1, 11)]
 
 
+def framed(root: Path, outside: int, inside: int) -> Path:
+    """Pairs whose masks are a square of one value, surrounded by the other."""
+    make_pairs(root, NAMES)
+    mask = np.full((12, 16), outside, np.uint8)
+    mask[3:9, 4:12] = inside
+    for name in NAMES:
+        write(root / "masks" / f"{name}.png", mask)
+    return root
+
+
 def test_a_value_of_255_that_is_the_object_names_the_line_to_add(tmp_path: Path) -> None:
-    message = refusal(find(make_pairs(tmp_path, NAMES, values=(0, 255))))
-    assert "found 255 (in 10 of 10 masks)" in message
-    assert message.endswith("data.values: {0: background, 255: nucleus}")
+    message = refusal(find(framed(tmp_path, 0, 255)))
+    assert "masks hold 0 and 255, values that data.values does not name" in message
+    assert "found 0 (75.0%), 255 (25.0%)" in message
+    assert message.endswith("add data.values: {0: background, 255: nucleus}")
 
 
 def test_labels_from_one_name_the_line_to_add(tmp_path: Path) -> None:
+    message = refusal(find(framed(tmp_path, 1, 2)))
+    assert message.endswith("add data.values: {1: background, 2: nucleus}")
+
+
+def test_labels_from_one_without_a_background_around_are_asked_about(tmp_path: Path) -> None:
     message = refusal(find(make_pairs(tmp_path, NAMES, values=(1, 2))))
-    assert message.endswith("data.values: {1: background, 2: nucleus}")
+    assert "which of 1, 2 is the background? None clearly surrounds the others" in message
+    assert "answer with --set 'data.values={1: background, 2: nucleus}', if that is right" in message
+    assert message.endswith("or if not, set data.values: {1: nucleus, 2: background}")
 
 
-def test_a_void_class_names_the_line_to_add(tmp_path: Path) -> None:
+def test_a_value_more_than_there_are_classes_is_asked_about(tmp_path: Path) -> None:
     make_pairs(tmp_path, NAMES)
     write(tmp_path / "masks" / "n4.png", np.full((12, 16), 11, np.uint8))
     message = refusal(find(tmp_path))
-    assert "found 11 (in 1 of 10 masks)" in message
-    assert message.endswith("data.values: {0: background, 1: nucleus, 11: ignore}")
+    assert "is 11 unknown ground truth? Masks hold 3 values, but 2 classes are named" in message
+    assert "answer with --set 'data.values={0: background, 1: nucleus, 11: ignore}', if that is right" in message
 
 
 def test_smoothed_edges_are_told_as_such(tmp_path: Path) -> None:
@@ -77,8 +95,8 @@ def test_smoothed_edges_are_told_as_such(tmp_path: Path) -> None:
         write(tmp_path / "masks" / f"{name}.png", cv2.GaussianBlur(square, (5, 5), 0))
     message = refusal(find(tmp_path))
     assert message.endswith(
-        "save the masks as PNG, without smoothing, "
-        "or add data.values: {0: background, 255: nucleus}; data.threshold: 128"
+        "add data.threshold: 128; data.values: {0: background, 255: nucleus}, "
+        "or save the masks as PNG, without smoothing"
     )
     check_dataset(find(tmp_path, values={0: "background", 255: "nucleus"}, threshold=128))
 

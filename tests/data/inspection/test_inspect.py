@@ -15,7 +15,7 @@ from PIL import Image
 from kseg.data.find import find_dataset
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.inspect import Inspection, inspect_data
-from kseg.data.spec import DataSpec
+from kseg.data.spec import DataSpec, Folders
 from kseg.data.truth import read_truth
 from kseg.images import read_image
 from tests.data.folders import write
@@ -30,9 +30,9 @@ def disk(number: int) -> np.ndarray:
     return (rows - 22 - number % 3) ** 2 + (columns - 30 - number % 4) ** 2 < 15**2
 
 
-def make(root: Path, draw: Callable[[np.ndarray], np.ndarray], suffix: str = ".png") -> Path:
-    """Ten pictures, and masks drawn from the disks that they show."""
-    for number in range(COUNT):
+def make(root: Path, draw: Callable[[np.ndarray], np.ndarray], suffix: str = ".png", *, count: int = COUNT) -> Path:
+    """Pictures, and masks drawn from the disks that they show."""
+    for number in range(count):
         rng = np.random.default_rng(number)
         picture = rng.integers(0, 120, (*SIZE, 3), np.uint8)
         picture[disk(number)] += 100
@@ -57,7 +57,7 @@ def one(actual: Inspection, code: str) -> Finding:
 
 
 def mended(spec: DataSpec, finding: Finding) -> DataSpec:
-    for key, value in finding.fix.items():
+    for key, value in {**finding.fix, **finding.guess}.items():
         parts = key.split(".")
         if parts[1] == "split":
             spec = replace(spec, split=replace(spec.split, **{parts[-1]: value}))
@@ -85,6 +85,9 @@ def alpha(inside: np.ndarray) -> np.ndarray:
     return np.dstack([np.zeros((*SIZE, 3), np.uint8), inside.astype(np.uint8) * 255])
 
 
+ASKED = ("inverted", "labels from one, in any order", "smoothed and inverted")
+"""Traps that are asked about: the setting is a guess."""
+
 TRAPS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray], str, dict[str, Any]]] = {
     "255 is the object": (
         "zero-255", lambda m: m.astype(np.uint8) * 255, ".png",
@@ -108,7 +111,7 @@ TRAPS: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray], str, dict[str, A
     ),
     "smoothed and inverted": (
         "smoothed", lambda m: 255 - smooth(m), ".png",
-        {"data.values": {255: "background", 0: "disk"}, "data.threshold": 128},
+        {"data.values": {0: "disk", 255: "background"}, "data.threshold": 128},
     ),
     "JPEG": (
         "smoothed", lambda m: m.astype(np.uint8) * 255, ".jpg",
@@ -130,9 +133,10 @@ def test_the_finding_names_the_setting_that_mends_it(tmp_path: Path, trap: str) 
     code, draw, suffix, fix = TRAPS[trap]
     given = settings(make(tmp_path, draw, suffix))
     actual = inspect_data(given)
-    assert codes(actual) == [code]
+    assert codes(actual, "question" if trap in ASKED else "error") == [code]
     finding = one(actual, code)
-    assert dict(finding.fix) == fix
+    assert dict(finding.guess if trap in ASKED else finding.fix) == fix
+    assert not (finding.guess and finding.fix)
     after = mended(given, finding)
     assert codes(inspect_data(after)) == []
     dataset = find_dataset(after)
@@ -152,7 +156,8 @@ def test_colours_with_smoothed_edges_are_matched_to_the_nearest(tmp_path: Path) 
 
 def test_classes_that_nobody_named_are_told_from_smoothed_masks(tmp_path: Path) -> None:
     given = settings(make(tmp_path, smooth), classes=None)
-    finding = one(inspect_data(given), "unsettled-classes")
+    finding = one(inspect_data(given), "smoothed")
+    assert finding.fix["data.threshold"] == 128
     after = inspect_data(mended(given, finding))
     assert codes(after) == []
     assert after.labels is not None
@@ -165,13 +170,29 @@ def test_a_clean_set_has_nothing_to_find_fault_with(tmp_path: Path) -> None:
     assert dict(actual.counts) == {"train": 8, "val": 1, "test": 1}
 
 
-def test_pictures_without_masks_can_be_left_out(tmp_path: Path) -> None:
-    make(tmp_path, lambda m: m.astype(np.uint8))
+@pytest.mark.parametrize(("count", "is_certain"), [(10, False), (20, True)])
+def test_pictures_without_masks_can_be_left_out_unasked_if_they_are_few(
+    tmp_path: Path, count: int, is_certain: bool
+) -> None:
+    make(tmp_path, lambda m: m.astype(np.uint8), count=count)
     (tmp_path / "masks" / "p3.png").unlink()
     given = settings(tmp_path)
     finding = one(inspect_data(given), "unpaired")
-    assert finding.what == "1 of 10 images have no mask (p3.png)"
+    assert finding.severity == "error"
+    assert finding.what == f"1 of {count} images have no mask (p3.png)"
+    assert (finding.fix if is_certain else finding.guess) == {"data.unpaired": "skip"}
+    assert not (finding.guess if is_certain else finding.fix)
     assert codes(inspect_data(mended(given, finding))) == []
+
+
+def test_unpaired_files_are_few_only_if_they_are_in_each_folder_of_a_split(tmp_path: Path) -> None:
+    for part, count in (("train", 20), ("val", 4)):
+        make(tmp_path / part, lambda m: m.astype(np.uint8), count=count)
+        (tmp_path / part / "masks" / "p3.png").unlink()
+    given = settings(tmp_path, images="{split}/images", masks="{split}/masks", split=Folders("train", "val", ""))
+    finding = one(inspect_data(given), "unpaired")
+    assert finding.what == "1 of 20 images have no mask (p3.png); 1 of 4 images have no mask (p3.png)"
+    assert (finding.fix, finding.guess) == ({}, {"data.unpaired": "skip"})
 
 
 def test_files_that_cannot_be_read_can_be_left_out(tmp_path: Path) -> None:
@@ -241,13 +262,24 @@ def test_a_palette_is_noted(tmp_path: Path) -> None:
     assert finding.what == "10 of 10 masks are stored as palette pictures"
 
 
-def test_a_foreground_that_surrounds_is_a_warning_with_the_swap(tmp_path: Path) -> None:
+def test_a_foreground_that_surrounds_is_a_question_with_the_swap(tmp_path: Path) -> None:
     given = settings(make(tmp_path, lambda m: (~m).astype(np.uint8)))
     actual = inspect_data(given)
     assert codes(actual) == []
     finding = one(actual, "inverted")
-    assert dict(finding.fix) == {"data.values": {0: "disk", 1: "background"}}
-    assert "inverted" not in codes(inspect_data(mended(given, finding)), "warning")
+    assert finding.severity == "question"
+    assert dict(finding.guess) == {"data.values": {0: "disk", 1: "background"}}
+    assert finding.advice == "if not, set data.values: {0: background, 1: disk}"
+    assert "inverted" not in [finding.code for finding in inspect_data(mended(given, finding)).findings]
+
+
+def test_a_foreground_that_surrounds_is_a_warning_where_the_values_are_told(tmp_path: Path) -> None:
+    given = settings(make(tmp_path, lambda m: (~m).astype(np.uint8)), values={0: "background", 1: "disk"})
+    actual = inspect_data(given)
+    assert not [finding for finding in actual.findings if finding.prevents]
+    finding = one(actual, "inverted")
+    assert finding.severity == "warning"
+    assert finding.advice == "look at some with kseg data show; if so, set data.values: {0: disk, 1: background}"
 
 
 def test_copies_across_splits_are_a_warning_that_the_split_can_mend(tmp_path: Path) -> None:
@@ -272,11 +304,12 @@ def test_empty_masks_and_rare_classes_are_noted(tmp_path: Path) -> None:
     assert one(actual, "rare-class").fix == {"train.loss": "cross_entropy + dice"}
 
 
-def test_a_class_that_no_mask_shows_is_taken_out(tmp_path: Path) -> None:
+def test_a_named_class_that_no_mask_shows_is_taken_out_on_request(tmp_path: Path) -> None:
     given = settings(make(tmp_path, lambda m: m.astype(np.uint8)), classes=["background", "disk", "unicorn"])
     finding = one(inspect_data(given), "absent-class")
-    assert finding.fix["data.classes"] == ["background", "disk"]
-    assert finding.fix["data.values"] == {0: "background", 1: "disk", 2: "ignore"}
+    assert not finding.fix
+    assert finding.guess["data.classes"] == ["background", "disk"]
+    assert finding.guess["data.values"] == {0: "background", 1: "disk", 2: "ignore"}
     assert codes(inspect_data(mended(given, finding))) == []
 
 
@@ -285,7 +318,7 @@ def test_findings_come_worst_first_and_as_json(tmp_path: Path) -> None:
     (tmp_path / "images" / "p0.png").write_bytes(b"none")
     actual = inspect_data(settings(tmp_path))
     assert [finding.severity for finding in actual.findings] == sorted(
-        (finding.severity for finding in actual.findings), key=["error", "warning", "note"].index
+        (finding.severity for finding in actual.findings), key=["error", "question", "warning", "note"].index
     )
     plain = actual.findings[0].to_json()
     assert {"code", "severity", "what", "why", "count", "total", "files", "fix"} <= set(plain)

@@ -20,13 +20,13 @@ from kseg.data.spec import DataSpec, Fractions
 from kseg.images import read_mask
 from kseg.labels import LabelMap, format_color, unpack_color
 
-__all__ = ["Check", "Context", "Dropping"]
+__all__ = ["MOST_DROPPED", "Check", "Context", "Dropping"]
 
 _PALETTES: Final = 20
 """Palette masks whose colours are read."""
 
 
-_MOST_DROPPED: Final = 0.05
+MOST_DROPPED: Final = 0.05
 """Fraction of all samples up to which a fix may leave them out unasked."""
 
 
@@ -118,7 +118,7 @@ class Context:
 
         As a guess, if they are many: then something else is wrong, which should be mended instead.
         """
-        if len(set(keys)) > _MOST_DROPPED * self.total:
+        if len(set(keys)) > MOST_DROPPED * self.total:
             return {"guess": self.excluding(keys)}
         return {"fix": self.excluding(keys)}
 
