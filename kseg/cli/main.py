@@ -111,14 +111,16 @@ def _run(args: Sequence[str] | None) -> int:
 
 
 def _fail(error: KsegError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    # Relative paths lead nowhere then, which is hardly what the message says.
+    place = "" if _has_current_folder() else "; the current folder no longer exists: cd to a folder that exists"
+    print(f"error: {error}{place}", file=sys.stderr)
     return error.exit_code
 
 
 def _foreseen(error: OSError) -> KsegError | None:
     """What the system refuses as an error of one line; None for what kseg must not have asked for."""
     if isinstance(error, FileNotFoundError) and not _has_current_folder():
-        return OutputError("the current folder no longer exists", remedy="cd to a folder that exists")
+        return OutputError("a relative path cannot be resolved", found=error.filename)
     if error.errno in _SYSTEM_ERRORS:
         return OutputError(
             "the system refused to read or write", where=str(error.filename) if error.filename else None,
