@@ -24,6 +24,9 @@ __all__ = ["check_batch", "check_folder", "data_folder", "dotted_keys", "load_ta
 _FLAT: Final = {key: section for section, keys in SECTIONS.items() for key in keys}
 """Key of the configuration → its section. Keys are unique: no two sections share one."""
 
+_COMPLETED: Final = ("data.classes", "data.values")
+"""Keys that a check completes, even where the caller sets them: with a background, or a value of void."""
+
 
 def dotted_keys(settings: Mapping[str, Any], *, function: str) -> dict[str, Any]:
     """Turn keyword arguments into settings by dotted key, as `load_config` takes them.
@@ -114,9 +117,8 @@ def check_folder(
     def load(applied: Mapping[str, Any]) -> Config:
         read = {"data.root": str(folder), **_as_settings(layout.provisional), **applied}
         flags = {key: FlagValue(value, f"the layout of {folder}") for key, value in read.items()}
-        return load_config(
-            None, {key: value for key, value in flags.items() if not _set_by(key, overrides)} | dict(overrides)
-        )
+        own = {key: value for key, value in flags.items() if not _set_by(key, overrides)}
+        return load_config(None, own | dict(overrides) | {key: flags[key] for key in _COMPLETED if key in applied})
 
     return check_and_fix(
         load, lambda config: config.data, fix=True, accept_guesses=accept_guesses, layout=layout, extra=check_batch,
