@@ -19,6 +19,8 @@ from kseg.labels import IGNORE, LabelMap, values_line
 __all__ = ["report"]
 
 _WIDTH: Final = 150
+_HEAD: Final = 3
+"""Lines that say how the data are read."""
 _INDENT: Final = " " * 9
 _MOST: Final[Mapping[str, int]] = {"error": 4, "question": 4, "warning": 4, "note": 4}
 """Findings shown of each severity."""
@@ -45,7 +47,7 @@ def report(
     lines += [heading("used") + _short(_solved(finding, applied)) for finding in settled if _is_told(finding)]
     for severity in ("warning", "note"):
         lines += _blocks(inspection.findings, severity, heading)
-    if not inspection.findings and not settled:
+    if len(lines) == _HEAD:
         lines.append("no problems found")
     return "\n".join(lines)
 
@@ -59,11 +61,12 @@ def _samples(spec: DataSpec, inspection: Inspection) -> str:
 
 def _files(spec: DataSpec, account: Account | None) -> str:
     """What is read in which role."""
-    masks = f"annotations {spec.annotations}" if spec.annotations else f"masks {spec.masks}"
+    in_folders = spec.format in ("folders", "voc")
+    source = f"masks {spec.masks}" if in_folders else f"annotations {spec.annotations or 'beside them'}"
     if account is None:
-        return _short(f"{spec.format}: images {spec.images}, {masks}")
-    drawn = f"{account.masks} masks in {spec.masks}" if account.masks else masks
-    read = f"{spec.format}: {account.images} images in {spec.images}, {drawn}"
+        return _short(f"{spec.format}: images {spec.images}, {source}")
+    images = f"{account.images} images" + (f" in {spec.images}" if spec.format != "manifest" else "")
+    read = f"{spec.format}: {images}, {f'{account.masks} {source}' if in_folders else source}"
     explained = f"; not read: {abbreviate((f'{k} ({v})' for k, v in account.explained.items()), 3)}"
     unread = sum(account.folders.values()) + len(account.stray)
     rest = "; every picture is read" if not unread and not account.explained else ""

@@ -14,6 +14,8 @@ from kseg.data.formats.layout import read_layout
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.fix import Checked, check_and_fix
 from kseg.data.inspection.inspect import Inspection
+from kseg.data.sample import SPLITS
+from kseg.data.spec import Lists
 from kseg.errors import UnknownNameError
 from kseg.files import expand_home
 from kseg.parallel import Progress
@@ -115,7 +117,7 @@ def check_folder(
     layout = read_layout(folder, {key: _plain(value) for key, value in told.items()})
 
     def load(applied: Mapping[str, Any]) -> Config:
-        read = {"data.root": str(folder), **_as_settings(layout.provisional), **applied}
+        read = {"data.root": str(folder), **_as_settings(layout.provisional, folder), **applied}
         flags = {key: FlagValue(value, f"the layout of {folder}") for key, value in read.items()}
         own = {key: value for key, value in flags.items() if not _set_by(key, overrides)}
         return load_config(None, own | dict(overrides) | {key: flags[key] for key in _COMPLETED if key in applied})
@@ -158,12 +160,14 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, FlagValue) else value
 
 
-def _as_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a layout as a YAML file has them."""
-    return {
-        key: dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
-        for key, value in settings.items()
-    }  # fmt: skip
+def _as_settings(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of a layout as a YAML file has them; its lists are files of the folder."""
+    plain = dict(settings)
+    split = plain.get("data.split")
+    if isinstance(split, Lists):
+        paths = [str(folder / file) if (file := getattr(split, name)) else "" for name in SPLITS]
+        split = Lists(*paths, val_fraction=split.val_fraction, seed=split.seed)
+    return {**plain, "data.split": dataclasses.asdict(split)} if split is not None else plain
 
 
 def _set_by(key: str, overrides: Mapping[str, Any]) -> bool:

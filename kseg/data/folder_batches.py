@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import yaml
 
@@ -34,9 +34,6 @@ __all__ = ["from_folder"]
 
 Cache = Literal["ram", "disk", "none"]
 
-_ARGUMENTS: Final = ("classes", "values", "split")
-"""Settings of a configuration's section ``data`` that `from_folder` has as arguments."""
-
 
 @contextmanager
 def _errors_by_argument() -> Iterator[None]:
@@ -52,7 +49,7 @@ def _errors_by_argument() -> Iterator[None]:
 
 def _by_argument(text: str) -> str:
     text = re.sub(r"\bdata\.(\w+): (\{[^{}]*\}|\[[^\[\]]*\]|[^\s;,{\[]+)", _assignment, text)
-    text = re.sub(r"\bdata\.(\w+)\b", lambda match: _argument(match[1]), text)
+    text = re.sub(r"\bdata\.(\w+)\b", r"\1", text)
     return re.sub(r"--cache (\w+)", r'cache="\1"', text)
 
 
@@ -61,11 +58,7 @@ def _assignment(match: re.Match[str]) -> str:
     name, value = match[1], match[2]
     with suppress(yaml.YAMLError):
         value = value if "…" in value else repr(yaml.safe_load(value))
-    return f"{name}={value}" if name in _ARGUMENTS else f"DataSpec(…, {name}={value})"
-
-
-def _argument(name: str) -> str:
-    return name if name in _ARGUMENTS else f"{name} of a DataSpec"
+    return f"{name}={value}"
 
 
 @_errors_by_argument()
@@ -80,6 +73,7 @@ def from_folder(
     split: Split | None = None,
     seed: int = 0,
     cache: Cache = "ram",
+    **settings: Any,
 ) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """The training and the validation batches of a data set, for ``model.fit`` on TensorFlow or JAX.
 
@@ -95,6 +89,7 @@ def from_folder(
         split: Which samples train and validate. Defaults to what the folder tells, else 80 % and 10 % at random.
         seed: Decides the order of the samples and their variations.
         cache: Where decoded images are kept: ``ram``, ``disk`` or ``none``. Defaults to ``ram``.
+        settings: Further settings of the data set: the fields of `DataSpec`, such as ``unused=["depth"]``.
 
     Returns:
         Two data sets of pairs of images, float32 ``[B, H, W, 3]`` in 0..255, and class ids, uint8 ``[B, H, W]``, 255
@@ -102,8 +97,10 @@ def from_folder(
         full batches; the second has every sample once, in order.
 
     Raises:
+        UnknownNameError: There is no such setting.
         ConfigError, UsageError: An argument is wrong, or the batch is larger than the training data.
-        DataError: The images or masks cannot be used; the message has the argument that mends it.
+        DataError: The images or masks cannot be used, or a question about them has to be answered; the message has the
+            argument.
 
     Example:
 
@@ -112,13 +109,16 @@ def from_folder(
         train, val = kseg.data.from_folder("photos", size=(256, 256), batch=8, augment="light")
         model.fit(train, validation_data=val, epochs=30)
     """
-    named: dict[str, Any] = {"classes": classes and tuple(classes), "values": values, "split": split}
+    known = {field.name: True for field in dataclasses.fields(DataSpec)}
+    for name in settings:
+        lookup(known, name, kind="setting", where="kseg.data.from_folder")
+    named: dict[str, Any] = {"classes": classes and tuple(classes), "values": values, "split": split, **settings}
     told = {name: value for name, value in named.items() if value is not None}
     survey: Survey | None = None
     if isinstance(folder, DataSpec):
         spec = dataclasses.replace(folder, **told)
     else:
-        checked = read_folder(expand_home(folder), told)
+        checked = read_folder(expand_home(folder), told, in_python=True)
         spec, survey = checked.settings, checked.inspection.survey
     variations = parse(list(augment) if isinstance(augment, tuple) else augment)
     lookup(dict.fromkeys(get_args(Cache), True), cache, kind="cache", where="cache")

@@ -11,7 +11,7 @@ from kseg.data.dataset import Dataset
 from kseg.data.find import find_dataset
 from kseg.data.inspection.fix import read_folder
 from kseg.data.sample import SPLITS, SplitName
-from kseg.errors import DataError, UsageError
+from kseg.errors import ConfigError, DataError, UsageError
 from kseg.images import printable
 from kseg.inference import resolve_model
 from kseg.labels import LabelMap, format_color
@@ -101,5 +101,6 @@ def _read_folder(folder: Path, labels: LabelMap) -> Dataset:
     values = {"values": dict(labels.values), "match": labels.match, "threshold": labels.threshold}
     try:
         return find_dataset(read_folder(folder, {**classes, **values}).settings)
-    except DataError:
+    except (ConfigError, DataError):
+        # Masks of other values, or annotations of objects, which have values of their own.
         return find_dataset(read_folder(folder, classes).settings)

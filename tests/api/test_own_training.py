@@ -115,8 +115,8 @@ def test_wherever_images_are_kept_the_batches_are_the_same(
         ),
         ({"augment": "hevy"}, ConfigError, r"augment: .*did you mean 'heavy'"),
         ({"cache": "tape"}, UsageError, "cache: unknown cache 'tape'"),
-        ({"split": {"by": "folders"}}, ConfigError, r"data\.split: not a split; expected Fractions.*found dict"),
-        ({"classes": ["cat"]}, ConfigError, "data.classes"),
+        ({"split": {"by": "folders"}}, ConfigError, r"split: not a split; expected Fractions.*found dict"),
+        ({"classes": ["cat"]}, ConfigError, "classes: a segmentation"),
     ],
 )
 def test_a_mistake_in_from_folder_is_one_line(

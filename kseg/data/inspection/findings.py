@@ -72,10 +72,16 @@ class Finding:
         lines = [setting_line(key, value, whole=True).replace(": ", "=", 1) for key, value in self.guess.items()]
         return " ".join(f"--set {shlex.quote(line)}" for line in lines)
 
-    def to_error(self, root: Path) -> DataError:
-        """The finding as an error, with ``root`` as its place; it stops a training before it begins."""
+    def to_error(self, root: Path, *, in_python: bool = False) -> DataError:
+        """The finding as an error, which stops a training before it begins.
+
+        Args:
+            root: Its place.
+            in_python: Whether a question is answered by arguments, instead of options of the command line.
+        """
         fix = f"add {'; '.join(self.lines)}" if self.fix else None
-        answer = f"answer with {self.answer}, if that is right" if self.guess else None
+        arguments = ", ".join(f"{key.removeprefix('data.')}={_plain(value)!r}" for key, value in self.guess.items())
+        answer = f"answer with {arguments if in_python else self.answer}, if that is right" if self.guess else None
         return DataError(
             self.what, where=printable(root), expected=self.expected, found=self.found,
             remedy=", or ".join(part for part in (fix, answer, self.advice) if part) or None,

@@ -137,12 +137,15 @@ def _rounds(
     return Checked(settings, fixes, guesses, reasons, solved_findings, inspection)
 
 
-def read_folder(root: Path, told: Mapping[str, Any], *, on_progress: Progress | None = None) -> Checked[DataSpec]:
+def read_folder(
+    root: Path, told: Mapping[str, Any], *, in_python: bool = False, on_progress: Progress | None = None
+) -> Checked[DataSpec]:
     """Read the data set in a folder, with every setting that is certain.
 
     Args:
         root: The folder.
         told: Keyword arguments of `DataSpec` that the caller sets.
+        in_python: Whether messages answer a question by arguments, instead of options of the command line.
         on_progress: Called after each sample.
 
     Raises:
@@ -156,7 +159,7 @@ def read_folder(root: Path, told: Mapping[str, Any], *, on_progress: Progress | 
 
     checked = check_and_fix(load, lambda spec: spec, fix=True, layout=layout, on_progress=on_progress)
     for finding in checked.inspection.errors:
-        raise finding.to_error(root)
+        raise finding.to_error(root, in_python=in_python)
     return checked
 
 
