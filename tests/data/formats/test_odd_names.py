@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kseg.data.find import find_dataset, find_samples
 from kseg.data.formats.index_masks import write_masks
-from kseg.data.sample import SPLITS, Sample
+from kseg.data.sample import SPLITS, Sample, SplitName
 from kseg.data.spec import DataSpec, Lists
 from kseg.data.splits.lists import write_lists
 from kseg.errors import KsegError
@@ -51,8 +51,8 @@ def folder_of(files: Mapping[str, bytes]) -> Iterator[Path]:
         yield Path(root)
 
 
-def by_split(splits: Mapping[str, Sequence[Sample]]) -> dict[str, list[tuple[Path, object]]]:
-    return {name: [(sample.image, sample.mask) for sample in splits[name]] for name in SPLITS}  # type: ignore[index]
+def by_split(splits: Mapping[SplitName, Sequence[Sample]]) -> dict[str, list[tuple[Path, object]]]:
+    return {name: [(sample.image, sample.mask) for sample in splits[name]] for name in SPLITS}
 
 
 @FEW
@@ -74,13 +74,13 @@ def test_odd_names_are_found_and_survive_lists_and_manifests(
         expected = by_split(dataset.splits)
 
         write_lists(root / "plain", dict(dataset.splits), root)
-        lists = {split: f"plain/{split}.txt" if dataset.splits[split] else "" for split in SPLITS}
-        assert by_split(find_samples(replace(spec, split=Lists(**lists))).splits) == expected
-        assert by_split(find_samples(replace(spec, format="lists", split=Lists(**lists))).splits) == expected
+        lists = [f"plain/{split}.txt" if dataset.splits[split] else "" for split in SPLITS]
+        assert by_split(find_samples(replace(spec, split=Lists(*lists))).splits) == expected
+        assert by_split(find_samples(replace(spec, format="lists", split=Lists(*lists))).splits) == expected
 
         write_lists(root / "with_masks", dict(dataset.splits), root, masks=True)
-        lists = {split: path.replace("plain", "with_masks") for split, path in lists.items()}
-        assert by_split(find_samples(replace(spec, format="lists", split=Lists(**lists))).splits) == expected
+        lists = [path.replace("plain", "with_masks") for path in lists]
+        assert by_split(find_samples(replace(spec, format="lists", split=Lists(*lists))).splits) == expected
 
         report = write_masks(dataset, root / "out")
         assert not report.failed
@@ -107,7 +107,8 @@ def test_an_image_is_never_paired_with_the_mask_of_another(data: st.DataObject) 
     """Whatever the trees and the settings: all are paired with their own, or there is an error."""
     stems = data.draw(st.lists(st.tuples(FOLDERS, STEMS), min_size=1, max_size=6, unique=True))
     decoration, suffix = data.draw(st.sampled_from(DECORATIONS))
-    spell = data.draw(st.sampled_from([str, str.upper, str.swapcase]))
+    spellings: list[Callable[[str], str]] = [str, str.upper, str.swapcase]
+    spell = data.draw(st.sampled_from(spellings))
     images = {f"{folder}{stem}{data.draw(st.sampled_from(['.jpg', '.png', '.JPG']))}" for folder, stem in stems}
     mask_of: dict[str, str] = {}
     for image in images:
