@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import shlex
+import signal
+
 import pytest
 
 from kseg import errors
-from kseg.errors import KsegError, abbreviate
+from kseg.errors import Interrupted, KsegError, abbreviate, shell_command
 
 
 def test_a_message_is_one_line_in_the_agreed_order() -> None:
@@ -27,3 +30,18 @@ def test_each_error_has_its_exit_code(name: str, code: int) -> None:
 def test_some_names_a_few_and_counts_the_rest() -> None:
     assert abbreviate("abc") == "a, b, c"
     assert abbreviate(range(8), limit=2) == "0, 1 and 6 more"
+
+
+def test_blanks_in_a_message_stay_for_they_may_be_a_paths() -> None:
+    assert str(KsegError("is odd", remedy="kseg fit 'my  folder'")) == "is odd; kseg fit 'my  folder'"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interrupted_command_ends_with_the_signals_code(number: int, code: int) -> None:
+    assert Interrupted("stopped", number=number).exit_code == code
+
+
+def test_a_command_for_the_user_can_be_pasted() -> None:
+    words = ("kseg", "fit", "runs/it's mine", "--set", "train.lr=1")
+    assert shell_command(*words) == """kseg fit 'runs/it'"'"'s mine' --set train.lr=1"""
+    assert tuple(shlex.split(shell_command(*words))) == words

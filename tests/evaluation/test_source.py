@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import zipfile
+from dataclasses import replace
 
 import pytest
 
 from kseg.card import CARD_NAME
 from kseg.errors import ConfigError, DataError, UsageError
-from kseg.evaluation import load_data
+from kseg.evaluation import choose_split, load_data
 from tests.evaluation.data import write_data
 from tests.inference.artifacts import RED
 
@@ -80,3 +82,36 @@ def test_a_bad_record_and_a_bad_config_are_told(tmp_path, model):
     (tmp_path / "x.yaml").write_text("data: {rot: here}")
     with pytest.raises(ConfigError, match="rot"):
         load_data(tmp_path / "x.yaml", model)
+
+
+@pytest.mark.parametrize(
+    ("filled", "named", "split", "log"),
+    [
+        (("train", "val", "test"), None, "test", []),
+        (("train", "val"), None, "val", ["no test images: scored on val"]),
+        (("train", "val"), "train", "train", []),
+        (("train", "val"), "all", "all", []),
+    ],
+)
+def test_scores_are_of_the_test_images_or_else_of_those_for_validation(data, model, caplog, filled, named, split, log):
+    dataset = load_data(data, model)
+    dataset = replace(dataset, splits=dict.fromkeys(filled, dataset.samples("all")))
+    with caplog.at_level(logging.INFO, "kseg"):
+        assert choose_split(dataset, named) == split
+    assert caplog.messages == log
+
+
+@pytest.mark.parametrize(
+    ("filled", "named", "message"),
+    [
+        (("train", "val"), "test", "the split 'test' holds no images; expected one of val, train; use --split val"),
+        (("train",), None, "the split 'test' holds no images; expected one of train; use --split train"),
+        ((), None, "the split 'test' is empty"),
+    ],
+)
+def test_an_empty_split_names_one_that_is_not(data, model, filled, named, message):
+    dataset = load_data(data, model)
+    dataset = replace(dataset, splits=dict.fromkeys(filled, dataset.samples("all")))
+    with pytest.raises(DataError) as caught:
+        choose_split(dataset, named)
+    assert message in str(caught.value)

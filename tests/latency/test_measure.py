@@ -138,6 +138,15 @@ def test_worker_prints_one_json_and_measures_as_often_as_asked(exported: Path) -
     assert result["name"] == "discs"
 
 
+def test_a_worker_imports_nothing_of_the_users(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("types", "random", "json", "csv", "keras", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")  # as in a notebook
+    (row,) = run_benchmark(find_targets([exported / "model_float32.tflite"]), Settings(("cpu",), (1,), **QUICK)).rows
+    assert row.error is None
+
+
 def test_the_first_call_is_timed_apart_and_warm_ups_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that only the network moves: 300 ms in the first call, 50 in those that warm up, then 10, 20, …"""
     seconds = [0.3, *[0.05] * 3, *(0.01 * i for i in range(1, 6))]
