@@ -126,6 +126,13 @@ def test_a_mistake_in_from_folder_is_one_line(
         kseg.data.from_folder(photos, **{"values": VALUES, **options})  # type: ignore[arg-type]
 
 
+def test_a_remedy_names_the_arguments_of_python(photos: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        kseg.data.from_folder(photos, classes=["background", "thing"], values={0: "background", 77: "thing"})
+    assert "values={" in str(caught.value)
+    assert "data." not in str(caught.value.remedy)
+
+
 def test_a_folder_without_pictures_is_a_data_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no layout of a data set is recognised"):
         kseg.data.from_folder(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 import sys
@@ -218,8 +219,32 @@ def test_data_that_the_model_was_not_trained_on_are_told(run: Path, dataset: Dat
 
 def test_empty_split_is_refused_before_any_work(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     without = replace(dataset, splits={**dataset.splits, "test": ()})
-    with pytest.raises(DataError, match="the split 'test' is empty"):
-        export_model(best(run), without, tmp_path / "out", [FLOAT])
+    with pytest.raises(DataError, match=r"the split 'test' holds no images.*use --split val"):
+        export_model(best(run), without, tmp_path / "out", [FLOAT], split="test")
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_test_images_those_for_validation_score(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    without = replace(dataset, splits={**dataset.splits, "test": ()})
+    report = export_model(best(run), without, tmp_path / "out", [FLOAT])
+    assert report.split == "val"
+    record = json.loads((tmp_path / "out" / "parity.json").read_text())
+    assert (record["split"], record["images"]) == ("val", len(dataset.samples("val")))
+
+
+def test_int8_without_training_images_says_how_to_do_without(run: Path, dataset: Dataset, tmp_path: Path) -> None:
+    without = replace(dataset, splits={**dataset.splits, "train": ()})
+    with pytest.raises(DataError, match=r"no training images, which int8 is calibrated on.*use --quantize none"):
+        export_model(best(run), without, tmp_path / "out", [BY_FILE["model_int8.tflite"]])
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_backend_than_tensorflow_is_refused_before_any_work(
+    run: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kseg.exporters.graph.load_keras", lambda: "jax")
+    with pytest.raises(UsageError, match=r"only a network of Keras' TensorFlow.*KERAS_BACKEND=tensorflow"):
+        export_model(best(run), dataset, tmp_path / "out", [FLOAT])
     assert not (tmp_path / "out").exists()
 
 

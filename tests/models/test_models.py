@@ -304,6 +304,18 @@ def test_a_wrong_weight_file_is_an_error_not_a_random_start(tmp_path: Path) -> N
         build_model(spec, weights=path)
 
 
+@pytest.mark.parametrize("weights", [None, "imagenet"])
+def test_a_network_that_cannot_be_built_is_no_matter_of_its_weights(
+    weights: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(**settings: object) -> None:
+        raise ValueError(f"no such layer (weights {settings['weights']})")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", build)
+    with pytest.raises(ValueError, match=r"no such layer \(weights None\)"):
+        build_model(NetworkSpec(size=(64, 64), channels=1, encoder="mobilenetv2"), weights=weights)
+
+
 def test_a_download_that_fails_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail(*_: Any) -> None:
         raise URLError("no such host")
