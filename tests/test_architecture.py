@@ -21,7 +21,7 @@ FOUNDATION = {
 }  # fmt: skip
 DATA_NOUNS = {
     "data.spec", "data.sample", "data.names", "data.objects", "data.run_lengths", "data.dataset", "data.truth",
-    "data.label_map", "data.pages",
+    "data.label_map", "data.pages", "data.question",
 }  # fmt: skip
 DATA = DATA_NOUNS | {
     "data.formats", "data.splits", "data.find", "data.inspection", "data.inspection.similar", "data.pipeline",
@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data.folder_batches": FOUNDATION | DATA | {"augment"},
     "data.spec": {"errors", "fields", "labels"},
     "data.names": set(),
+    "data.question": set(),
     "data.pages": FOUNDATION | {"data.sample", "data.spec"},
     "data.run_lengths": {"sizes"},
     "data.objects": {"data.run_lengths", "sizes"},
@@ -77,7 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data.pipeline": FOUNDATION | DATA_NOUNS | {"augment", "data.pipeline.transforms"},
     "data.pipeline.transforms": FOUNDATION | {"augment"},
     "data.inspection": FOUNDATION | DATA_NOUNS | {
-        "augment", "data.find", "data.inspection.similar", "data.pipeline", "data.pipeline.transforms",
+        "augment", "data.find", "data.formats", "data.inspection.similar", "data.pipeline", "data.pipeline.transforms",
     },
     "data.inspection.similar": set(),
     "models": FOUNDATION | {"models.specs", "models.tables"},

@@ -6,12 +6,13 @@ Every format is tried. Where several read the folder, or a decision within one i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from kseg.data.formats.annotated import coco, labelme, manifest, voc, yolo
+from kseg.data.formats.annotated import coco, manifest, voc
+from kseg.data.formats.annotated_images import labelme, yolo
 from kseg.data.formats.layout_reading import LayoutReading
 from kseg.data.formats.paired import paired
 from kseg.data.formats.tree import Tree
@@ -21,10 +22,14 @@ from kseg.images import printable
 
 __all__ = ["Layout", "read_layout"]
 
-_ANNOTATED: Final = (coco, yolo, voc, labelme, manifest)
-_OWN_MASKS: Final = ("voc", "manifest")
-"""Formats whose masks are image files, so that these files alone do not suggest another format."""
-_PLACES: Final = frozenset({"images", "masks"})
+_ANNOTATED: Final = (coco, yolo, labelme, manifest)
+_MASK_FILES: Final = ("voc", "manifest", "folders")
+"""Formats whose ground truth is image files, so that several of them may describe the same files."""
+_WITHOUT_LAYOUT: Final = ("lists", "tfds")
+"""Formats whose files only the user can name."""
+_PLACES: Final = ("images", "masks")
+_DERIVED: Final = ("split", "mask_suffix")
+_DECIDES_FORMAT: Final = frozenset({"format", "masks", "annotations"})
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,9 @@ class Layout:
         settings: Dotted key → value, of the settings that are certain.
         why: What in the folder says so.
         questions: The decisions that are guessed.
-        spare: Path of a file or folder that the format does not use → what it is.
-        is_told: Whether the user names the images and masks, so that no layout was looked for.
+        spare: Path or glob of files that are not read → why.
+        is_told: Whether the user names the images and their ground truth, so that no layout was looked for.
+        told: The keys of the section ``data`` that the user sets.
     """
 
     tree: Tree
@@ -46,6 +52,7 @@ class Layout:
     questions: tuple[Question, ...] = ()
     spare: Mapping[str, str] = field(default_factory=dict)
     is_told: bool = False
+    told: frozenset[str] = frozenset()
 
     @property
     def provisional(self) -> dict[str, Any]:
@@ -69,62 +76,95 @@ def read_layout(root: Path, told: Mapping[str, Any] | None = None) -> Layout:
     Raises:
         DataError: There is no such folder, or no known layout in it.
     """
-    told = told or {}
+    told = {key: value for key, value in (told or {}).items() if value is not None}
     if not root.is_dir():
         raise DataError("no such folder", where=printable(root), expected="a folder with images and masks")
-    tree = Tree.of(root)
-    if set(told) >= _PLACES:
-        return Layout(tree, {}, "the settings name the images and masks", is_told=True)
-    readings = [reading for reading in _readings(tree, told) if told.get("format") in (None, _format(reading))]
-    if not readings:
+    tree = Tree.of(root, chosen=tuple(str(told[key]) for key in _PLACES if key in told))
+    readings = _readings(tree, told)
+    matching = [reading for reading in readings if _agrees(reading, told)]
+    if set(told) >= {*_PLACES} or told.get("format") in _WITHOUT_LAYOUT or (not matching and _names_places(told)):
+        return _told_layout(tree, told, matching)
+    if not matching:
         raise _unknown(tree, told)
-    chosen, others = readings[0], [other for other in readings[1:] if _competes(readings[0], other)]
-    questions = [_which_format(chosen, others)] if others else []
-    questions += [question for question in chosen.questions if not _answered(question, told)]
+    chosen = matching[0]
+    rivals = [other for other in readings if other is not chosen and _competes(chosen, other)]
+    questions = [_which_format(chosen, rivals)] if rivals and not set(told) & _DECIDES_FORMAT else []
+    questions += [question for question in chosen.questions if not _answers(told, question)]
     guessed = {key for question in questions for key in question.guess}
     settings = {f"data.{key}": value for key, value in chosen.settings.items()}
     certain = {key: value for key, value in settings.items() if key not in guessed}
-    return Layout(tree, certain, chosen.why, tuple(questions), chosen.spare)
+    return Layout(tree, certain, chosen.why, tuple(questions), _spare(chosen, readings), told=frozenset(told))
 
 
 def _readings(tree: Tree, told: Mapping[str, Any]) -> list[LayoutReading]:
-    """Every way to read the folder: annotations first, since they are made for it."""
-    annotated = [reading for recognise in _ANNOTATED if (reading := recognise(tree)) is not None]
-    folders = paired(tree, told.get("images"), told.get("masks"))
-    return [*annotated, *([folders] if folders else [])]
+    """Every way to read the folder: annotations first, since they are made for it; doubtful ones last."""
+    annotated = [recognise(tree, told.get("annotations")) for recognise in _ANNOTATED]
+    readings = [*annotated, voc(tree), paired(tree, told.get("images"), told.get("masks"))]
+    return sorted((reading for reading in readings if reading is not None), key=lambda reading: reading.is_doubtful)
 
 
-def _format(reading: LayoutReading) -> str:
-    return str(reading.settings.get("format", "folders"))
+def _agrees(reading: LayoutReading, told: Mapping[str, Any]) -> bool:
+    """Whether a reading has the format that the user sets, and the kind of ground truth."""
+    has_masks = reading.format in ("folders", "voc")
+    ruled_out = ("annotations" in told and has_masks) or ("masks" in told and not has_masks)
+    return told.get("format") in (None, reading.format) and not ruled_out
+
+
+def _names_places(told: Mapping[str, Any]) -> bool:
+    return "format" in told and bool({"annotations", *_PLACES} & set(told))
+
+
+def _told_layout(tree: Tree, told: Mapping[str, Any], matching: Sequence[LayoutReading]) -> Layout:
+    """The layout that the user describes; ``{split}`` and the names of the masks are still read from the files."""
+    settings: dict[str, Any] = {}
+    for reading in matching[:1]:
+        if all(reading.settings.get(key) == told.get(key) for key in _PLACES):
+            settings = {f"data.{key}": reading.settings[key] for key in _DERIVED if key in reading.settings}
+    return Layout(tree, settings, "the settings say what is read", is_told=True, told=frozenset(told))
 
 
 def _competes(chosen: LayoutReading, other: LayoutReading) -> bool:
-    return not (_format(chosen) in _OWN_MASKS and _format(other) == "folders")
+    """Whether another reading of the ground truth may be meant; of mask files, all readings are of the same files."""
+    same_files = chosen.format in _MASK_FILES and other.format in _MASK_FILES
+    return not other.is_doubtful and not same_files
 
 
-def _which_format(chosen: LayoutReading, others: list[LayoutReading]) -> Question:
-    alternatives = [f"{_format(other)} ({other.why})" for other in others]
+def _spare(chosen: LayoutReading, readings: Sequence[LayoutReading]) -> dict[str, str]:
+    """What the chosen reading leaves out, and the ground truth of the others."""
+    spare = dict(chosen.spare)
+    for other in readings:
+        if other is not chosen and _competes(chosen, other):
+            spare |= dict.fromkeys(other.claims, f"read with data.format: {other.format}")
+        elif other is not chosen and other.format == "yolo":
+            spare |= dict.fromkeys(other.claims, "YOLO's boxes, which are for detection")
+    return spare
+
+
+def _which_format(chosen: LayoutReading, rivals: Sequence[LayoutReading]) -> Question:
+    formats = abbreviate([rival.format for rival in rivals])
     return Question(
-        f"which format is meant: {_format(chosen)} or {abbreviate(map(_format, others))}?",
-        f"{chosen.why}; but also {abbreviate(alternatives)}",
-        {"data.format": _format(chosen)},
-        otherwise=f"set data.format: {_format(others[0])}",
-    )
+        f"which format is meant: {chosen.format} or {formats}?",
+        "; ".join(reading.why for reading in (chosen, *rivals)),
+        {"data.format": chosen.format}, otherwise=f"set data.format: {formats}",
+    )  # fmt: skip
 
 
-def _answered(question: Question, told: Mapping[str, Any]) -> bool:
+def _answers(told: Mapping[str, Any], question: Question) -> bool:
     """Whether the user sets one of the settings that a question is about."""
     return any(key.removeprefix("data.") in told for key in question.guess)
 
 
 def _unknown(tree: Tree, told: Mapping[str, Any]) -> DataError:
-    pictures = {printable(folder or "."): len(names) for folder, names in tree.pictures.items()}
-    counts = abbreviate((f"{folder} ({count})" for folder, count in pictures.items()), 8)
-    hint = "set both data.images and data.masks, e.g. --set data.images=photos --set data.masks=labels"
+    what = f"no data in the format {told['format']}" if "format" in told else "no layout of a data set is recognised"
+    counts = [f"{printable(folder or '.')} ({len(names)})" for folder, names in tree.pictures.items()]
+    own = f"; {len(tree.own_pictures)} more are kseg's own" if tree.own_pictures else ""
+    folders = [folder or "." for folder in tree.pictures]
+    images, masks = folders[:2] if len(folders) > 1 else ("photos", "labels")
+    remedy = f"set both data.images and data.masks, e.g. --set data.images={images} --set data.masks={masks}"
     return DataError(
-        "no layout of a data set is recognised" if "format" not in told else f"no data in the format {told['format']}",
-        where=printable(tree.root),
+        what, where=printable(tree.root),
         expected="images and masks whose file names correspond, COCO, LabelMe or YOLO annotations, VOC, or a manifest "
         "(CSV with the columns image and mask)",
-        found=f"folders with images: {counts}" if pictures else "no images", remedy=hint if pictures else None,
+        found=f"folders with images: {abbreviate(counts, 8)}{own}" if counts else f"no images{own}",
+        remedy=remedy if counts or own else None,
     )  # fmt: skip

@@ -19,10 +19,19 @@ class LayoutReading:
         settings: Keyword arguments of `DataSpec`.
         why: What in the folder says so.
         questions: Decisions in it that are guessed.
-        spare: Path of a file or folder that the format does not use → what it is.
+        spare: Path or glob of files that the format does not use → why.
+        claims: Files, folders or globs of its ground truth, which other readings of the folder do not use.
+        is_doubtful: Whether it counts only where there is no other reading.
     """
 
     settings: Mapping[str, Any]
     why: str
     questions: tuple[Question, ...] = ()
     spare: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
+    is_doubtful: bool = False
+
+    @property
+    def format(self) -> str:
+        """Its `DataSpec.format`."""
+        return str(self.settings.get("format", "folders"))

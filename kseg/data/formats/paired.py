@@ -1,40 +1,43 @@
 """Recognise images and masks in folders, by the names of the folders and files and by how the files are stored.
 
-In two folders, of the same stems or with a prefix or suffix; in one folder (``cat.jpg``, ``cat_mask.png``); each of
-them for every split, or for several parts of the data set.
+In two folders, of the same stems or with other text around; in one folder (``cat.jpg``, ``cat_mask.png``); each of them
+for every split, or for several parts of the data set.
 """
 
 from __future__ import annotations
 
+import glob
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from kseg.data.formats.folder_roles import Roles, is_mask_name
+from kseg.data.formats.folder_globs import merge_rows
+from kseg.data.formats.folder_pairs import FolderPair, find_pairs
 from kseg.data.formats.layout_reading import LayoutReading
-from kseg.data.formats.name_patterns import Decoration, decoration_between, decorations_within
-from kseg.data.formats.split_names import group_by_split, merge_parts, split_named
+from kseg.data.formats.name_patterns import Decoration
+from kseg.data.formats.path_patterns import covers
+from kseg.data.formats.split_lists import split_lists
+from kseg.data.formats.split_names import PathGroup, group_by_split
 from kseg.data.formats.tree import Tree
 from kseg.data.question import Question
-from kseg.data.sample import SPLITS
-from kseg.data.spec import Lists
+from kseg.errors import abbreviate
 
 __all__ = ["paired"]
 
-_FEWEST: float = 0.5
-"""A folder holds the masks of another if at least this share of the larger one's files pair."""
+Row = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """An image folder and its mask folder, the decoration of the file names, and what is doubtful about it."""
+class _Cover:
+    """Settings of images, masks and split, and the pairs of folders that they read."""
 
-    images: str
-    masks: str
-    decoration: Decoration
-    count: int
-    doubt: str | None = None
+    settings: Mapping[str, Any]
+    pairs: Sequence[FolderPair]
+
+    @property
+    def size(self) -> tuple[int, bool]:
+        return sum(pair.count for pair in self.pairs), "split" in self.settings
 
 
 def paired(tree: Tree, images: str | None = None, masks: str | None = None) -> LayoutReading | None:
@@ -42,138 +45,154 @@ def paired(tree: Tree, images: str | None = None, masks: str | None = None) -> L
 
     Args:
         tree: The files.
-        images: The image folder, if the user says so.
-        masks: The mask folder, if the user says so.
+        images: The folder or glob of the images, if the user says so.
+        masks: The same of the masks.
     """
-    roles = Roles(tree)
-    pairs = _within_folders(tree) + _between_folders(tree, roles)
-    pairs = [pair for pair in pairs if images in (None, pair.images or ".") and masks in (None, pair.masks or ".")]
+    folders = list(tree.pictures)
+    image_folders, mask_folders = (_chosen(setting, folders) for setting in (images, masks))
+    if masks is not None and images is None and set(mask_folders) != set(folders):
+        image_folders = [folder for folder in folders if folder not in mask_folders]
+    pairs = find_pairs(tree, image_folders, mask_folders)
     if not pairs:
         return None
-    return _reading(tree, _first_for_each(pairs, roles))
+    cover = max(_covers(tree, pairs), key=lambda cover: cover.size)
+    return _reading(tree, cover, find_pairs(tree, folders, folders) if images or masks else pairs)
 
 
-def _first_for_each(pairs: Sequence[_Pair], roles: Roles) -> list[_Pair]:
-    """For each image folder its likeliest mask folder; the others are left over, which the check reports."""
-    by_images: dict[str, list[_Pair]] = defaultdict(list)
-    for pair in pairs:
-        by_images[pair.images].append(pair)
-    return [max(group, key=lambda pair: (pair.count, roles.mask_score(pair.masks))) for group in by_images.values()]
+def _chosen(setting: str | None, folders: Sequence[str]) -> list[str]:
+    return [folder for folder in folders if setting is None or covers(setting, folder)]
 
 
-def _reading(tree: Tree, pairs: Sequence[_Pair]) -> LayoutReading:
-    """The largest group of pairs that one setting of images, masks and split describes."""
-    by_decoration: dict[Decoration, list[_Pair]] = defaultdict(list)
-    for pair in pairs:
-        by_decoration[pair.decoration].append(pair)
-    best: tuple[int, dict[str, Any], list[_Pair]] = (0, {}, [])
-    for decoration, same in by_decoration.items():
-        pair_of = {(pair.images, pair.masks): pair for pair in same}
-        for settings, rows in _settings(tree, list(pair_of)):
-            members = [pair_of[row] for row in rows]
-            size = sum(pair.count for pair in members)
-            if size > best[0]:
-                best = size, decoration.apply(settings), members
-    _, settings, members = best
-    why = f"the files of {members[0].images or '.'} and {members[0].masks or '.'} pair by name"
+def _reading(tree: Tree, cover: _Cover, all_pairs: Sequence[FolderPair]) -> LayoutReading:
+    first = cover.pairs[0]
+    names = first.images or ".", first.masks or "."
+    why = (
+        f"{names[0]} holds images and masks" if names[0] == names[1] else f"the files of {names[0]} and {names[1]} pair"
+    )
+    lists, redundant = split_lists(tree, {pair.images for pair in cover.pairs})
+    settings, spare = dict(cover.settings), _not_chosen(cover, all_pairs)
+    if "split" in settings:
+        spare |= redundant
+    elif lists is not None:
+        settings["split"] = lists
+    claims = tuple(dict.fromkeys(map(_claim, cover.pairs)))
     return LayoutReading(
-        settings, why, questions=tuple(_question(pair, settings) for pair in members if pair.doubt)[:1]
+        settings, why, tuple(_questions(tree, cover)), spare, claims, is_doubtful=first.doubt is not None
     )
 
 
-def _question(pair: _Pair, settings: Mapping[str, Any]) -> Question:
-    guess = {f"data.{key}": settings[key] for key in ("images", "masks")}
-    return Question(
-        f"which folder holds the images, and which the masks: {pair.images} and {pair.masks}?", str(pair.doubt), guess,
-        otherwise=f"set data.images: {pair.masks or '.'} and data.masks: {pair.images or '.'}",
-    )  # fmt: skip
+def _claim(pair: FolderPair) -> str:
+    """The folder or glob of the masks."""
+    if pair.images != pair.masks:
+        return pair.masks or "*"
+    pattern = pair.decoration.masks or f"*{glob.escape(pair.decoration.suffix)}.*"
+    return f"{glob.escape(pair.masks)}/{pattern}" if pair.masks else pattern
 
 
-def _settings(tree: Tree, rows: list[tuple[str, str]]) -> list[tuple[dict[str, Any], list[tuple[str, str]]]]:
-    """Settings of images, masks and split, each with the rows that it covers."""
-    groups = group_by_split(rows)
-    templates = [group.paths for group in groups]
-    same_splits = len({tuple(group.names.items()) for group in groups}) == 1
-    globs = merge_parts(templates, list(tree.pictures)) if len(groups) > 1 and same_splits else None
-    if globs is not None:
-        return [(_named(tree, globs, groups[0].split), rows)]
-    return [
-        (_named(tree, group.paths, group.split), [(row[0], row[1]) for row in group.members]) for group in groups
+def _not_chosen(cover: _Cover, all_pairs: Sequence[FolderPair]) -> dict[str, str]:
+    """The folders that a question names in place of those that are read → why they are not."""
+    read = {folder for pair in cover.pairs for folder in (pair.images, pair.masks)}
+    images = {pair.images for pair in cover.pairs}
+    named = [
+        folder for pair in all_pairs for folder in (pair.images, pair.masks, *pair.other_masks, *pair.other_images)
+        if pair.images in images or pair.masks in read
     ]  # fmt: skip
+    return {folder: "not chosen" for folder in sorted({*named} - read) if folder}
 
 
-def _named(tree: Tree, paths: Sequence[str], split: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {"images": paths[0] or ".", "masks": paths[1] or ".", **split}
-    lists = {name: f"{name}.txt" if tree.path(f"{name}.txt").is_file() else "" for name in SPLITS}
-    return {**settings, "split": Lists(*lists.values())} if lists["train"] and not split else settings
+def _questions(tree: Tree, cover: _Cover) -> Iterator[Question]:
+    """One question for each thing that is doubtful; those of the other splits and parts are the same."""
+    doubtful = next((pair for pair in cover.pairs if pair.doubt), None)
+    if doubtful is not None:
+        yield Question(
+            f"which folder holds the masks: {doubtful.masks or '.'} or {doubtful.images or '.'}?", str(doubtful.doubt),
+            {"data.masks": cover.settings["masks"]}, otherwise=f"set data.masks: {cover.settings['images']}",
+        )  # fmt: skip
+    for key, ours, others in (("masks", "masks", "other_masks"), ("images", "images", "other_images")):
+        pair = next((pair for pair in cover.pairs if getattr(pair, others)), None)
+        if pair is not None:
+            rivals = getattr(pair, others)
+            alternatives = [_alternative(tree, cover, key, rival, pair) for rival in rivals]
+            yield Question(
+                f"which folder holds the {key}: {getattr(pair, ours) or '.'} or {abbreviate(rivals)}?",
+                f"the files of each pair with those of {(pair.images if key == 'masks' else pair.masks) or '.'}",
+                {f"data.{key}": cover.settings[key]}, otherwise=f"set data.{key}: {abbreviate(alternatives, 9)}",
+            )  # fmt: skip
 
 
-def _between_folders(tree: Tree, roles: Roles) -> list[_Pair]:
-    """The pairs of an image folder and a mask folder."""
-    named = [folder for folder in tree.pictures if is_mask_name(folder)]
-    pairs = [pair for folder in named or roles.by_content() for pair in _images_for(folder, tree, roles, named)]
-    return pairs or ([] if named else _in_doubt(tree, roles))
+def _alternative(tree: Tree, cover: _Cover, key: str, rival: str, pair: FolderPair) -> str:
+    """The setting that reads the rival, in all splits and parts that are alike."""
+    ours = getattr(pair, key)
+    replaced = str(cover.settings[key])
+    for mine, other in zip(ours.split("/"), rival.split("/"), strict=False):
+        if mine != other:
+            replaced = "/".join(other if part == mine else part for part in replaced.split("/"))
+    matches = any(covers(replaced, folder) for folder in tree.pictures)
+    return replaced if matches and len(ours.split("/")) == len(rival.split("/")) else rival
 
 
-def _images_for(masks: str, tree: Tree, roles: Roles, named: Sequence[str]) -> list[_Pair]:
-    """The image folder of a mask folder: of those of the nearest path, the likeliest by its name."""
-    candidates = [
-        pair for folder in tree.pictures
-        if folder != masks and folder not in named and (pair := _match(folder, masks, tree)) is not None
-    ]  # fmt: skip
-    if not candidates:
-        return []
-    nearest = max(_nearness(pair.images, masks) for pair in candidates)
-    candidates = [pair for pair in candidates if _nearness(pair.images, masks) == nearest]
-    best = max(candidates, key=lambda pair: (roles.image_score(pair.images), pair.count))
-    rivals = [
-        pair.images for pair in candidates
-        if pair is not best and roles.image_score(pair.images) >= roles.image_score(best.images)
-    ]  # fmt: skip
-    doubt = f"{', '.join(sorted([best.images, *rivals]))} pair with {masks} alike" if rivals else None
-    if doubt is None and roles.looks_like_masks(best.images) and not roles.looks_like_masks(masks):
-        doubt = f"the files of {best.images or '.'} have few values, as masks do, and those of {masks or '.'} many"
-    return [replace(best, doubt=doubt)]
+def _covers(tree: Tree, pairs: Sequence[FolderPair]) -> Iterator[_Cover]:
+    """Settings that read all pairs of one decoration, or the pairs of one of their groups."""
+    by_decoration: dict[Decoration, list[FolderPair]] = defaultdict(list)
+    for pair in pairs:
+        by_decoration[pair.decoration].append(pair)
+    for decoration, alike in by_decoration.items():
+        pair_of = {(pair.images, pair.masks): pair for pair in alike}
+        for settings, rows in _settings(tree, list(pair_of), decoration):
+            yield _Cover(decoration.apply(settings), [pair_of[row] for row in rows])
 
 
-def _in_doubt(tree: Tree, roles: Roles) -> list[_Pair]:
-    """Two folders that pair, where neither names nor contents say which one holds the masks."""
-    folders = sorted(tree.pictures, key=lambda folder: (-roles.mask_score(folder), folder))
-    for masks in folders:
-        for images in folders:
-            pair = _match(images, masks, tree) if images != masks else None
-            if pair is not None:
-                doubt = "neither the names of the folders nor their files say which one holds the masks"
-                return [replace(pair, doubt=doubt)]
-    return []
+def _settings(tree: Tree, rows: Sequence[Row], decoration: Decoration) -> Iterator[tuple[dict[str, Any], list[Row]]]:
+    """Settings of images, masks and split, each with the rows that it reads."""
+    parts = group_by_split(rows, partial=True)
+    merged = _merged(tree, [group for group in parts if group.names] or parts, decoration)
+    if merged is not None:
+        yield merged
+    for group in group_by_split(rows):
+        yield _of_group(tree, group, decoration)
 
 
-def _match(images: str, masks: str, tree: Tree) -> _Pair | None:
-    """The two folders as a pair, if they belong to the same split and enough of their files pair."""
-    if split_named(images) != split_named(masks):
+def _merged(tree: Tree, groups: Sequence[PathGroup], decoration: Decoration) -> tuple[dict[str, Any], list[Row]] | None:
+    """One setting for groups that are parts of a data set; None if there is none, or only one group."""
+    names = _common_names(groups)
+    if len(groups) < 2 or names is None:
         return None
-    decoration, count = decoration_between(tree.stems[images], tree.stems[masks])
-    largest = max(len(tree.stems[images]), len(tree.stems[masks]))
-    return _Pair(images, masks, decoration, count) if decoration and count >= _FEWEST * largest else None
+    members = {
+        folder: path for group in groups for row in group.members for folder, path in zip(row, group.paths, strict=True)
+    }
+    folders = [members.get(folder, folder) for folder in tree.pictures]
+    merged = merge_rows([group.paths for group in groups], folders, recursive=not decoration.images)
+    if merged is None:
+        return None
+    whole = PathGroup(merged.paths, names, ())
+    return _named(whole.paths, whole), [(row[0], row[1]) for group in groups for row in group.members]
 
 
-def _nearness(first: str, second: str) -> int:
-    """How many folders two paths share, from the left and from the right."""
-    left, right = first.split("/"), second.split("/")
-    shared = 0
-    for ours, theirs in ((left, right), (left[::-1], right[::-1])):
-        for a, b in zip(ours, theirs, strict=False):
-            if a != b:
-                break
-            shared += 1
-    return shared
+def _common_names(groups: Sequence[PathGroup]) -> dict[str, str] | None:
+    """The names of the splits, if the groups agree on them."""
+    names: dict[str, str] = {}
+    for group in groups:
+        for split, name in group.names.items():
+            if names.setdefault(split, name) != name:
+                return None
+    return names
 
 
-def _within_folders(tree: Tree) -> list[_Pair]:
-    """The folders that hold images and their masks side by side."""
-    pairs = []
-    for folder, names in tree.pictures.items():
-        decoration, count = decorations_within(names)
-        if decoration is not None and 2 * count >= _FEWEST * len(names):
-            pairs.append(_Pair(folder, folder, decoration, count))
-    return pairs
+def _of_group(tree: Tree, group: PathGroup, decoration: Decoration) -> tuple[dict[str, Any], list[Row]]:
+    rows = [(row[0], row[1]) for row in group.members]
+    paths = group.paths
+    members = {folder for row in rows for folder in row}
+    nested = any(
+        folder not in members and any(not member or folder.startswith(f"{member}/") for member in members)
+        for folder in (*tree.pictures, *tree.own_folders)
+    )
+    if decoration.images:
+        paths = tuple(map(glob.escape, paths))
+    elif nested and not decoration.suffix:
+        # Without the folders below.
+        paths = tuple(f"{glob.escape(path)}/*" if path else "*" for path in paths)
+    return _named(paths, group), rows
+
+
+def _named(paths: Sequence[str], group: PathGroup) -> dict[str, Any]:
+    return {"images": paths[0] or ".", "masks": paths[1] or ".", **group.split}

@@ -6,21 +6,25 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
 from kseg.data.sample import SPLITS
 from kseg.data.spec import Folders
 
-__all__ = ["PathGroup", "group_by_split", "merge_parts", "split_named"]
+__all__ = ["PathGroup", "group_by_split", "split_named"]
 
+_WORDS: Final = "training|train|validation|valid|val|development|dev|testing|test"
 _SPLIT: Final = re.compile(
-    r"(?<![a-z])(training|train|validation|valid|val|development|dev|testing|test)(?![a-z])"
-    r"|(?<![a-z])(train|valid|val|test)",
-    re.IGNORECASE,
+    # A word of its own, in any case: train2017, val_images, but not trainers, latest or interval.
+    rf"(?<![a-zA-Z])(?i:{_WORDS})(?![a-zA-Z])"
+    # Before another word of a data set: trainannot, TestLabels.
+    r"|(?<![a-zA-Z])(?i:train|valid|val|test)(?=(?i:annot|anno?s?(?![a-z])|image|img|mask|label|gt|seg|set|data|x|y)"
+    r"|(?<=[a-z])[A-Z])"
+    # A word that begins with a capital: imagesTrain, imagesTr.
+    r"|(?<=[a-z])(?:Training|Train|Validation|Valid|Val|Testing|Test|Tr|Va|Ts)(?![a-z])"
 )
-"""A split's name within a path: in ``train2017`` and ``testannot``, but not in ``interval``; whole words first."""
-_KINDS: Final = {"tr": "train", "va": "val", "de": "val", "te": "test"}
+"""A split's name within a path."""
+_KINDS: Final = {"tr": "train", "va": "val", "de": "val", "te": "test", "ts": "test"}
 
 Paths = tuple[str, ...]
 
@@ -45,11 +49,15 @@ class PathGroup:
         return {"split": Folders(*(self.names.get(name, "") for name in SPLITS))} if self.names else {}
 
 
-def group_by_split(rows: Sequence[Paths]) -> list[PathGroup]:
+def group_by_split(rows: Sequence[Paths], *, partial: bool = False) -> list[PathGroup]:
     """Group rows of paths (an image folder and its mask folder) that differ only in the name of their split.
 
     ``[("train", "trainannot"), ("val", "valannot")]`` → one group, ``("{split}", "{split}annot")`` with the names
     ``{train: train, val: val}``. Rows without a training part beside them are groups of their own, unchanged.
+
+    Args:
+        rows: The paths.
+        partial: Whether rows may lack parts that other rows have: ``a/train``, ``a/val``, and ``b/train`` alone.
     """
     names_of: dict[Paths, dict[str, str]] = defaultdict(dict)
     rows_of: dict[Paths, list[Paths]] = defaultdict(list)
@@ -59,9 +67,10 @@ def group_by_split(rows: Sequence[Paths]) -> list[PathGroup]:
             split, template = "", row  # train and training beside each other: which one is it?
         rows_of[template].append(row)
     groups: list[PathGroup] = []
+    partial = partial and any("train" in names and len(names) > 1 for names in names_of.values())
     for template, members in rows_of.items():
         names = names_of.get(template, {})
-        if "train" in names and len(names) > 1:
+        if names and (partial or ("train" in names and len(names) > 1)):
             groups.append(PathGroup(template, names, tuple(members)))
         else:
             groups += [PathGroup(row, {}, (row,)) for row in members]
@@ -85,30 +94,3 @@ def _template(row: Paths) -> tuple[str, str, Paths]:
 def split_named(path: str) -> str:
     """The split that a path names: train, val or test; "" if none."""
     return _template((path,))[0]
-
-
-def merge_parts(rows: Sequence[Paths], folders: Sequence[str]) -> Paths | None:
-    """Rows of paths of several parts as one row of globs: ``part1/images``, ``part2/images`` → ``*/images``.
-
-    Args:
-        rows: Paths of the same kinds, such as an image folder and its mask folder.
-        folders: All folders with images, of which the globs may match no other.
-
-    Returns:
-        The globs; None if no globs match exactly these paths.
-    """
-    globs = []
-    for column in zip(*rows, strict=True):
-        parts = [path.split("/") for path in column]
-        if len({len(path) for path in parts}) > 1:
-            return None
-        globs.append("/".join(same[0] if len(set(same)) == 1 else "*" for same in zip(*parts, strict=True)))
-    counts = {glob.count("*") for glob in globs}
-    matching = [{folder for folder in folders if _matches(folder, glob)} for glob in globs]
-    exact = all(folders_ == set(column) for folders_, column in zip(matching, zip(*rows, strict=True), strict=True))
-    return tuple(globs) if exact and len(counts) == 1 and counts != {0} else None
-
-
-def _matches(folder: str, glob: str) -> bool:
-    parts, pattern = folder.split("/"), glob.replace("{split}", "*").split("/")
-    return len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern))

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from kseg.data.formats.listing import ImageFiles, list_files, quoted
+from kseg.data.formats.path_patterns import names_path
 from kseg.data.formats.reader import SPLIT, in_split
 from kseg.data.names import caseless, match_names
 from kseg.data.spec import DataSpec
-from kseg.errors import ConfigError
+from kseg.errors import ConfigError, abbreviate
 from kseg.images import printable
 
 __all__ = ["StemPairs", "pair_by_stem"]
@@ -81,10 +82,25 @@ def pair_by_stem(spec: DataSpec, part: str | None) -> StemPairs:
         DataError: There are no images or no masks, or a link is broken.
     """
     images, masks = (
-        list_files(spec.root, in_split(path, part), key=key, setting=_setting(path, part))
+        _without_unused(list_files(spec.root, in_split(path, part), key=key, setting=_setting(path, part)), spec)
         for path, key in ((spec.images, "data.images"), (spec.masks, "data.masks"))
     )
     return StemPairs(*_disjoin(images, masks, spec.mask_suffix), spec.mask_suffix)
+
+
+def _without_unused(listed: ImageFiles, spec: DataSpec) -> ImageFiles:
+    """The files without those that ``data.unused`` names."""
+    if not spec.unused:
+        return listed
+    below = len(os.path.join(spec.root, ""))
+    paths = {file: os.fspath(file)[below:].replace(os.sep, "/") for file in listed.files}
+    unused = {file for file, path in paths.items() if any(names_path(name, path) for name in spec.unused)}
+    if len(unused) == len(listed.files):
+        raise ConfigError(
+            f"data.unused names every picture of {listed.where}", where="data.unused",
+            found=abbreviate(map(printable, spec.unused)), remedy=f"change data.unused or {listed.where}",
+        )  # fmt: skip
+    return listed.without(unused)
 
 
 def _setting(path: str, part: str | None) -> str:

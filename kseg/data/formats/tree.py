@@ -7,15 +7,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
+from kseg.data.names import is_hidden
 from kseg.images import IMAGE_SUFFIXES
+from kseg.provenance import is_marked
 
-__all__ = ["Tree", "is_hidden", "is_picture", "join", "visible_folders"]
+__all__ = ["Tree", "is_below", "is_picture", "join", "visible_folders"]
 
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder is one that systems leave behind: ``._x.jpg``, ``.git``, ``__MACOSX``."""
-    return name.startswith(".") or name == "__MACOSX"
+_OF_A_RUN: Final = frozenset({"args.yaml", "env.json"})
+"""Files that only the folder of a training has: see `kseg.run_folder`."""
+_MARKED: Final = (".png", ".jpg", ".jpeg")
+"""Pictures in which kseg writes its mark."""
 
 
 def is_picture(name: str) -> bool:
@@ -31,18 +34,36 @@ def join(folder: str, name: str) -> str:
 def visible_folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every folder below and including ``folder`` with the names of its files, sorted, without hidden ones.
 
-    Links are followed, for data sets are often assembled from them; each real folder is visited once, since links can
-    form cycles.
+    Links are followed, for data sets are often assembled from them. Each real folder is visited once, since links can
+    form cycles; links come last, so that a folder is always listed by its own path, if that is below ``folder``.
     """
     visited: set[str] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    pending, links = [os.fspath(folder)], list[str]()
+    while pending or links:
+        parent = pending.pop() if pending else links.pop(0)
         real_path = os.path.realpath(parent)
         if real_path in visited:
-            folders.clear()
             continue
         visited.add(real_path)
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        yield Path(parent), sorted(name for name in names if not is_hidden(name))
+        names = []
+        for entry in _entries(parent):
+            if not entry.is_dir():
+                names.append(entry.name)
+            elif entry.is_symlink():
+                links.append(entry.path)
+            else:
+                pending.append(entry.path)
+        yield Path(parent), sorted(names)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What is in a folder and not hidden, in the reverse order of names; nothing if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            visible = [entry for entry in entries if not is_hidden(entry.name)]
+    except OSError:
+        return []
+    return sorted(visible, key=lambda entry: entry.name, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -52,25 +73,55 @@ class Tree:
     Args:
         root: Its folder.
         files: Folder below the root, as ``a/b`` ("" is the root) → the names of its files, without hidden ones.
+        runs: Folders of trainings, whose files are in ``files`` no more.
+        chosen: Folders whose pictures count even if kseg wrote them, since the user names them.
     """
 
     root: Path
     files: Mapping[str, tuple[str, ...]]
+    runs: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, root: Path) -> Tree:
-        """List the files of a folder at any depth."""
-        files = {
-            "" if parent == root else parent.relative_to(root).as_posix(): tuple(names)
-            for parent, names in visible_folders(root)
+    def of(cls, root: Path, *, chosen: tuple[str, ...] = ()) -> Tree:
+        """List the files of a folder at any depth.
+
+        Args:
+            root: The folder.
+            chosen: Folders below it whose pictures count even if kseg wrote them.
+        """
+        prefix = len(os.path.join(root, ""))
+        every = {
+            os.fspath(parent)[prefix:].replace(os.sep, "/"): tuple(names) for parent, names in visible_folders(root)
         }
-        return cls(root, files)
+        runs = tuple(sorted(folder for folder, names in every.items() if folder and set(names) >= _OF_A_RUN))
+        kept = {folder: every[folder] for folder in sorted(every) if not any(is_below(folder, run) for run in runs)}
+        return cls(root, kept, runs, chosen)
 
     @cached_property
     def pictures(self) -> Mapping[str, tuple[str, ...]]:
-        """Folder → the names of its images, for the folders that have any."""
-        images = {folder: tuple(filter(is_picture, names)) for folder, names in self.files.items()}
+        """Folder → the names of its images, for the folders that have any; without those that kseg wrote."""
+        own = self.own_pictures
+        images = {
+            folder: tuple(name for name in names if is_picture(name) and join(folder, name) not in own)
+            for folder, names in self.files.items()
+        }
         return {folder: names for folder, names in images.items() if names}
+
+    @cached_property
+    def own_pictures(self) -> frozenset[str]:
+        """The pictures that kseg wrote, such as predictions and overlays."""
+        files = [
+            join(folder, name) for folder, names in self.files.items()
+            if not any(is_below(folder, chosen) for chosen in self.chosen)
+            for name in names if name.lower().endswith(_MARKED)
+        ]  # fmt: skip
+        return frozenset(file for file in files if is_marked(os.path.join(self.root, file)))
+
+    @cached_property
+    def own_folders(self) -> frozenset[str]:
+        """The folders with pictures that kseg wrote, and those of trainings."""
+        return frozenset({os.path.dirname(file) for file in self.own_pictures} | {*self.runs})
 
     @cached_property
     def stems(self) -> Mapping[str, frozenset[str]]:
@@ -78,6 +129,11 @@ class Tree:
         return {
             folder: frozenset(os.path.splitext(name)[0] for name in names) for folder, names in self.pictures.items()
         }
+
+    @cached_property
+    def all_stems(self) -> frozenset[str]:
+        """The stems of all images."""
+        return frozenset().union(*self.stems.values())
 
     def named(self, *suffixes: str) -> list[str]:
         """The files with one of these suffixes (lower case), as paths below the root."""
@@ -89,3 +145,8 @@ class Tree:
     def path(self, relative: str) -> Path:
         """The path of a file or folder of the tree."""
         return self.root / relative if relative else self.root
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a path is a folder or inside it; everything is inside "", the root."""
+    return not folder or path == folder or path.startswith(f"{folder}/")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from kseg.data.formats.annotated import is_annotation
+from kseg.data.formats.annotations import annotation_files
 from kseg.data.formats.layout import Layout
+from kseg.data.formats.path_patterns import names_path
 from kseg.data.formats.tree import Tree, join
+from kseg.data.inspection.file_globs import short_globs
 from kseg.data.inspection.findings import Finding
 from kseg.data.objects import Objects
-from kseg.data.sample import Sample
+from kseg.data.sample import SPLITS, Sample
 from kseg.data.spec import DataSpec, Lists
 from kseg.errors import abbreviate
 from kseg.images import printable
@@ -24,7 +25,10 @@ __all__ = ["Account", "account_for", "left_out"]
 
 _MOST_LEFT_OUT: Final = 0.05
 """A larger share of the pictures is not left out unasked."""
-_DOCUMENTS: Final = (".json", ".txt", ".csv", ".tsv")
+_DOCUMENTS: Final = (".json", ".txt")
+_STRAYS: Final = "other pictures of the same folders"
+_WHOLE_FOLDERS: Final = ("yolo", "labelme")
+"""Formats that read all annotation files of a folder, of which the samples name only those with an image."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,15 @@ class Account:
     Args:
         images: Number of pictures that are read as images.
         masks: Number of pictures that are read as masks.
-        pictures: Number of all pictures.
+        pictures: Number of all pictures but kseg's own: those read, those in ``folders`` and ``stray``, and
+            ``explained_pictures``.
         folders: Folder none of whose pictures is read → their number.
         stray: Pictures that are not read, of folders from which others are.
         annotations: Annotation files that are not read.
-        explained: File or folder that is not read, for a reason that the format or the settings give → the reason.
+        explained: File, folder or glob that is not read, for a reason that the format or the settings give → the
+            reason.
+        explained_pictures: Number of pictures that are not read for such a reason.
+        unused: The shortest setting ``data.unused`` that explains ``folders``, ``stray`` and ``annotations``.
     """
 
     images: int
@@ -48,6 +56,13 @@ class Account:
     stray: Sequence[str]
     annotations: Sequence[str]
     explained: Mapping[str, str]
+    explained_pictures: int
+    unused: Sequence[str]
+
+    @property
+    def leaves_many(self) -> bool:
+        """Whether more than a twentieth of the pictures are in ``stray``."""
+        return _are_many(len(self.stray), self.pictures)
 
 
 def account_for(layout: Layout, spec: DataSpec, samples: Iterable[Sample]) -> Account:
@@ -58,39 +73,105 @@ def account_for(layout: Layout, spec: DataSpec, samples: Iterable[Sample]) -> Ac
         spec: The data set.
         samples: The samples that are read from it, those that settings exclude as well.
     """
-    tree, samples = layout.tree, list(samples)
-    images = {os.path.abspath(sample.image) for sample in samples}
-    masks = {os.path.abspath(sample.mask) for sample in samples if isinstance(sample.mask, Path)}
-    sources = {os.path.abspath(sample.mask.source) for sample in samples if isinstance(sample.mask, Objects)}
-    reasons = {**dict.fromkeys(spec.unused, "data.unused"), **layout.spare}
-    explained: dict[str, str] = {}
-
-    def is_left_out(file: str) -> bool:
-        reason = _reason(file, reasons)
-        if reason is not None:
-            explained[reason] = reasons[reason]
-        return reason is None
-
+    tree, samples, identity = layout.tree, list(samples), _Identity()
+    images = {identity(sample.image) for sample in samples}
+    masks = {identity(sample.mask) for sample in samples if isinstance(sample.mask, Path)}
     pictures = [join(folder, name) for folder, names in tree.pictures.items() for name in names]
-    unread = [file for file in pictures if os.path.abspath(tree.path(file)) not in images | masks]
-    unread = [file for file in unread if is_left_out(file)]
-    by_folder = Counter(os.path.dirname(file) for file in unread)
-    whole = {folder: count for folder, count in by_folder.items() if count == len(tree.pictures[folder])}
-    stray = [file for file in unread if os.path.dirname(file) not in whole]
-    read = sources | {os.path.abspath(spec.root / name) for name in _settings_files(spec)}
-    documents = [
-        file for file in tree.named(*_DOCUMENTS)
-        if os.path.abspath(tree.path(file)) not in read and not _belongs_to(file, spec, read, tree)
-        and is_annotation(tree, file) and is_left_out(file)
-    ]  # fmt: skip
-    return Account(len(images), len(masks), len(pictures), whole, stray, documents, explained)
+    used = {file for file in pictures if identity(tree.path(file)) in images | masks}
+    reasons = _Reasons(layout, spec, used)
+    unread = [file for file in pictures if file not in used]
+    unexplained = [file for file in unread if not reasons.explain(file)]
+    documents = [file for file in _unread_documents(tree, spec, samples, identity) if not reasons.explain(file)]
+    by_folder: dict[str, list[str]] = defaultdict(list)
+    for file in unexplained:
+        by_folder[os.path.dirname(file)].append(file)
+    whole = {folder: len(files) for folder, files in by_folder.items() if len(files) == len(tree.pictures[folder])}
+    stray = [file for file in unexplained if os.path.dirname(file) not in whole]
+    many = _are_many(len(stray), len(pictures))
+    asked = [file for file in unexplained if many or os.path.dirname(file) in whole]
+    return Account(
+        len(images), len(masks), len(pictures), whole, stray, documents, reasons.given(),
+        len(unread) - len(unexplained),
+        short_globs(tree, [*asked, *documents], used | _read_documents(tree, samples, identity)),
+    )  # fmt: skip
 
 
-def _reason(file: str, reasons: Mapping[str, str]) -> str | None:
-    """The entry of ``reasons`` that is the file, a folder above it, or a glob of either."""
-    parts = file.split("/")
-    paths = ["/".join(parts[: i + 1]) for i in range(len(parts))]
-    return next((entry for entry in reasons if any(fnmatchcase(path, entry.rstrip("/")) for path in paths)), None)
+def _are_many(stray: int, pictures: int) -> bool:
+    return stray > _MOST_LEFT_OUT * max(pictures, 1)
+
+
+def _read_documents(tree: Tree, samples: Sequence[Sample], identity: _Identity) -> set[str]:
+    sources = _sources(samples, identity)
+    return {file for file in tree.named(*_DOCUMENTS) if identity(tree.path(file)) in sources} if sources else set()
+
+
+class _Identity:
+    """The real path of a file; that of each folder is determined once."""
+
+    def __init__(self) -> None:
+        self._real: dict[str, str] = {}
+
+    def __call__(self, path: Path) -> str:
+        if os.path.islink(path):
+            return os.path.realpath(path)
+        folder, name = os.path.split(os.path.abspath(path))
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        return os.path.join(self._real[folder], name)
+
+
+class _Reasons:
+    """Why files are not read, as far as the settings and the format say it.
+
+    Args:
+        layout: How the folder is read.
+        spec: The data set.
+        used: The pictures that are read.
+    """
+
+    def __init__(self, layout: Layout, spec: DataSpec, used: set[str]) -> None:
+        lists_are_told = isinstance(spec.split, Lists) and "split" in layout.told
+        self._of_strays = "data.unpaired: skip" if spec.unpaired == "skip" else "data.split" if lists_are_told else ""
+        self._reason_of = {**dict.fromkeys(spec.unused, "data.unused"), **layout.spare}
+        self._tree = layout.tree
+        self._folders = {os.path.dirname(file) for file in used}
+        self._counts: dict[str, int] = defaultdict(int)
+
+    def explain(self, file: str) -> bool:
+        """Whether there is a reason."""
+        entry = next((entry for entry in self._reason_of if names_path(entry, file)), None)
+        if entry is None and self._of_strays and os.path.dirname(file) in self._folders:
+            entry = _STRAYS
+        if entry is not None:
+            self._counts[entry] += 1
+        return entry is not None
+
+    def given(self) -> dict[str, str]:
+        """What was explained → the reason."""
+        reasons = {**self._reason_of, _STRAYS: self._of_strays}
+        given = {entry: reasons[entry] for entry in self._counts}
+        own = len(self._tree.own_pictures)
+        if own:
+            given[f"{own} pictures"] = "written by kseg"
+        return given | dict.fromkeys(self._tree.runs, "a training of kseg")
+
+
+def _sources(samples: Sequence[Sample], identity: _Identity) -> set[str]:
+    return {identity(path) for path in {sample.mask.source for sample in samples if isinstance(sample.mask, Objects)}}
+
+
+def _unread_documents(tree: Tree, spec: DataSpec, samples: Sequence[Sample], identity: _Identity) -> list[str]:
+    """The annotation files that are not read."""
+    read = _sources(samples, identity) | {identity(spec.root / name) for name in _settings_files(spec)}
+    folders = {path if os.path.isdir(path) else os.path.dirname(path) for path in read}
+    described = spec.format == "yolo" and bool(spec.annotations and spec.annotations.endswith((".yaml", ".yml")))
+
+    def is_read(file: str) -> bool:
+        path = identity(tree.path(file))
+        belongs = spec.format in _WHOLE_FOLDERS and os.path.dirname(path) in folders
+        return path in read or belongs or (described and "/" not in file and file.endswith(".txt"))
+
+    return [file for file in annotation_files(tree) if not is_read(file)]
 
 
 def _settings_files(spec: DataSpec) -> list[str]:
@@ -98,15 +179,6 @@ def _settings_files(spec: DataSpec) -> list[str]:
     split = spec.split
     lists = [split.train, split.val, split.test] if isinstance(split, Lists) else []
     return [*filter(None, lists), *([spec.annotations] if spec.annotations else [])]
-
-
-def _belongs_to(file: str, spec: DataSpec, read: set[str], tree: Tree) -> bool:
-    """Whether a file lies in the annotation folder, with the files that are read, or is described by one that is."""
-    if spec.format in ("yolo", "labelme"):
-        folder = os.path.abspath(tree.path(os.path.dirname(file)))
-        described = bool(spec.annotations and spec.annotations.lower().endswith((".yaml", ".yml")))
-        return described or folder in read or any(os.path.dirname(path) == folder for path in read)
-    return False
 
 
 def left_out(account: Account, spec: DataSpec, *, is_told: bool) -> Finding | None:
@@ -120,18 +192,45 @@ def left_out(account: Account, spec: DataSpec, *, is_told: bool) -> Finding | No
     count = sum(account.folders.values()) + len(account.stray)
     if not count and not account.annotations:
         return None
-    many = len(account.stray) > _MOST_LEFT_OUT * max(account.pictures, 1)
-    asks = bool(account.folders or account.annotations or many) and not is_told
-    unused = [*spec.unused, *(folder or "*" for folder in sorted(account.folders)), *account.annotations]
-    unused += account.stray if many else ()
-    names = [f"{printable(folder or '.')}/ ({size} pictures)" for folder, size in sorted(account.folders.items())]
+    asks = bool(account.folders or account.annotations or account.leaves_many) and not is_told
+    names = [
+        f"{printable(folder or '.')} ({_counted(size, 'picture')})" for folder, size in sorted(account.folders.items())
+    ]
     names += [printable(file) for file in (*account.annotations, *account.stray)]
     kinds = [f"{count} of {account.pictures} pictures"] if count else []
-    kinds += [f"{len(account.annotations)} annotation files"] if account.annotations else []
+    kinds += [_counted(len(account.annotations), "annotation file")] if account.annotations else []
+    are = "is" if count + len(account.annotations) == 1 else "are"
+    if asks and _only_lists(account, spec):
+        split = {"by": "lists", **{name: getattr(spec.split, name) for name in SPLITS}}
+        return Finding(
+            code="left-out", severity="question", what=f"{kinds[0]} {are} in no list",
+            why="a training without them may not be the one that is meant", count=count, total=account.pictures,
+            files=tuple(account.stray), found=abbreviate(names, 6), guess={"data.split": split},
+            advice="to read them, add them to the lists, or set another data.split",
+        )  # fmt: skip
     return Finding(
-        code="left-out", severity="question" if asks else "note", what=f"{' and '.join(kinds)} are not read",
+        code="left-out", severity="question" if asks else "note", what=f"{' and '.join(kinds)} {are} not read",
         why="a training without them may not be the one that is meant", count=count, total=account.pictures,
-        files=tuple(account.stray), found=abbreviate(names, 6), guess={"data.unused": unused} if asks else {},
-        advice="if they are samples, name the folders in data.images and data.masks, or the file in data.annotations"
-        if asks else None,
+        files=tuple(account.stray), found=abbreviate(names, 6),
+        guess={"data.unused": [*spec.unused, *account.unused]} if asks else {},
+        advice=_advice(account) if asks else None,
     )  # fmt: skip
+
+
+def _only_lists(account: Account, spec: DataSpec) -> bool:
+    """Whether all that is left out are pictures in folders that are read, but in no list."""
+    return isinstance(spec.split, Lists) and not account.folders and not account.annotations
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s'[: count != 1]}"
+
+
+def _advice(account: Account) -> str:
+    """Which settings read what is left out."""
+    count = sum(account.folders.values()) + len(account.stray) + len(account.annotations)
+    ways = ["name the folders in data.images and data.masks"] if account.folders or account.stray else []
+    lists = [file for file in account.annotations if file.endswith(".txt")]
+    ways += ["name the file in data.annotations"] if len(lists) < len(account.annotations) else []
+    ways += ["name the list in data.split"] if lists else []
+    return f"to read {'it' if count == 1 else 'them'}, {', or '.join(ways)}"

@@ -1,19 +1,18 @@
+"""Folders of images and masks as users have them: each is read as its names and files say, or there is a question."""
+
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from kseg.data.formats.layout import guess_layout
+import kseg
+from kseg.data.formats.layout import read_layout
 from kseg.data.spec import DataSpec, Folders, Lists
 from kseg.errors import DataError
-from tests.data.folders import make_pairs, write
+from tests.data.formats.tree_maker import add, add_text, read, settle
 
-IMAGE = np.zeros((4, 6, 3), np.uint8)
-MASK = np.zeros((4, 6), np.uint8)
 BY_FOLDERS = Folders(train="train", val="val", test="test")
 
 REAL: dict[str, dict[str, Any]] = {
@@ -32,132 +31,368 @@ REAL: dict[str, dict[str, Any]] = {
 }
 
 
-def reads_by(spec: DataSpec, settings: dict[str, Any]) -> bool:
-    assert spec == DataSpec(spec.root, **settings)
-    return True
-
-
-def files(root: Path, *pictures: str, **texts: str) -> Path:
-    for name in pictures:
-        write(root / name, MASK if "mask" in name or "label" in name or "Class" in name else IMAGE)
-    for name, text in texts.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
-
-
 @pytest.mark.real
 @pytest.mark.parametrize("name", REAL)
-def test_the_published_layouts_are_recognised(real_data: Path, name: str) -> None:
-    assert reads_by(guess_layout(real_data / name), REAL[name])
+def test_published_data_sets_are_read_without_a_question(real_data: Path, name: str) -> None:
+    actual = read(real_data / name)
+    assert actual.spec == DataSpec(real_data / name, **REAL[name])
+    assert (actual.questions, actual.left, actual.account.stray) == ([], None, [])
 
 
-def test_two_folders_with_the_same_stems(tmp_path: Path) -> None:
-    assert reads_by(guess_layout(make_pairs(tmp_path, ["a", "b"])), {"images": "images", "masks": "masks"})
+# --- folders ----------------------------------------------------------------------------------------------------------
+
+PAIRED: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "two folders": (["images/{}.png", "masks/{}.png"], {"images": "images", "masks": "masks"}),
+    "deeper": (["a/b/images/{}.png", "a/b/masks/{}.png"], {"images": "a/b/images", "masks": "a/b/masks"}),
+    "a root whose name says masks": (
+        ["segmentation/images/{}.png", "segmentation/labels/{}.png"],
+        {"images": "segmentation/images", "masks": "segmentation/labels"},
+    ),
+    "of one split only": (
+        ["train/images/{}.png", "train/masks/{}.png"],
+        {"images": "train/images", "masks": "train/masks"},
+    ),
+    "a suffix": (
+        ["images/{}.jpg", "masks/{}_seg.png"],
+        {"images": "images", "masks": "masks", "mask_suffix": "_seg"},
+    ),
+    "the image's whole name": (["images/{}.jpg", "masks/{}.jpg.png"], {"images": "images", "masks": "masks"}),
+    "other case": (["images/P{}.JPG", "masks/p{}.png"], {"images": "images", "masks": "masks"}),
+    "a prefix of each": (
+        ["images/IMG_{}.jpg", "masks/mask_{}.png"],
+        {"images": "images/IMG_*.jpg", "masks": "masks/mask_*.png"},
+    ),
+    "a suffix of each": (
+        ["photos/{}_image.png", "truth/{}_mask.png"],
+        {"images": "photos/*_image.png", "masks": "truth/*_mask.png"},
+    ),
+    "a suffix of the images": (
+        ["imagesTr/case{}_0000.png", "labelsTr/case{}.png"],
+        {"images": "imagesTr/*_0000.png", "masks": "labelsTr/*.png"},
+    ),
+    "side by side with a suffix": (["{}.png", "{}_mask.png"], {"images": ".", "masks": ".", "mask_suffix": "_mask"}),
+    "side by side by type": (["pets/{}.jpg", "pets/{}.png"], {"images": "pets/*.jpg", "masks": "pets/*.png"}),
+    "side by side with the image's whole name": (
+        ["{}.jpg", "{}.jpg.png"],
+        {"images": ".", "masks": ".", "mask_suffix": ".jpg"},
+    ),
+    "side by side with prefixes": (
+        ["x/image_{}.png", "x/mask_{}.png"],
+        {"images": "x/image_*.png", "masks": "x/mask_*.png"},
+    ),
+    "side by side with words behind": (
+        ["{}_image.png", "{}_mask.png"],
+        {"images": "*_image.png", "masks": "*_mask.png"},
+    ),
+    "splits outside": (
+        ["train/images/{}.png", "train/masks/{}.png", "val/images/{}.png", "val/masks/{}.png",
+         "test/images/{}.png", "test/masks/{}.png"],
+        {"images": "{split}/images", "masks": "{split}/masks", "split": BY_FOLDERS},
+    ),
+    "splits inside": (
+        ["images/train/{}.png", "masks/train/{}.png", "images/val/{}.png", "masks/val/{}.png"],
+        {"images": "images/{split}", "masks": "masks/{split}", "split": Folders("train", "val", "")},
+    ),
+    "long names of splits": (
+        ["images/training/{}.png", "masks/training/{}.png", "images/validation/{}.png", "masks/validation/{}.png",
+         "images/testing/{}.png", "masks/testing/{}.png"],
+        {"images": "images/{split}", "masks": "masks/{split}", "split": Folders("training", "validation", "testing")},
+    ),
+    "years": (
+        ["train2017/{}.jpg", "train2017_masks/{}.png", "val2017/{}.jpg", "val2017_masks/{}.png"],
+        {"images": "{split}2017", "masks": "{split}2017_masks", "split": Folders("train", "val", "")},
+    ),
+    "no validation": (
+        ["Train/images/{}.png", "Train/masks/{}.png", "Test/images/{}.png", "Test/masks/{}.png"],
+        {"images": "{split}/images", "masks": "{split}/masks", "split": Folders("Train", "", "Test")},
+    ),
+    "Roboflow": (
+        ["train/{}.jpg", "train/{}_mask.png", "valid/{}.jpg", "valid/{}_mask.png", "test/{}.jpg", "test/{}_mask.png"],
+        {"images": "{split}", "masks": "{split}", "mask_suffix": "_mask", "split": Folders("train", "valid", "test")},
+    ),
+    "parts": (
+        ["part1/images/{}.png", "part1/masks/{}.png", "part2/images/{}.png", "part2/masks/{}.png"],
+        {"images": "*/images", "masks": "*/masks"},
+    ),
+    "deep parts": (
+        ["x/a/1/images/{}.png", "x/a/1/masks/{}.png", "y/b/2/images/{}.png", "y/b/2/masks/{}.png"],
+        {"images": "*/*/*/images", "masks": "*/*/*/masks"},
+    ),
+    "parts at several depths": (
+        ["a/images/{}.png", "a/masks/{}.png", "b/c/images/{}.png", "b/c/masks/{}.png"],
+        {"images": "**/images", "masks": "**/masks"},
+    ),
+    "parts inside": (
+        ["images/part1/{}.png", "masks/part1/{}.png", "images/part2/{}.png", "masks/part2/{}.png"],
+        {"images": "images", "masks": "masks"},
+    ),
+    "parts of splits": (
+        ["a/train/images/{}.png", "a/train/masks/{}.png", "b/train/images/{}.png", "b/train/masks/{}.png",
+         "a/val/images/{}.png", "a/val/masks/{}.png"],
+        {"images": "*/{split}/images", "masks": "*/{split}/masks", "split": Folders("train", "val", "")},
+    ),
+    "parts with prefixes": (
+        ["a/images/IMG_{}.png", "a/masks/mask_{}.png", "b/images/IMG_{}.png", "b/masks/mask_{}.png"],
+        {"images": "*/images/IMG_*.png", "masks": "*/masks/mask_*.png"},
+    ),
+    "parts that are side by side": (
+        ["a/{}.jpg", "a/{}_mask.png", "b/{}.jpg", "b/{}_mask.png"],
+        {"images": ".", "masks": ".", "mask_suffix": "_mask"},
+    ),
+    "names that contain those of splits": (
+        ["trainers/images/{}.png", "trainers/masks/{}.png", "interval/images/{}.png", "interval/masks/{}.png",
+         "latest/images/{}.png", "latest/masks/{}.png"],
+        {"images": "*/images", "masks": "*/masks"},
+    ),
+}  # fmt: skip
 
 
-def test_the_suffix_of_the_masks(tmp_path: Path) -> None:
-    actual = guess_layout(make_pairs(tmp_path, ["a", "b"], suffix="_seg"))
-    assert reads_by(actual, {"images": "images", "masks": "masks", "mask_suffix": "_seg"})
+@pytest.mark.parametrize("name", PAIRED)
+def test_every_image_is_read_with_its_mask(tmp_path: Path, name: str) -> None:
+    patterns, settings = PAIRED[name]
+    add(tmp_path, *patterns[0::2])
+    add(tmp_path, *patterns[1::2], masks=True)
+    actual = read(tmp_path)
+    assert actual.spec == DataSpec(tmp_path, **settings)
+    expected = {
+        image.format(name): mask.format(name)
+        for image, mask in zip(patterns[0::2], patterns[1::2], strict=True) for name in "abcd"
+    }  # fmt: skip
+    assert actual.pairs == expected
+    assert (actual.questions, actual.left) == ([], None)
 
 
-def test_the_masks_are_told_by_how_they_are_stored_where_the_names_do_not_say(tmp_path: Path) -> None:
-    for name in ("1", "2"):
-        write(tmp_path / "a" / f"{name}.png", MASK)
-        write(tmp_path / "b" / f"{name}.png", IMAGE)
-    assert reads_by(guess_layout(tmp_path), {"images": "b", "masks": "a"})
+def test_masks_are_told_from_images_by_their_values_where_the_names_do_not_say_it(tmp_path: Path) -> None:
+    add(tmp_path, "a/{}.png", masks=True)
+    add(tmp_path, "b/{}.png")
+    actual = read(tmp_path)
+    assert (actual.spec.images, actual.spec.masks, actual.questions) == ("b", "a", [])
 
 
-@pytest.mark.parametrize(
-    ("images", "masks", "template"),
-    [
-        ("images/{}", "masks/{}", ("images/{split}", "masks/{split}")),
-        ("{}/images", "{}/masks", ("{split}/images", "{split}/masks")),
-        ("{}", "{}_labels", ("{split}", "{split}_labels")),
-    ],
-)
-def test_folders_of_splits(tmp_path: Path, images: str, masks: str, template: tuple[str, str]) -> None:
-    for split in ("train", "val", "test"):
-        files(tmp_path, f"{images.format(split)}/{split}1.png", f"{masks.format(split)}/{split}1.png")
-    assert reads_by(guess_layout(tmp_path), {"images": template[0], "masks": template[1], "split": BY_FOLDERS})
+def test_a_training_without_validation_folder_says_how_it_validates(tmp_path: Path) -> None:
+    add(tmp_path, "Train/images/{}.png", "Train/masks/{}.png", "Test/images/{}.png", "Test/masks/{}.png")
+    result = kseg.check(tmp_path, batch=1)
+    assert result.counts == {"train": 3, "val": 1, "test": 4}
+    (note,) = [finding for finding in result.findings if finding.code == "no-validation"]
+    assert note.what == ("no validation images: 1 of the 4 training images, chosen at random, are kept for validation")
 
 
-def test_validation_by_its_long_name_and_no_test(tmp_path: Path) -> None:
-    for split in ("training", "validation"):
-        files(tmp_path, f"{split}/images/1.png", f"{split}/masks/1.png")
-    actual = guess_layout(tmp_path).split
-    assert actual == (Folders(train="training", val="validation", test=""))
+# --- what is beside the images and masks ------------------------------------------------------------------------------
+
+BESIDE: dict[str, tuple[list[str], list[str], dict[str, str], list[str]]] = {
+    "depth and overlays": (
+        ["images/{}.png", "masks/{}.png"], ["depth/{}.png", "overlays/{}.png"], {"images": "images", "masks": "masks"},
+        ["depth", "overlays"],
+    ),
+    "what networks write": (
+        ["img/{}.jpg", "gt/{}.png"], ["pred/{}.png", "vis/{}.png", "edges/{}.png"], {"images": "img", "masks": "gt"},
+        ["edges", "pred", "vis"],
+    ),
+    "images without masks": (
+        ["images/train/{}.png", "masks/train/{}.png"], ["images/unlabeled/u{}.png"],
+        {"images": "images/train", "masks": "masks/train"}, ["images/unlabeled"],
+    ),
+    "images for a test, without masks": (
+        ["train/{}.png", "train_masks/{}.png"], ["test/t{}.png"], {"images": "train", "masks": "train_masks"}, ["test"],
+    ),
+    "images inside the folder of the images": (
+        ["images/{}.png", "masks/{}.png"], ["images/thumbs/{}.png"], {"images": "images/*", "masks": "masks/*"},
+        ["images/thumbs"],
+    ),
+    "binary pictures of another name": (
+        ["images/{}.jpg", "masks/{}.png"], ["edges/{}.png"], {"images": "images", "masks": "masks"}, ["edges"],
+    ),
+}  # fmt: skip
 
 
-def test_pictures_and_masks_side_by_side(tmp_path: Path) -> None:
-    files(tmp_path, "cat.png", "cat_mask.png", "dog.png", "dog_mask.png")
-    assert reads_by(guess_layout(tmp_path), {"images": ".", "masks": ".", "mask_suffix": "_mask"})
+@pytest.mark.parametrize("name", BESIDE)
+def test_other_folders_are_no_masks_and_are_asked_about(tmp_path: Path, name: str) -> None:
+    patterns, others, settings, unused = BESIDE[name]
+    add(tmp_path, *patterns)
+    add(tmp_path, *others, masks="edges" in str(others))
+    actual = read(tmp_path)
+    assert {key: getattr(actual.spec, key) for key in settings} == settings
+    assert actual.left is not None
+    assert dict(actual.left.guess) == {"data.unused": unused}
+    with pytest.raises(DataError, match=r"are not read; .*data\.unused"):
+        settle(tmp_path)
+    assert settle(tmp_path, unused=tuple(unused)).images == settings["images"]
+    assert settle(tmp_path, **settings).masks == settings["masks"]
 
 
-def test_lists_beside_the_folders(tmp_path: Path) -> None:
-    make_pairs(tmp_path, ["a", "b"])
-    (tmp_path / "train.txt").write_text("a\n")
-    (tmp_path / "val.txt").write_text("b\n")
-    assert guess_layout(tmp_path).split == Lists(train="train.txt", val="val.txt", test="")
+def test_two_folders_of_masks_are_a_question_that_each_answer_settles(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.jpg", "labels/{}.png", "instances/{}.png")
+    (question,) = read_layout(tmp_path).questions
+    assert question.what == "which folder holds the masks: labels or instances?"
+    assert (dict(question.guess), question.otherwise) == ({"data.masks": "labels"}, "set data.masks: instances")
+    for masks in ("labels", "instances"):
+        assert settle(tmp_path, masks=masks).images == "images"
 
 
-def test_voc(tmp_path: Path) -> None:
-    files(tmp_path, "JPEGImages/a.png", "SegmentationClass/a.png")
-    lists = "ImageSets/Segmentation"
-    files(tmp_path, **{f"{lists}/train.txt": "a", f"{lists}/val.txt": "a"})
-    assert reads_by(
-        guess_layout(tmp_path),
-        {
-            "format": "voc",
-            "images": "JPEGImages",
-            "masks": "SegmentationClass",
-            "split": Lists(train=f"{lists}/train.txt", val=f"{lists}/val.txt", test=""),
-        },
-    )
-
-
-def test_yolo(tmp_path: Path) -> None:
+def test_two_folders_of_masks_in_every_split(tmp_path: Path) -> None:
     for split in ("train", "val"):
-        files(tmp_path, f"images/{split}/a.png", **{f"labels/{split}/a.txt": "0 0.1 0.1 0.9 0.1 0.9 0.9\n"})
-    assert reads_by(
-        guess_layout(tmp_path),
-        {
-            "format": "yolo",
-            "images": "images/{split}",
-            "annotations": "labels/{split}",
-            "split": Folders(train="train", val="val", test=""),
-        },
+        add(tmp_path, *(f"{split}/{kind}/{{}}.png" for kind in ("images", "gt", "instances")))
+    (question,) = read_layout(tmp_path).questions
+    assert (dict(question.guess), question.otherwise) == (
+        {"data.masks": "{split}/gt"}, "set data.masks: {split}/instances"
+    )  # fmt: skip
+    for masks in ("{split}/gt", "{split}/instances"):
+        assert settle(tmp_path, masks=masks).split == Folders("train", "val", "")
+
+
+def test_two_folders_of_images_are_a_question_that_each_answer_settles(tmp_path: Path) -> None:
+    add(tmp_path, "left/{}.png", "right/{}.png", "masks/{}.png")
+    (question,) = read_layout(tmp_path).questions
+    assert question.what == "which folder holds the images: left or right?"
+    assert (dict(question.guess), question.otherwise) == ({"data.images": "left"}, "set data.images: right")
+    for images in ("left", "right"):
+        assert settle(tmp_path, images=images).masks == "masks"
+
+
+def test_two_folders_alike_are_a_question_that_each_answer_settles(tmp_path: Path) -> None:
+    add(tmp_path, "a/{}.png", "b/{}.png", masks=True)
+    (question,) = read_layout(tmp_path).questions
+    assert question.what == "which folder holds the masks: a or b?"
+    assert (dict(question.guess), question.otherwise) == ({"data.masks": "a"}, "set data.masks: b")
+    assert (settle(tmp_path, masks="a").images, settle(tmp_path, masks="b").images) == ("b", "a")
+
+
+def test_names_and_contents_that_disagree_are_a_question(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", masks=True)
+    add(tmp_path, "masks/{}.png")
+    for number in range(4):
+        (tmp_path / "masks" / "abcd"[number]).with_suffix(".png").unlink()
+    add(tmp_path, "x/{}.png")
+    (tmp_path / "masks").rmdir()
+    (tmp_path / "x").rename(tmp_path / "masks")
+    (question,) = read_layout(tmp_path).questions
+    assert question.why == "the files of images have few values, as masks do, those of masks many"
+    assert (settle(tmp_path, masks="images").images) == "masks"
+
+
+def test_edges_alone_are_a_question(tmp_path: Path) -> None:
+    add(tmp_path, "photos/{}.png")
+    add(tmp_path, "edges/{}.png", masks=True)
+    (question,) = read_layout(tmp_path).questions
+    assert dict(question.guess) == {"data.masks": "edges"}
+    assert settle(tmp_path, masks="edges").images == "photos"
+
+
+# --- links and hidden files -------------------------------------------------------------------------------------------
+
+
+def test_linked_folders_are_read(tmp_path: Path) -> None:
+    add(tmp_path / "elsewhere", "x/{}.png")
+    add(tmp_path / "elsewhere", "y/{}.png", masks=True)
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "images").symlink_to(tmp_path / "elsewhere" / "x")
+    (root / "masks").symlink_to(tmp_path / "elsewhere" / "y")
+    actual = read(root)
+    assert actual.pairs == {f"images/{name}.png": f"masks/{name}.png" for name in "abcd"}
+    assert (actual.questions, actual.account.pictures) == ([], 8)
+
+
+def test_splits_made_of_links_are_read_once(tmp_path: Path) -> None:
+    add(tmp_path, "all/images/{}.png", "all/masks/{}.png")
+    for split, names in (("train", "ab"), ("val", "cd")):
+        for kind in ("images", "masks"):
+            (tmp_path / split / kind).mkdir(parents=True)
+            for name in names:
+                (tmp_path / split / kind / f"{name}.png").symlink_to(tmp_path / "all" / kind / f"{name}.png")
+    actual = read(tmp_path)
+    assert actual.spec.split == Folders("train", "val", "")
+    assert (len(actual.samples), actual.questions) == (4, [])
+
+
+def test_hidden_files_and_folders_do_not_count(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", "masks/{}.png")
+    add(tmp_path, "images/._{}.png", "images/.ipynb_checkpoints/{}-checkpoint.png", "__MACOSX/images/{}.png")
+    add_text(tmp_path, **{"._x.json": "{}", "__MACOSX/y.json": "{}"})
+    actual = read(tmp_path)
+    assert (actual.spec.images, actual.questions, actual.account.pictures) == ("images", [], 8)
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_lists_beside_the_folders_are_the_split(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", "masks/{}.png")
+    add_text(tmp_path, **{"train.txt": "a\nb\nc\n", "val.txt": "d\n"})
+    actual = read(tmp_path)
+    assert actual.spec.split == Lists(train="train.txt", val="val.txt", test="")
+    assert actual.questions == []
+
+
+def test_lists_in_a_folder_and_with_paths(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", "masks/{}.png")
+    lines = [f"images/{name}.png masks/{name}.png" for name in "abcd"]
+    add_text(tmp_path, **{"splits/train.txt": "\n".join(lines[:3]), "splits/valid.txt": lines[3]})
+    actual = read(tmp_path)
+    assert actual.spec.split == Lists(train="splits/train.txt", val="splits/valid.txt", test="")
+    assert (len(actual.samples), actual.questions) == (4, [])
+
+
+def test_lists_that_say_what_the_folders_say_are_not_needed(tmp_path: Path) -> None:
+    add(tmp_path, "train/{}.png", "trainannot/{}.png", names="ab")
+    add(tmp_path, "val/{}.png", "valannot/{}.png", names="cd")
+    add_text(tmp_path, **{"train.txt": "train/a.png trainannot/a.png\n", "val.txt": "/x/val/c.png valannot/c.png\n"})
+    actual = read(tmp_path)
+    assert (actual.spec.split, actual.questions) == (Folders("train", "val", ""), [])
+
+
+def test_a_text_that_lists_no_images_is_no_list(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", "masks/{}.png")
+    add_text(tmp_path, **{"train.txt": "how to train\non this\n", "notes.txt": "a\nb\n"})
+    assert (read(tmp_path).spec, read(tmp_path).questions) == (DataSpec(tmp_path), [])
+
+
+# --- what the user says -----------------------------------------------------------------------------------------------
+
+
+def test_no_layout_is_looked_for_where_images_and_masks_are_named(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", "masks/{}.png", "depth/{}.png")
+    layout = read_layout(tmp_path, {"images": "depth", "masks": "masks"})
+    assert (dict(layout.settings), layout.questions, layout.is_told) == ({}, (), True)
+    assert settle(tmp_path, images="depth", masks="masks").images == "depth"
+
+
+def test_the_counterpart_of_what_is_named_is_found(tmp_path: Path) -> None:
+    add(tmp_path, "photos/{}.png", "labels/{}_gt.png", names="abcd")
+    add(tmp_path, "b/images/{}.png", "b/masks/{}.png", names="wxyz")
+    by_images = read_layout(tmp_path, {"images": "photos"}).settings
+    assert (by_images["data.masks"], by_images["data.mask_suffix"]) == ("labels", "_gt")
+    assert read_layout(tmp_path, {"masks": "b/masks"}).settings["data.images"] == "b/images"
+    assert read_layout(tmp_path, {"masks": "./b/masks/"}).settings["data.images"] == "b/images"
+
+
+def test_a_format_that_is_named_is_read_or_is_an_error(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", "masks/{}.png")
+    assert read_layout(tmp_path, {"format": "folders"}).questions == ()
+    with pytest.raises(DataError, match=r"no data in the format coco; .*found folders with images: images \(4\)"):
+        read_layout(tmp_path, {"format": "coco"})
+
+
+def test_where_nothing_is_recognised_the_remedy_works(tmp_path: Path) -> None:
+    add(tmp_path, "photos/{}.png", "regions/{}.png", names="abcd")
+    add(tmp_path, "others/o{}.png", names="xyz")
+    for file in (tmp_path / "regions").iterdir():
+        file.rename(file.with_name(f"{ord(file.stem)}.png"))
+    with pytest.raises(DataError) as error:
+        kseg.check(tmp_path)
+    assert "no layout of a data set is recognised" in str(error.value)
+    assert "set both data.images and data.masks, e.g. --set data.images=others --set data.masks=photos" in str(
+        error.value
     )
+    for file in (tmp_path / "regions").iterdir():
+        file.rename(file.with_name(f"{chr(int(file.stem))}.png"))
+    result = kseg.check(tmp_path, images="photos", masks="regions", batch=1)
+    assert sum(result.counts.values()) == 4
 
 
-def test_labelme(tmp_path: Path) -> None:
-    files(tmp_path, "photos/a.png", **{"photos/a.json": json.dumps({"shapes": []})})
-    assert reads_by(guess_layout(tmp_path), {"format": "labelme", "images": "photos"})
-
-
-def test_coco_with_one_file(tmp_path: Path) -> None:
-    text = json.dumps({"images": [], "annotations": [], "categories": []})
-    files(tmp_path, "images/a.png", **{"instances.json": text})
-    assert reads_by(guess_layout(tmp_path), {"format": "coco", "images": "images", "annotations": "instances.json"})
-
-
-def test_a_manifest(tmp_path: Path) -> None:
-    files(tmp_path, "x/a.png", **{"all.tsv": "Image\tMask\tsplit\nx/a.png\tx/a.png\ttrain\n", "b.csv": "id,name\n"})
-    assert reads_by(guess_layout(tmp_path), {"format": "manifest", "annotations": "all.tsv"})
-
-
-def test_json_that_is_none_of_them_is_passed_over(tmp_path: Path) -> None:
-    make_pairs(tmp_path, ["a"])
-    files(tmp_path, **{"notes.json": "{", "images/a.json": "[]", "labels/a.txt": "\xff no numbers"})
-    assert reads_by(guess_layout(tmp_path), {"images": "images", "masks": "masks"})
-
-
-def test_nothing_that_is_known_is_one_line(tmp_path: Path) -> None:
-    files(tmp_path, "photos/a.png", "photos/b.png")
-    with pytest.raises(DataError, match=r"no layout of a data set is recognised; .* found folders with images: photos"):
-        guess_layout(tmp_path)
+def test_a_folder_without_images_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="found no images"):
-        guess_layout(tmp_path / "empty")
+    with pytest.raises(DataError, match=r"found no images$"):
+        read_layout(tmp_path / "empty")
     with pytest.raises(DataError, match="no such folder"):
-        guess_layout(tmp_path / "none")
+        read_layout(tmp_path / "none")
