@@ -176,7 +176,7 @@ def _write_manifest(
         for split in SPLITS for sample in dataset.splits.get(split, ()) if sample in mask_of
     ]  # fmt: skip
     # Of itself csv quotes no carriage return, but takes it for the end of a row.
-    quoting = csv.QUOTE_ALL if any("\r" in cell for row in rows for cell in row) else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if any("\r" in cell for row in rows for cell in row) else csv.QUOTE_MINIMAL
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n", quoting=quoting).writerows([("image", "mask", "split"), *rows])
     # File names may hold bytes that are not UTF-8.

@@ -114,7 +114,7 @@ def _rounds(
     fixes: dict[str, Any] = {}
     guesses: dict[str, Any] = {}
     reasons: dict[str, str] = {}
-    settled: dict[str, Finding] = {}
+    settled: dict[tuple[str, str], Finding] = {}
     settings = load({})
     inspection = inspect(settings, layout, None)
     for _ in range(_MOST_ROUNDS if fix or accept_guesses else 0):
@@ -125,15 +125,15 @@ def _rounds(
         before = {**fixes, **guesses}
         for finding, suggested, applied in solved:
             applied |= suggested
-            settled.setdefault(finding.code, finding)
+            settled.setdefault((finding.code, finding.severity), finding)
             reasons |= dict.fromkeys(suggested, finding.what)
         if {**fixes, **guesses} == before:
             break
         layout = layout and layout.answered(guesses)
         settings = load({**fixes, **guesses})
         inspection = inspect(settings, layout, inspection)
-    remaining = {finding.code for finding in inspection.findings}
-    solved_findings = tuple(finding for code, finding in settled.items() if code not in remaining)
+    remaining = {(finding.code, finding.severity) for finding in inspection.findings}
+    solved_findings = tuple(finding for kind, finding in settled.items() if kind not in remaining)
     return Checked(settings, fixes, guesses, reasons, solved_findings, inspection)
 
 

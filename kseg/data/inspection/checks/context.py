@@ -17,7 +17,7 @@ from kseg.data.inspection.survey import SampleFacts, Survey
 from kseg.data.inspection.value_table import ValueTable, tabulate, unknown_values
 from kseg.data.sample import SPLITS, SplitName
 from kseg.data.spec import DataSpec, Fractions
-from kseg.images import read_mask
+from kseg.data.truth import read_values
 from kseg.labels import LabelMap, format_color, unpack_color
 
 __all__ = ["MOST_DROPPED", "Check", "Context", "Dropping"]
@@ -84,13 +84,10 @@ class Context:
     @cached_property
     def palette(self) -> frozenset[str]:
         """The colours of palette masks, as ``#rrggbb``, from a few of them; empty if there are none."""
-        masks = [facts.sample.mask for _, facts in self.samples()
-                 if facts.mask and facts.mask.header and facts.mask.header.mode == "P"]  # fmt: skip
-        colors: set[str] = set()
-        for mask in masks[:_PALETTES]:
-            if isinstance(mask, Path):
-                colors |= {format_color(unpack_color(int(color))) for color in np.unique(read_mask(mask, colors=True))}
-        return frozenset(colors)
+        masks = [(facts.sample, facts.mask.header) for _, facts in self.samples() if facts.mask is not None]
+        samples = [sample for sample, header in masks if header is not None and header.mode == "P"]
+        packed = {int(color) for sample in samples[:_PALETTES] for color in np.unique(read_values(sample, colors=True))}
+        return frozenset(format_color(unpack_color(color)) for color in packed)
 
     @property
     def basis(self) -> Literal["told", "default", "inferred"]:
