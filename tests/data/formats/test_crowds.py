@@ -78,7 +78,7 @@ def test_the_question_as_an_error(tmp_path: Path) -> None:
     error = finding(tmp_path).to_error(tmp_path)
     message = str(error)
     assert "in 4 of 4 images, objects are marked as crowds (iscrowd: 1); found cat 4 of 4; " in message
-    assert "data.crowds: draw" in message
+    assert "answer with --set data.crowds=draw" in message
     assert "set data.crowds: ignore if they are crowds" in message
     assert error.exit_code == 1
 
