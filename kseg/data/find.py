@@ -106,8 +106,10 @@ def _selection(spec: DataSpec) -> Selection:
 def _with_validation(selection: Selection, spec: DataSpec) -> Selection:
     """The selection; where the data set has no validation images, a part of the training images becomes them."""
     train, split = selection.splits.get("train", ()), spec.split
+    if selection.splits.get("val") or len(train) < 2:
+        return selection
     share = split.val / (split.train + split.val) if isinstance(split, Fractions) else split.val_fraction
-    if selection.splits.get("val") or not share or len(train) < 2:
+    if not share:
         return selection
     parts = cut(train, Fractions(1.0 - share, share, 0.0, split.seed))
     splits: Splits = {**selection.splits, "train": parts["train"], "val": parts["val"]}

@@ -14,7 +14,7 @@ from kseg.cli.data.target import overrides_of, target_options
 from kseg.cli.options import PATH
 
 if TYPE_CHECKING:
-    from kseg import DataCheck
+    from kseg.api.check import DataCheck
     from kseg.data.inspection.findings import Finding
 
 __all__ = ["command"]
