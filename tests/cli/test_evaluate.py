@@ -202,16 +202,19 @@ def test_wrong_commands(kseg, models, model, args, code, message):
     assert "Traceback" not in stderr
 
 
-def test_an_empty_split_is_told(kseg, models, tmp_path):
+def test_without_test_images_those_for_validation_are_scored_unless_the_test_split_is_named(kseg, models, tmp_path):
     data = write_data(tmp_path / "data")
     config = tmp_path / "c.yaml"
     config.write_text(
         f"data: {{root: {data}, classes: [background, red], values: {{0: background, 200: red}}, "
         "split: {by: fractions, train: 0.5, val: 0.5, test: 0}}\n"
     )
-    code, _, stderr = kseg("evaluate", models / "red.tflite", "--data", config)
-    assert code == 1
-    assert "the split 'test' is empty" in stderr
+    code, stdout, stderr = kseg("evaluate", models / "red.tflite", "--data", config)
+    assert (code, stderr) == (0, "no test images: scored on val\n")
+    assert "split val" in stdout
+    code, stdout, stderr = kseg("evaluate", models / "red.tflite", "--data", config, "--split", "test")
+    assert (code, stdout) == (1, "")
+    assert stderr.endswith("the split 'test' holds no images; expected one of val, train; use --split val\n")
 
 
 def test_scores_that_cannot_be_written_are_still_shown(kseg, models, data, tmp_path):
