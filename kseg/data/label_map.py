@@ -99,7 +99,7 @@ def flat_values(
         num_classes: Number of classes, if known.
     """
     all_values = [int(value) for value in values]
-    if len(all_values) <= (num_classes + 1 if num_classes else _FEW):
+    if len(all_values) <= (num_classes + 1 if num_classes else _FEW) or (not colored and _are_ids(all_values)):
         return all_values
     weights = pixels if flat is None or not flat.any() else flat
     share = weights / max(int(weights.sum()), 1)
@@ -117,6 +117,12 @@ def flat_values(
     flat_only = sorted(all_values[i] for i in peaks)
     explained = 2 <= len(flat_only) <= _FEW and share[covered].sum() >= _NEARLY_ALL
     return flat_only if explained and (colored or _between(all_values, flat_only)) else all_values
+
+
+def _are_ids(values: Sequence[int]) -> bool:
+    """Whether values, but for 255, are small and dense, as numbers of classes or objects are."""
+    numbers = [value for value in values if value != IGNORE_INDEX]
+    return bool(numbers) and numbers[-1] < min(2 * len(numbers), _MOST_INFERRED)
 
 
 def _points(values: Counts, colored: bool) -> Counts:

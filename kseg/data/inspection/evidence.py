@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,18 +68,26 @@ class Evidence:
         table: The values of all masks.
         anchors: The values that may stand for classes, without shades, ascending.
         names: The configured class names, in order; None if there are none.
+        void: The values that are void.
         doubts: Collected while the meaning is worked out.
     """
 
     table: ValueTable
     anchors: Sequence[int]
     names: tuple[str, ...] | None
+    void: list[int] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
 
     @property
     def has_background(self) -> bool:
         """Whether the first name is that of the background."""
         return bool(self.names) and self.names is not None and self.names[0] == BACKGROUND
+
+    def outermost(self, values: Sequence[int]) -> tuple[int, bool]:
+        """The value that lies at the borders most, and whether it clearly surrounds the others."""
+        excess = border_excess(self.table, self.void)
+        value = max(values, key=lambda value: excess[value])
+        return value, excess[value] > _OUTER
 
     def doubt(self, question: str, wrong: str, *values: int) -> None:
         """Note a doubt."""
@@ -95,21 +103,24 @@ class Evidence:
         return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])}, … {names[-1]}"
 
 
-def surrounds(table: ValueTable, *values: int) -> bool:
-    """Whether a value, or several ones together, clearly surround the others, as a background does."""
-    excess = border_excess(table)
+def surrounds(table: ValueTable, *values: int, void: Collection[int] = ()) -> bool:
+    """Whether a value, or several ones together, clearly surround the others but void, as a background does."""
+    excess = border_excess(table, void)
     return sum(excess[value] for value in values) > _OUTER
 
 
-def looks_inverted(table: ValueTable, background: Sequence[int], other: Sequence[int]) -> bool:
+def looks_inverted(
+    table: ValueTable, background: Sequence[int], other: Sequence[int], void: Collection[int] = ()
+) -> bool:
     """Whether the values of an object are more likely those of the background.
 
-    They surround the others; or neither do, but they cover most pixels, in fewer regions.
+    They surround the others but void; or neither do, but they cover most pixels, in fewer regions.
     """
-    if surrounds(table, *other):
+    if surrounds(table, *other, void=void):
         return True
     pixels, regions = (
         [sum(measure(value) for value in values) for values in (background, other)]
         for measure in (lambda value: table.pixels[table.index(value)], table.mean_regions)
     )
-    return not surrounds(table, *background) and bool(pixels[0] < pixels[1]) and bool(regions[0] > regions[1])
+    around = surrounds(table, *background, void=void)
+    return not around and bool(pixels[0] < pixels[1]) and bool(regions[0] > regions[1])

@@ -56,24 +56,28 @@ def _from_names(table: ValueTable, names: Sequence[str] | None, legend: Legend) 
         return None
     listed = tuple(names or legend.names)
     lacks_background = BACKGROUND not in listed and len(listed) > 1
-    in_order = list(table.values) == list(range(len(listed))) and not table.colored
     # The list keeps its order even where a background comes later.
     values: dict[int | str, str] = {v: name for v, name in legend.values.items() if isinstance(v, int)}
     if not table.colored and table.values[-1] < len(values) and not lacks_background:
         return Meaning(_settings(values, listed, set(map(int, table.values))), f"{printable(legend.path.name)} says so")
+    if lacks_background and not table.colored and table.values[-1] < len(listed) and surrounds(table, 0):
+        return _shifted(table, listed, printable(legend.path.name))
     read = interpret(table, listed)
     if read is None:
         return None
-    settings = {"classes": list(listed), **read.settings}
-    doubts = read.doubts
-    if in_order and lacks_background and surrounds(table, 0):
-        question = f"is 0 the class {listed[0]}? It surrounds the others, as a background does"
-        doubts = (Doubt(question, "every class would be off by one", (0,)), *doubts)
-        shifted = {0: BACKGROUND, **{i + 1: name for i, name in enumerate(listed)}}
-        other = {"values": shifted, "classes": [BACKGROUND, *listed]}
-        return Meaning(settings, f"{printable(legend.path.name)} lists the classes", doubts, other)
     why = f"{printable(legend.path.name)} lists the classes"
-    return replace(read, settings=settings, why=why)
+    return replace(read, settings={"classes": list(listed), **read.settings}, why=why)
+
+
+def _shifted(table: ValueTable, listed: Sequence[str], file: str) -> Meaning:
+    """The values count the classes from 0, but 0 seems to be a background that the list lacks."""
+    occurring = set(map(int, table.values))
+    shifted: dict[int | str, str] = {0: BACKGROUND, **{i + 1: name for i, name in enumerate(listed)}}
+    literal: dict[int | str, str] = dict(enumerate(listed))
+    question = f"is 0 the background, and 1 the class {listed[0]}? {file} lists no background, but 0 surrounds"
+    doubt = Doubt(question, "every class would be off by one", (0,))
+    settings, other = _settings(shifted, [BACKGROUND, *listed], occurring), _settings(literal, listed, occurring)
+    return Meaning(settings, f"{file} lists the classes", (doubt,), other)
 
 
 def _forms(

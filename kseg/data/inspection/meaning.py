@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from kseg.data.inspection.evidence import FOREGROUND, Evidence, Meaning, looks_inverted, surrounds
+from kseg.data.inspection.evidence import FOREGROUND, Evidence, Meaning, looks_inverted
 from kseg.data.inspection.special_meanings import instances, shades, two_notations
-from kseg.data.inspection.value_table import ValueTable, border_excess
+from kseg.data.inspection.value_table import ValueTable
 from kseg.data.label_map import flat_values
 from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, unpack_color
 
@@ -71,7 +71,7 @@ def _without_steps(table: ValueTable, anchors: Sequence[int]) -> list[int]:
 def _classes(evidence: Evidence) -> Meaning | None:
     """Each value is a class, but void."""
     table = evidence.table
-    void = _void(evidence)
+    void = evidence.void = _void(evidence)
     class_values = [value for value in evidence.anchors if value not in void]
     if len(class_values) < 2:
         return None
@@ -225,15 +225,14 @@ def _invented(evidence: Evidence, values: Sequence[int]) -> Iterator[dict[int, s
         yield {background: BACKGROUND, other: FOREGROUND}
         yield {background: FOREGROUND, other: BACKGROUND}
         return
-    outermost = max(values, key=lambda value: border_excess(table)[value])
+    outermost, clear = evidence.outermost(values)
     named = {value: f"class_{table.name(value)}".replace("#", "") for value in values}
     with_background = {value: BACKGROUND if value == outermost else name for value, name in named.items()}
-    if surrounds(table, outermost) and (outermost == values[0] or table.colored):
+    if clear and (outermost == values[0] or table.colored):
         if not _counts(evidence, values) and not table.colored:
             evidence.doubt(f"is each of {evidence.show(*values)} a class of its own?", _OFF, *values)
         yield with_background
         return
-    clear = surrounds(table, outermost)
     candidate = outermost if clear else values[0]
     evidence.doubt(
         f"is {evidence.show(candidate)} the background, or a class like the others? "
@@ -281,8 +280,7 @@ def _which(evidence: Evidence, values: Sequence[int]) -> str:
 def _unnamed_background(evidence: Evidence, values: Sequence[int], names: Sequence[str]) -> Iterator[dict[int, str]]:
     """One value more than names, none of which is the background: the classes lack it, or the last value is void."""
     table = evidence.table
-    outermost = max(values, key=lambda value: border_excess(table)[value])
-    clear = surrounds(table, outermost)
+    outermost, clear = evidence.outermost(values)
     background = outermost if clear else values[0]
     ordered = [background, *(value for value in values if value != background)]
     counts = _counts(evidence, values) and background == values[0] == 0
@@ -321,9 +319,8 @@ def _fewer(evidence: Evidence, values: Sequence[int], names: Sequence[str]) -> I
 def _background(evidence: Evidence, values: Sequence[int]) -> int:
     """The value of the background: 0 or black by convention, unless another one clearly surrounds the others."""
     table = evidence.table
-    outermost = max(values, key=lambda value: border_excess(table)[value])
-    clear = surrounds(table, outermost)
-    if len(values) == 2 and 0 in values and looks_inverted(table, [values[0]], [values[1]]):
+    outermost, clear = evidence.outermost(values)
+    if len(values) == 2 and 0 in values and looks_inverted(table, values[:1], values[1:], evidence.void):
         inverted = values[1]
         reason = "surrounds the other, as a background does" if clear else "covers most, in fewer pieces"
         evidence.doubt(f"is {evidence.show(inverted)} the background? It {reason}", _OPPOSITE, *values)

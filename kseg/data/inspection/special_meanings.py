@@ -22,6 +22,10 @@ _SPREAD: Final = 0.3
 _MANY_NUMBERS: Final = 16
 _FLAT_BETWEEN: Final = 0.002
 """Fraction of the flat areas that may have shades between two values: the noise of JPEG."""
+_FLAT_OF_SMALLER: Final = 0.05
+"""The same as a fraction of the flat areas of the rarer value."""
+_GATHERED: Final = 0.8
+"""Fraction of the values in between that lie near their median; those of smoothed edges spread evenly."""
 _SHOWN: Final = 8
 
 
@@ -50,7 +54,7 @@ def two_notations(evidence: Evidence) -> Meaning | None:
 def instances(evidence: Evidence) -> Meaning | None:
     """Values that number the objects of each image: all are one class."""
     table, names = evidence.table, evidence.names
-    if table.colored or not table.regions or (names is not None and len(names) > 2):
+    if table.colored or 0 not in table.values or not table.regions or (names is not None and len(names) > 2):
         return None
     void = [IGNORE_INDEX] if IGNORE_INDEX in table.values and table.separates(IGNORE_INDEX) else []
     regions = [{v: count for v, count in mask.items() if v not in (0, *void)} for mask in table.regions]
@@ -113,9 +117,9 @@ def shades(evidence: Evidence) -> Meaning | None:
             f"which is {low}: dark or light? {'Light' if inverted else 'Neither clearly'} surrounds the other",
             "the opposite would be learned", dark, light,
         )  # fmt: skip
-    if _has_flat_shades(evidence):
+    if _has_third(evidence):
         evidence.doubt(
-            f"are all values between {dark} and {light} smoothed edges? Some fill areas",
+            f"are all values between {dark} and {light} smoothed edges? They look like a third class",
             "areas of a third class would be split between the two others",
         )  # fmt: skip
     threshold = {"classes": [low, high], "threshold": (dark + light + 1) // 2}
@@ -124,13 +128,18 @@ def shades(evidence: Evidence) -> Meaning | None:
     return evidence.meaning(settings, why, other)
 
 
-def _has_flat_shades(evidence: Evidence) -> bool:
-    """Whether areas, and not only edges, have a value between the two."""
+def _has_third(evidence: Evidence) -> bool:
+    """Whether values between the two fill areas, and not only edges, or gather about one value."""
     table = evidence.table
     dark, light = evidence.anchors
     margin = (light - dark) // 6
     inner = (table.values > dark + margin) & (table.values < light - margin)
-    smaller = min(
-        table.flat[~inner & (table.values <= dark + margin)].sum(), table.flat[table.values >= light - margin].sum()
-    )
-    return bool(table.flat[inner].sum() > max(_FLAT_BETWEEN * table.flat.sum(), 0.05 * smaller))
+    below, above = table.values <= dark + margin, table.values >= light - margin
+    smaller = min(table.flat[below].sum(), table.flat[above].sum())
+    if table.flat[inner].sum() > max(_FLAT_BETWEEN * table.flat.sum(), _FLAT_OF_SMALLER * smaller):
+        return True
+    pixels, values = table.pixels[inner], table.values[inner]
+    if pixels.sum() <= _FLAT_BETWEEN * table.pixels.sum():
+        return False
+    middle = values[np.searchsorted(np.cumsum(pixels), pixels.sum() / 2)]
+    return bool(pixels[np.abs(values - middle) <= margin].sum() > _GATHERED * pixels.sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -135,7 +135,13 @@ def unknown_values(table: ValueTable, labels: LabelMap) -> Counts:
     return unknown
 
 
-def border_excess(table: ValueTable) -> Mapping[int, float]:
-    """Value → its share of the masks' borders minus its share of their centres, in -1..1."""
-    difference = table.share(table.border) - table.share(table.center)
+def border_excess(table: ValueTable, void: Collection[int] = ()) -> Mapping[int, float]:
+    """Value → its share of the masks' borders minus its share of their centres, in -1..1.
+
+    Args:
+        table: The values of all masks.
+        void: Values that are not counted, such as padding, which covers borders.
+    """
+    known = ~np.isin(table.values, list(void))
+    difference = table.share(table.border * known) - table.share(table.center * known)
     return {int(value): float(part) for value, part in zip(table.values, difference, strict=True)}

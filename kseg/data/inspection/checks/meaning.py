@@ -81,11 +81,9 @@ def _contradiction(context: Context, labels: LabelMap) -> Finding | None:
     read = context.legend and interpret_legend(context.table, labels.names, context.legend, context.palette)
     if not read:
         return None
-    values = read.settings["values"]
-    occurring = [
-        value for value in context.table.values.tolist() if values.get(value, IGNORE) != labels.values.get(value)
-    ]
-    as_configured = not occurring and set(read.settings.get("classes", labels.names)) <= set(labels.names)
+    values, own = read.settings["values"], labels.values
+    differs = any(values.get(value, IGNORE) != own.get(value) for value in context.table.values.tolist())
+    as_configured = read.is_certain and not differs and set(read.settings.get("classes", ())) <= set(labels.names)
     return None if as_configured else _finding(context, read, "legend", "error")
 
 
@@ -248,8 +246,8 @@ def _inverted(context: Context, labels: LabelMap) -> list[Finding]:
     if context.report is None or not labels.is_binary or table.colored:
         return []
     ids = labels.ids(table.values)
-    background, foreground = ([int(value) for value in table.values[ids == i]] for i in (0, 1))
-    if not looks_inverted(table, background, foreground):
+    background, foreground, void = ([int(v) for v in table.values[ids == i]] for i in (0, 1, IGNORE_INDEX))
+    if not foreground or not looks_inverted(table, background, foreground, void):
         return []
     swap = {labels.names[0]: labels.names[1], labels.names[1]: labels.names[0]}
     values = {value: swap.get(name, name) for value, name in labels.values.items()}
@@ -274,8 +272,9 @@ def _named_otherwise(context: Context, labels: LabelMap) -> Iterator[Finding]:
     table = context.table
     if context.report is None or labels.background is not None or table.colored != labels.is_colored:
         return
-    values = [int(value) for value in table.values[labels.ids(table.values) == 0]]
-    if values and surrounds(table, *values):
+    ids = labels.ids(table.values)
+    values, void = ([int(value) for value in table.values[ids == i]] for i in (0, IGNORE_INDEX))
+    if values and surrounds(table, *values, void=void):
         name = labels.names[0]
         yield Finding(
             code="background-name", severity="warning",
