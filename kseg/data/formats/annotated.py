@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from kseg.data.formats.document_kinds import coco_files, head, is_manifest
-from kseg.data.formats.image_names import readings
+from kseg.data.formats.coco_images import coco_images
+from kseg.data.formats.document_kinds import coco_files, is_manifest
 from kseg.data.formats.layout_reading import LayoutReading
 from kseg.data.formats.path_patterns import covers
 from kseg.data.formats.split_names import group_by_split
@@ -19,12 +19,10 @@ from kseg.data.sample import SPLITS
 from kseg.data.spec import Lists
 from kseg.errors import abbreviate
 
-__all__ = ["coco", "common_folder", "manifest", "voc"]
+__all__ = ["coco", "manifest", "voc"]
 
 _OTHER_TASKS: Final = re.compile(r"keypoints|captions|panoptic|stuff|image_info", re.IGNORECASE)
 """COCO's annotation files of other tasks than the segmentation of objects."""
-_FILE_NAME: Final = re.compile(r'"file_name"\s*:\s*"((?:[^"\\]|\\.)+)"')
-_MOST_READ: Final = 20
 
 
 def coco(tree: Tree, annotations: str | None = None) -> LayoutReading | None:
@@ -42,15 +40,20 @@ def coco(tree: Tree, annotations: str | None = None) -> LayoutReading | None:
         spare |= {file: "not chosen" for file in every if file not in files}
     if not files:
         return None
-    groups = group_by_split([(_images_of(file, tree), file) for file in files])
+    images_of = {file: coco_images(tree, file) for file in files}
+    groups = group_by_split([(images_of[file].folder, file) for file in files])
     group = max(groups, key=lambda group: (len(group.members), -files.index(group.members[0][1])))
+    first = group.members[0][1]
     images, path = group.paths
     settings = {"format": "coco", "images": images or ".", "annotations": path, **group.split}
     rivals = [row[1] for other in groups if other is not group for row in other.members]
-    why = f"{group.members[0][1]} holds images, annotations and categories"
+    other_images = [folder for folder in images_of[first].rivals if not group.names]
+    # The one that is read is named, too: with another answer it is not.
+    not_chosen = [*rivals, *([images, *other_images] if other_images else [])]
     return LayoutReading(
-        settings, why, _which_file(path, rivals), {**spare, **dict.fromkeys(rivals, "not chosen")},
-        claims=tuple(every),
+        settings, f"{first} holds images, annotations and categories",
+        (*_which_file(path, rivals), *_which_images(images, other_images, first)),
+        {**spare, **dict.fromkeys(not_chosen, "not chosen")}, claims=tuple(every),
     )  # fmt: skip
 
 
@@ -66,39 +69,16 @@ def _which_file(annotations: str, rivals: Sequence[str]) -> tuple[Question, ...]
     )  # fmt: skip
 
 
-def _images_of(file: str, tree: Tree) -> str:
-    """The folder with the images that a COCO file names; else the one whose name is in the file's; else the largest."""
-    names = [_unescaped(name) for name in _FILE_NAME.findall(head(tree.path(file)))[:_MOST_READ]]
-    found = (_folder_with(readings(name), tree, beside=os.path.dirname(file)) for name in names)
-    folders = {folder for folder in found if folder is not None}
-    if folders:
-        return common_folder(folders)
-    named = [folder for folder in tree.pictures if folder and os.path.basename(folder).lower() in file.lower()]
-    largest = max(tree.pictures, key=lambda folder: len(tree.pictures[folder]), default="images")
-    return max(named, key=lambda folder: len(os.path.basename(folder)), default=largest)
-
-
-def _unescaped(name: str) -> str:
-    return name.replace("\\\\", "/").replace("\\/", "/")
-
-
-def _folder_with(names: Sequence[str], tree: Tree, *, beside: str) -> str | None:
-    """The folder that holds an image of one of these names, without the folders that the name itself has, if it does.
-
-    Next to the annotations first, then the folder whose path the name ends with.
-    """
-    for name in names:
-        folder, base = os.path.split(name)
-        holding = [candidate for candidate, pictures in tree.pictures.items() if base in pictures]
-        holding.sort(key=lambda candidate: (candidate != beside, not candidate.endswith(folder)))
-        if holding:
-            return holding[0].removesuffix(folder).rstrip("/") if folder else holding[0]
-    return None
-
-
-def common_folder(folders: Collection[str]) -> str:
-    """The folder that folders have in common; "" is the root."""
-    return os.path.commonpath([f"/{folder}" for folder in folders]).strip("/")
+def _which_images(images: str, rivals: Sequence[str], annotations: str) -> tuple[Question, ...]:
+    if not rivals:
+        return ()
+    return (
+        Question(
+            f"which folder holds the images: {images or '.'} or {abbreviate(rivals)}?",
+            f"each has the file names of {annotations}", {"data.images": images or "."},
+            otherwise=f"set data.images: {rivals[0]}",
+        ),
+    )  # fmt: skip
 
 
 def voc(tree: Tree) -> LayoutReading | None:

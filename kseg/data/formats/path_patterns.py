@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-__all__ = ["common_end", "common_start", "covers", "names_path"]
+__all__ = ["common_end", "common_folder", "common_start", "covers", "names_path"]
 
 
 def common_start(texts: Collection[str]) -> str:
@@ -15,6 +15,11 @@ def common_start(texts: Collection[str]) -> str:
     first, last = min(texts), max(texts)  # what these have in common, all have
     length = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), None)
     return first[:length]
+
+
+def common_folder(folders: Collection[str]) -> str:
+    """The folder that folders have in common; "" is the root."""
+    return posixpath.commonpath([f"/{folder}" for folder in folders]).strip("/")
 
 
 def common_end(texts: Collection[str]) -> str:

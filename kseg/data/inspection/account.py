@@ -201,7 +201,7 @@ def left_out(account: Account, spec: DataSpec, *, is_told: bool) -> Finding | No
     kinds += [_counted(len(account.annotations), "annotation file")] if account.annotations else []
     are = "is" if count + len(account.annotations) == 1 else "are"
     if asks and _only_lists(account, spec):
-        split = {"by": "lists", **{name: getattr(spec.split, name) for name in SPLITS}}
+        split: dict[str, str] = {"by": "lists", **{name: getattr(spec.split, name) for name in SPLITS}}
         return Finding(
             code="left-out", severity="question", what=f"{kinds[0]} {are} in no list",
             why="a training without them may not be the one that is meant", count=count, total=account.pictures,
