@@ -41,7 +41,8 @@ def report(
     """
     lines = [_samples(spec, inspection), heading("files") + _files(spec, inspection.account)]
     if inspection.labels is not None:
-        lines.append(heading("classes") + _short(_classes(inspection.labels)))
+        asked = any("data.values" in finding.guess for finding in inspection.errors)
+        lines.append(heading("classes") + _short(_classes(inspection.labels, asked)))
     for severity in ("error", "question"):
         lines += _blocks(inspection.findings, severity, heading)
     lines += [heading("used") + _short(_solved(finding, applied)) for finding in settled if _is_told(finding)]
@@ -73,7 +74,10 @@ def _files(spec: DataSpec, account: Account | None) -> str:
     return _short(read + (explained if account.explained else rest))
 
 
-def _classes(labels: LabelMap) -> str:
+def _classes(labels: LabelMap, asked: bool) -> str:
+    """The classes with their values, unless these are in question."""
+    if asked:
+        return f"{abbreviate(labels.names, 8)}; what the values mean is asked below"
     ignored = [str(value) for value, name in labels.values.items() if name == IGNORE]
     text = f"{', '.join(labels.names)}; values {values_line(labels.values)}"
     return (

@@ -30,6 +30,9 @@ _COMPLETED: Final = ("data.classes", "data.values")
 """Keys that a check completes, even where the caller sets them: with a background, or a value of void."""
 
 
+_BATCH: Final = "batch"
+
+
 def dotted_keys(settings: Mapping[str, Any], *, function: str) -> dict[str, Any]:
     """Turn keyword arguments into settings by dotted key, as `load_config` takes them.
 
@@ -98,7 +101,8 @@ def settle_folder(
     """
     checked = check_folder(folder, overrides, on_progress=on_progress)
     for finding in checked.inspection.errors:
-        raise finding.to_error(folder)
+        if finding.code != _BATCH:  # set by the caller: a training says so before it begins
+            raise finding.to_error(folder)
     return checked
 
 
@@ -135,7 +139,7 @@ def check_batch(config: Config, inspection: Inspection) -> list[Finding]:
         return []
     return [
         Finding(
-            code="batch", severity="error", what=f"a step takes {batch} images, but there are {images} for training",
+            code=_BATCH, severity="error", what=f"a step takes {batch} images, but there are {images} for training",
             why="the images of a step are different ones", count=images, total=images, fix={"train.batch": images},
         )
     ]  # fmt: skip

@@ -100,7 +100,7 @@ def _read_folder(folder: Path, labels: LabelMap) -> Dataset:
     classes = {"classes": labels.names, "colors": tuple(map(format_color, labels.colors))}
     values = {"values": dict(labels.values), "match": labels.match, "threshold": labels.threshold}
     try:
-        return find_dataset(read_folder(folder, {**classes, **values}).settings)
+        return find_dataset(read_folder(folder, {**classes, **values}, to_train=False).settings)
     except (ConfigError, DataError):
         # Masks of other values, or annotations of objects, which have values of their own.
-        return find_dataset(read_folder(folder, classes).settings)
+        return find_dataset(read_folder(folder, classes, to_train=False).settings)

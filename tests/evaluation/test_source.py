@@ -69,9 +69,13 @@ def test_data_that_are_not_there_are_a_usage_error(model, tmp_path):
         load_data(model, model)
 
 
-def test_a_folder_of_another_layout_says_what_is_missing(data, model):
+def test_a_folder_of_another_layout_is_read_by_what_is_in_it(data, model):
     (data / "masks").rename(data / "labels")
-    with pytest.raises(DataError, match=r"the folder holds no masks folder; expected images/ and masks/"):
+    assert keys(load_data(data, model)) == list("012345")
+    (data / "labels").rename(data / "x")
+    for path in (data / "x").iterdir():
+        path.rename(path.with_name(f"other_{ord(path.stem)}.png"))
+    with pytest.raises(DataError, match=r"no layout of a data set is recognised"):
         load_data(data, model)
 
 

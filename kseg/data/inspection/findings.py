@@ -13,12 +13,15 @@ import yaml
 from kseg.errors import DataError
 from kseg.images import printable
 
-__all__ = ["SEVERITIES", "Finding", "Severity", "setting_line"]
+__all__ = ["OF_TRAINING", "SEVERITIES", "Finding", "Severity", "setting_line"]
 
 Severity = Literal["error", "question", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "question", "warning", "note")
 """``error`` prevents a training, ``question`` does until it is answered, ``warning`` may harm it or its scores,
 ``note`` is handled and for information."""
+
+OF_TRAINING: Final = frozenset({"absent-class", "empty-split", "copies-across-splits"})
+"""Codes of findings that matter to a training, but not to an evaluation of the same images."""
 
 _SHOWN: Final = 5
 

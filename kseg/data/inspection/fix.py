@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from kseg.data.formats.layout import Layout, read_layout
-from kseg.data.inspection.findings import Finding
+from kseg.data.inspection.findings import OF_TRAINING, Finding
 from kseg.data.inspection.inspect import Inspection, inspect_data
 from kseg.data.spec import DataSpec
+from kseg.errors import DataError
 from kseg.parallel import Progress
 
 __all__ = ["Checked", "check_and_fix", "read_folder"]
@@ -58,6 +59,7 @@ def check_and_fix(
     accept_guesses: bool = False,
     layout: Layout | None = None,
     extra: Callable[[Settings, Inspection], list[Finding]] | None = None,
+    skip: Collection[str] = (),
     on_progress: Progress | None = None,
 ) -> Checked[Settings]:
     """Check a data set and optionally apply the suggested settings.
@@ -69,6 +71,7 @@ def check_and_fix(
         accept_guesses: Whether to apply guesses, too.
         layout: How the folder was read; None if the settings say it.
         extra: Further checks, of settings that the data room does not know.
+        skip: Codes of findings to leave out.
         on_progress: Called after each sample.
 
     Raises:
@@ -77,22 +80,24 @@ def check_and_fix(
 
     def inspect(settings: Settings, layout: Layout | None, earlier: Inspection | None) -> Inspection:
         inspection = inspect_data(spec_of(settings), layout=layout, earlier=earlier, on_progress=on_progress)
-        return inspection.with_findings(extra(settings, inspection)) if extra else inspection
+        more = extra(settings, inspection) if extra else []
+        findings = [finding for finding in (*inspection.findings, *more) if finding.code not in skip]
+        return inspection.with_findings(findings)
 
-    with _each_message_once():
+    with _each_warning_once():
         return _rounds(load, inspect, layout, fix=fix, accept_guesses=accept_guesses)
 
 
 @contextmanager
-def _each_message_once() -> Iterator[None]:
-    """Within the block, repeated checks do not repeat what the readers log."""
+def _each_warning_once() -> Iterator[None]:
+    """Within the block, repeated checks log warnings only, and each of them once."""
     logged: set[str] = set()
 
     def is_new(record: logging.LogRecord) -> bool:
         message = record.getMessage()
         is_repeated = message in logged
         logged.add(message)
-        return not is_repeated
+        return record.levelno >= logging.WARNING and not is_repeated
 
     logger = logging.getLogger("kseg")
     logger.addFilter(is_new)
@@ -111,40 +116,53 @@ def _rounds(
     accept_guesses: bool,
 ) -> Checked[Settings]:
     """Check, apply what the findings suggest, and check again until nothing new is suggested."""
-    fixes: dict[str, Any] = {}
-    guesses: dict[str, Any] = {}
-    reasons: dict[str, str] = {}
-    settled: dict[tuple[str, str], Finding] = {}
     settings = load({})
-    inspection = inspect(settings, layout, None)
-    for _ in range(_MOST_ROUNDS if fix or accept_guesses else 0):
-        solved = [(finding, finding.fix, fixes) for finding in inspection.findings if fix and finding.fix]
-        solved += [
-            (finding, finding.guess, guesses) for finding in inspection.findings if accept_guesses and finding.guess
-        ]
-        before = {**fixes, **guesses}
-        for finding, suggested, applied in solved:
-            applied |= suggested
-            settled.setdefault((finding.code, finding.severity), finding)
-            reasons |= dict.fromkeys(suggested, finding.what)
-        if {**fixes, **guesses} == before:
+    checked = Checked(settings, {}, {}, {}, (), inspect(settings, layout, None))
+    for _ in range(_MOST_ROUNDS):
+        solved = _solved(checked, fix=fix, accept_guesses=accept_guesses)
+        if not solved:
             break
+        fixes, guesses, reasons = dict(checked.fixes), dict(checked.guesses), dict(checked.reasons)
+        for finding in solved:
+            fixes |= finding.fix if fix else {}
+            guesses |= finding.guess if accept_guesses else {}
+            reasons |= dict.fromkeys(finding.guess, finding.what)
         layout = layout and layout.answered(guesses)
-        settings = load({**fixes, **guesses})
-        inspection = inspect(settings, layout, inspection)
-    remaining = {(finding.code, finding.severity) for finding in inspection.findings}
-    solved_findings = tuple(finding for kind, finding in settled.items() if kind not in remaining)
-    return Checked(settings, fixes, guesses, reasons, solved_findings, inspection)
+        try:
+            settings = load({**fixes, **guesses})
+            inspection = inspect(settings, layout, checked.inspection)
+        except DataError:
+            if any(finding.severity != "warning" for finding in solved):
+                raise
+            break  # what would be better cannot be had: to keep copies together, where all images are copies
+        checked = Checked(settings, fixes, guesses, reasons, (*checked.settled, *solved), inspection)
+    remaining = {(finding.code, finding.severity) for finding in checked.inspection.findings}
+    settled = tuple(finding for finding in checked.settled if (finding.code, finding.severity) not in remaining)
+    return dataclasses.replace(checked, settled=settled)
+
+
+def _solved(checked: Checked[Settings], *, fix: bool, accept_guesses: bool) -> list[Finding]:
+    """The findings whose settings are to be applied next: warnings only where all others are settled."""
+
+    def is_new(finding: Finding) -> bool:
+        settings = {**(finding.fix if fix else {}), **(finding.guess if accept_guesses else {})}
+        applied = {**checked.fixes, **checked.guesses}
+        return any(key not in applied or applied[key] != value for key, value in settings.items())
+
+    suggesting = [finding for finding in checked.inspection.findings if is_new(finding)]
+    return [finding for finding in suggesting if finding.severity != "warning"] or suggesting
 
 
 def read_folder(
-    root: Path, told: Mapping[str, Any], *, in_python: bool = False, on_progress: Progress | None = None
-) -> Checked[DataSpec]:
+    root: Path, told: Mapping[str, Any], *, to_train: bool = True, in_python: bool = False,
+    on_progress: Progress | None = None,
+) -> Checked[DataSpec]:  # fmt: skip
     """Read the data set in a folder, with every setting that is certain.
 
     Args:
         root: The folder.
         told: Keyword arguments of `DataSpec` that the caller sets.
+        to_train: Whether a training needs the data: every class in it, and images for validation.
         in_python: Whether messages answer a question by arguments, instead of options of the command line.
         on_progress: Called after each sample.
 
@@ -157,7 +175,9 @@ def read_folder(
     def load(applied: Mapping[str, Any]) -> DataSpec:
         return _with_settings(root, {**layout.provisional, **{f"data.{key}": told[key] for key in told}, **applied})
 
-    checked = check_and_fix(load, lambda spec: spec, fix=True, layout=layout, on_progress=on_progress)
+    checked = check_and_fix(
+        load, lambda spec: spec, fix=True, layout=layout, skip=() if to_train else OF_TRAINING, on_progress=on_progress
+    )
     for finding in checked.inspection.errors:
         raise finding.to_error(root, in_python=in_python)
     return checked

@@ -56,9 +56,9 @@ class Inspection:
         """The findings that prevent a training: errors, and questions that are not answered."""
         return [finding for finding in self.findings if finding.prevents]
 
-    def with_findings(self, more: Sequence[Finding]) -> Inspection:
-        """A copy with more findings, the worst first."""
-        return replace(self, findings=tuple(sorted((*self.findings, *more), key=_rank)))
+    def with_findings(self, findings: Sequence[Finding]) -> Inspection:
+        """A copy with these findings, the worst first."""
+        return replace(self, findings=tuple(sorted(findings, key=_rank)))
 
 
 def check_dataset(
