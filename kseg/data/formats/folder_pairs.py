@@ -198,10 +198,12 @@ class _Index:
 
     def near(self, masks: str) -> list[str]:
         """The folders that may hold the images of a folder of masks."""
-        similar = [folder for path in _without_a_part(masks) for folder in self._by_path[path]]
+        similar = [self._by_path[path] for path in _without_a_part(masks)]
         stems = sorted(self._tree.stems[masks])[:_PROBED]
         holding = [folder for stem in stems for folder in self._by_stem[stem][:_ALL_TRIED]]
-        candidates = dict.fromkeys([*similar[: 4 * _ALL_TRIED], *holding])
+        # Many folders that differ from this one alike: masks of other parts.
+        alike = [folder for folders in similar if len(folders) <= _ALL_TRIED for folder in folders]
+        candidates = dict.fromkeys([*alike, *holding])
         return [folder for folder in candidates if folder != masks]
 
 

@@ -18,8 +18,8 @@ from kseg.data.formats.layout_reading import LayoutReading
 from kseg.data.formats.name_patterns import Decoration
 from kseg.data.formats.path_patterns import covers
 from kseg.data.formats.split_lists import split_lists
-from kseg.data.formats.split_names import PathGroup, group_by_split
-from kseg.data.formats.tree import Tree
+from kseg.data.formats.split_names import PathGroup, group_by_split, split_named
+from kseg.data.formats.tree import Tree, is_below
 from kseg.data.question import Question
 from kseg.errors import abbreviate
 
@@ -145,9 +145,14 @@ def _covers(tree: Tree, pairs: Sequence[FolderPair]) -> Iterator[_Cover]:
 def _settings(tree: Tree, rows: Sequence[Row], decoration: Decoration) -> Iterator[tuple[dict[str, Any], list[Row]]]:
     """Settings of images, masks and split, each with the rows that it reads."""
     parts = group_by_split(rows, partial=True)
-    merged = _merged(tree, [group for group in parts if group.names] or parts, decoration)
+    splits = [group for group in parts if group.names]
+    # Test images are no part of the training images where nothing says which those are.
+    are_alike = len({split_named(row[0]) for row in rows}) == 1
+    merged = _merged(tree, splits or (parts if are_alike else []), decoration)
     if merged is not None:
         yield merged
+        if len(merged[1]) == len(rows):
+            return
     for group in group_by_split(rows):
         yield _of_group(tree, group, decoration)
 
@@ -182,13 +187,10 @@ def _of_group(tree: Tree, group: PathGroup, decoration: Decoration) -> tuple[dic
     rows = [(row[0], row[1]) for row in group.members]
     paths = group.paths
     members = {folder for row in rows for folder in row}
-    nested = any(
-        folder not in members and any(not member or folder.startswith(f"{member}/") for member in members)
-        for folder in (*tree.pictures, *tree.own_folders)
-    )
+    others = {*tree.pictures, *tree.own_folders} - members
     if decoration.images:
         paths = tuple(map(glob.escape, paths))
-    elif nested and not decoration.suffix:
+    elif any(is_below(other, member) for other in others for member in members):
         # Without the folders below.
         paths = tuple(f"{glob.escape(path)}/*" if path else "*" for path in paths)
     return _named(paths, group), rows

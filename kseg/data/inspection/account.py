@@ -77,7 +77,8 @@ def account_for(layout: Layout, spec: DataSpec, samples: Iterable[Sample]) -> Ac
     images = {identity(sample.image) for sample in samples}
     masks = {identity(sample.mask) for sample in samples if isinstance(sample.mask, Path)}
     pictures = [join(folder, name) for folder, names in tree.pictures.items() for name in names]
-    used = {file for file in pictures if identity(tree.path(file)) in images | masks}
+    read = images | masks
+    used = {file for file in pictures if identity(tree.path(file)) in read}
     reasons = _Reasons(layout, spec, used)
     unread = [file for file in pictures if file not in used]
     unexplained = [file for file in unread if not reasons.explain(file)]

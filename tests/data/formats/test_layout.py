@@ -199,6 +199,14 @@ BESIDE: dict[str, tuple[list[str], list[str], dict[str, str], list[str]]] = {
         ["images/{}.png", "masks/{}.png"], ["images/thumbs/{}.png"], {"images": "images/*", "masks": "masks/*"},
         ["images/thumbs"],
     ),
+    "side by side in the root": (
+        ["{}.jpg", "{}_mask.png"], ["depth/{}.jpg"], {"images": "*", "masks": "*"}, ["depth"],
+    ),
+    "a test without a training": (
+        ["val/images/{}.png", "val/masks/{}.png", "val/images/e{}.png", "val/masks/e{}.png"],
+        ["test/images/u{}.png", "test/masks/u{}.png"],
+        {"images": "val/images", "masks": "val/masks"}, ["test"],
+    ),
     "binary pictures of another name": (
         ["images/{}.jpg", "masks/{}.png"], ["edges/{}.png"], {"images": "images", "masks": "masks"}, ["edges"],
     ),
@@ -217,7 +225,8 @@ def test_other_folders_are_no_masks_and_are_asked_about(tmp_path: Path, name: st
     with pytest.raises(DataError, match=r"are not read; .*data\.unused"):
         settle(tmp_path)
     assert settle(tmp_path, unused=tuple(unused)).images == settings["images"]
-    assert settle(tmp_path, **settings).masks == settings["masks"]
+    suffix = {"mask_suffix": actual.spec.mask_suffix}
+    assert settle(tmp_path, **settings, **suffix).masks == settings["masks"]
 
 
 def test_two_folders_of_masks_are_a_question_that_each_answer_settles(tmp_path: Path) -> None:
