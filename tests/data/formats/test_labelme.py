@@ -307,6 +307,15 @@ def test_images_that_are_only_in_the_files(
     assert find_dataset(DataSpec(root=tmp_path / "data", format="labelme")) == dataset
 
 
+def test_the_same_image_in_two_files_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSEG_CACHE", str(tmp_path / "cache"))
+    folder = write_embedded(tmp_path / "data", cv2.imencode(".png", np.zeros((*SIZE, 3), np.uint8))[1].tobytes())
+    (folder / "deeper").mkdir()
+    (folder / "y.json").rename(folder / "deeper" / "x.json")
+    dataset = find_dataset(DataSpec(root=tmp_path / "data", format="labelme"))
+    assert {sample.key for sample in dataset.samples("all")} == {"deep/x", "deep/deeper/x"}
+
+
 def test_image_data_that_is_no_image(tmp_path: Path) -> None:
     write_embedded(tmp_path, b"no image")
     with pytest.raises(DataError, match=r"x\.json: imageData: .*expected an image \(JPEG, PNG, BMP, TIFF\) in base64"):

@@ -84,6 +84,13 @@ def test_absolute_paths_of_this_machine(tmp_path: Path) -> None:
     assert splits(find(tmp_path)) == {"train": TRAIN, "val": VAL}
 
 
+def test_the_root_itself(tmp_path: Path) -> None:
+    put(tmp_path, *TRAIN)
+    for entries in ({"train": str(tmp_path)}, {"path": str(tmp_path), "train": "."}, {"train": "."}):
+        describe(tmp_path, **entries)
+        assert len(find(tmp_path).samples("all")) == 2
+
+
 def test_several_folders_for_a_split(tmp_path: Path) -> None:
     put(tmp_path, "a/images/1.png", "b/images/1.png", "c/images/1.png", "c/images/deep/2.png")
     describe(tmp_path, train=["a/images", "b/images"], val=["c/images"])
@@ -247,6 +254,12 @@ def test_class_names_among_the_labels(tmp_path: Path, name: str, caplog: pytest.
     assert f"{name}: the names of 2 classes" in caplog.text
 
 
+def test_class_names_that_begin_with_a_number(tmp_path: Path) -> None:
+    put(tmp_path, "images/p.png", "images/q.png", label=f"1 {WHOLE}\n")
+    (tmp_path / "labels" / "classes.txt").write_text("10 cents\n1 euro\n")
+    assert find(tmp_path, annotations=None).labels.names == ("background", "10 cents", "1 euro")
+
+
 def test_files_of_class_names_that_differ(tmp_path: Path) -> None:
     put(tmp_path, "images/train/p.png", "images/val/q.png")
     (tmp_path / "labels" / "train" / "classes.txt").write_text("cat\ndog\n")
@@ -316,6 +329,8 @@ def test_images_several_times_in_the_path(tmp_path: Path) -> None:
     draw_picture(tmp_path / "images" / "pets" / "images2" / "b.png")
     (tmp_path / "labels" / "pets" / "images2").mkdir(parents=True)
     (tmp_path / "labels" / "pets" / "images2" / "b.txt").write_text(f"1 {WHOLE}\n")
+    (tmp_path / "labels" / "pets" / "images").mkdir()
+    (tmp_path / "labels" / "pets" / "images" / "a.txt").write_text(f"1 {WHOLE}\n")
     describe(tmp_path, train="images/pets/images", val="images/pets/images2")
     dataset = find(tmp_path)
     assert (ids(dataset, "train/a") == CAT).all()
