@@ -11,7 +11,7 @@ from typing import Any, Final
 from kseg.data.inspection.account import Account
 from kseg.data.inspection.findings import Finding, setting_line
 from kseg.data.inspection.inspect import Inspection
-from kseg.data.spec import DataSpec, Folders, Fractions
+from kseg.data.spec import DataSpec
 from kseg.errors import abbreviate
 from kseg.images import printable
 from kseg.labels import IGNORE, LabelMap, values_line
@@ -19,6 +19,9 @@ from kseg.labels import IGNORE, LabelMap, values_line
 __all__ = ["report"]
 
 _WIDTH: Final = 150
+_SPLIT_BY: Final = {
+    "fractions": "at random", "folders": "by folders", "lists": "by lists", "data": "as the data set says",
+}  # fmt: skip
 _HEAD: Final = 3
 """Lines that say how the data are read."""
 _INDENT: Final = " " * 9
@@ -55,8 +58,7 @@ def report(
 
 def _samples(spec: DataSpec, inspection: Inspection) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in inspection.counts.items())
-    split = spec.split
-    how = "at random" if isinstance(split, Fractions) else "by folders" if isinstance(split, Folders) else "by lists"
+    how = _SPLIT_BY[inspection.split_by]
     return f"{printable(spec.root)}: {sum(inspection.counts.values())} samples: {counts} ({how})"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Literal
 
 from kseg.data.dataset import Dataset
 from kseg.data.formats.reader import Listing, Reader
@@ -35,6 +36,7 @@ class Selection:
         splits: Split → its samples.
         values: On-disk mask value → class, if the format defines it; else empty.
         by_class: The fractions for a split stratified by class, which needs the label map; None for other splits.
+        split_by: What decides the split: the setting, or the data set itself, such as a column of a manifest.
         val_from_train: Whether the validation images were chosen from those of training, for lack of others.
     """
 
@@ -42,6 +44,7 @@ class Selection:
     values: Mapping[int | str, str]
     by_class: Fractions | None = None
     val_from_train: bool = False
+    split_by: Literal["fractions", "folders", "lists", "data"] = "fractions"
 
     def stratified(self, labels: LabelMap) -> Splits:
         """The final splits, given the label map; reads the masks if the split is stratified."""
@@ -92,12 +95,12 @@ def _selection(spec: DataSpec) -> Selection:
     reader = _Filtered(lookup(READERS, spec.format, kind="format", where="data.format"))
     split = spec.split
     if isinstance(split, Folders) or (isinstance(split, Lists) and spec.format == "lists"):
-        return Selection(*_by_part(reader, spec, split))
+        return Selection(*_by_part(reader, spec, split), split_by=split.by)
     listing = reader(spec, None)
     if isinstance(split, Lists):
-        return Selection(read_lists(listing.samples, split, spec.root), listing.values)
+        return Selection(read_lists(listing.samples, split, spec.root), listing.values, split_by=split.by)
     if listing.splits:
-        return Selection(_by_column(listing), listing.values)
+        return Selection(_by_column(listing), listing.values, split_by="data")
     # A stratified split needs the label map first; until then the split is only by name.
     unstratified = replace(split, stratify=False, group=None, copies=None) if split.stratify else split
     return Selection(cut(listing.samples, unstratified), listing.values, split if split.stratify else None)

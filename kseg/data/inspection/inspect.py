@@ -41,6 +41,7 @@ class Inspection:
         reads_colors: Whether the masks were read as colours.
         survey: The facts about images and masks.
         account: What is read of the folder and what is left out; None if its layout was not looked for.
+        split_by: What decides the split, as in `Selection`.
     """
 
     findings: tuple[Finding, ...]
@@ -50,6 +51,7 @@ class Inspection:
     reads_colors: bool
     survey: Survey
     account: Account | None = None
+    split_by: str = "fractions"
 
     @property
     def errors(self) -> list[Finding]:
@@ -147,7 +149,9 @@ def inspect_data(
     findings = [*unpaired, *_layout_findings(spec, layout, account, selection, not unpaired), *_run(context)]
     findings.sort(key=_rank)
     counts: dict[str, int] = {name: len(samples) for name, samples in surveyed.items()}
-    return Inspection(tuple(findings), labels, context.report, counts, spec.reads_colors, surveyed, account)
+    return Inspection(
+        tuple(findings), labels, context.report, counts, spec.reads_colors, surveyed, account, selection.split_by
+    )
 
 
 def _all_samples(spec: DataSpec, selection: Selection) -> list[Sample]:
