@@ -82,23 +82,26 @@ def _which_images(images: str, rivals: Sequence[str], annotations: str) -> tuple
 
 
 def voc(tree: Tree) -> LayoutReading | None:
-    """Pascal VOC: ``JPEGImages`` and ``SegmentationClass``."""
-    for folder in tree.files:
-        parent = os.path.dirname(folder)
-        images = join(parent, "JPEGImages")
-        if PurePosixPath(folder).name == "SegmentationClass" and images in tree.files:
-            lists_of = {name: join(parent, f"ImageSets/Segmentation/{name}.txt") for name in SPLITS}
-            existing = {name: path if tree.path(path).is_file() else "" for name, path in lists_of.items()}
-            split = {"split": Lists(*existing.values())} if existing["train"] else {}
-            spare = {
-                images: "VOC's images without a mask, which are for detection",
-                join(parent, "SegmentationObject"): "VOC's masks of instances",
-                join(parent, "ImageSets"): "VOC's lists of other splits and tasks",
-            }
-            settings = {"format": "voc", "images": images, "masks": folder, **split}
-            why = "JPEGImages and SegmentationClass are VOC's folders"
-            return LayoutReading(settings, why, spare=spare, claims=(folder,))
-    return None
+    """Pascal VOC: ``JPEGImages`` and ``SegmentationClass``, once, with masks of the same names as images."""
+    folders = [folder for folder in tree.pictures if PurePosixPath(folder).name == "SegmentationClass"]
+    if len(folders) != 1:
+        return None
+    masks, parent = folders[0], os.path.dirname(folders[0])
+    images = join(parent, "JPEGImages")
+    common = tree.stems.get(images, frozenset()) & tree.stems[masks]
+    if 2 * len(common) < len(tree.stems[masks]):
+        return None
+    lists_of = {name: join(parent, f"ImageSets/Segmentation/{name}.txt") for name in SPLITS}
+    existing = {name: path if tree.path(path).is_file() else "" for name, path in lists_of.items()}
+    split = {"split": Lists(*existing.values())} if existing["train"] else {}
+    spare = {
+        images: "VOC's images without a mask, which are for detection",
+        join(parent, "SegmentationObject"): "VOC's masks of instances",
+        join(parent, "ImageSets"): "VOC's lists of other splits and tasks",
+    }
+    settings = {"format": "voc", "images": images, "masks": masks, **split}
+    why = f"{images} and {masks} are VOC's folders"
+    return LayoutReading(settings, why, spare=spare, claims=(masks,))
 
 
 def manifest(tree: Tree, annotations: str | None = None) -> LayoutReading | None:

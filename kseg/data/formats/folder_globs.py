@@ -71,6 +71,8 @@ def merge_rows(rows: Sequence[Paths], folders: Sequence[str], *, recursive: bool
 
 def _pair_alike(patterns: Sequence[_Pattern], rows: Sequence[Paths]) -> bool:
     """Whether the wildcards match the same text within each row, and another in each row."""
+    if any(_SPLIT in path and _SPLIT not in pattern.text for pattern, path in zip(patterns, rows[0], strict=True)):
+        return False
     keys = [{pattern.key(path) for pattern, path in zip(patterns, row, strict=True)} for row in rows]
     distinct = {key for row_keys in keys for key in row_keys}
     return all(len(row_keys) == 1 for row_keys in keys) and None not in distinct and len(distinct) == len(rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kseg.data.formats.folder_roles import Roles, role_of
+from kseg.data.formats.folder_roles import Roles
 from kseg.data.formats.name_patterns import Decoration, Side, decoration_between, sides_of
 from kseg.data.formats.split_names import split_named
 from kseg.data.formats.tree import Tree
@@ -95,7 +95,7 @@ class _Search:
 
     def pairs(self) -> list[FolderPair]:
         """For each folder of images its likeliest folder of masks."""
-        named = [folder for folder in self._masks if role_of(folder) == "mask"]
+        named = [folder for folder in self._masks if self._roles.role_of(folder) == "mask"]
         masks = named or [folder for folder in self._masks if folder in self._roles.by_content()]
         pairs = [pair for folder in masks if (pair := self._images_for(folder, masks)) is not None]
         if not pairs and not named:
@@ -109,17 +109,19 @@ class _Search:
         """The folder of images for a folder of masks: of those of the nearest path, the likeliest by its name."""
         candidates = [
             pair for folder in self._candidates(masks)
-            if folder not in all_masks and (pair := _match(folder, masks, self._tree)) is not None
+            if folder not in all_masks and (pair := self._match(folder, masks)) is not None
         ]  # fmt: skip
         if not candidates:
             return None
         nearest = max(map(_nearness, candidates))
         ranked = sorted(
             (pair for pair in candidates if _nearness(pair) == nearest),
-            key=lambda pair: (-_likely_images(pair.images), -pair.count, pair.images),
+            key=lambda pair: (-self._likely_images(pair.images), -pair.count, pair.images),
         )
         best = ranked[0]
-        likely = [pair.images for pair in ranked[1:] if _likely_images(pair.images) == _likely_images(best.images)]
+        likely = [
+            pair.images for pair in ranked[1:] if self._likely_images(pair.images) == self._likely_images(best.images)
+        ]
         return replace(best, other_images=tuple(likely))
 
     def _candidates(self, masks: str) -> Iterable[str]:
@@ -143,32 +145,30 @@ class _Search:
         """Two folders that pair, where neither names nor contents say which one holds the masks."""
         if len(self._images) > _ALL_TRIED:
             return []
-        ranked = sorted(self._masks, key=lambda folder: (_likely_images(folder), folder))
+        ranked = sorted(self._masks, key=lambda folder: (self._likely_images(folder), folder))
         for masks in ranked:
-            for images in sorted(self._images, key=lambda folder: (-_likely_images(folder), folder)):
-                pair = _match(images, masks, self._tree) if images != masks else None
+            for images in sorted(self._images, key=lambda folder: (-self._likely_images(folder), folder)):
+                pair = self._match(images, masks) if images != masks else None
                 if pair is not None:
                     doubt = "neither the names of the folders nor their files say which one holds masks"
                     return [replace(pair, doubt=doubt)]
         return []
 
+    def _likely_images(self, folder: str) -> int:
+        """2 if the path says images, 1 if it says nothing, 0 if it says what is derived from images."""
+        return {"image": 2, "": 1}.get(self._roles.role_of(folder), 0)
 
-def _likely_images(folder: str) -> int:
-    """2 if the path says images, 1 if it says nothing, 0 if it says what is derived from images."""
-    return {"image": 2, "": 1}.get(role_of(folder), 0)
-
-
-def _match(images: str, masks: str, tree: Tree) -> FolderPair | None:
-    """The two folders as a pair, if they belong to the same split and enough of their files pair."""
-    splits = {split_named(images), split_named(masks)}
-    if len(splits - {""}) > 1:
-        return None
-    image_names, mask_names = tree.pictures[images], tree.pictures[masks]
-    decoration, count = decoration_between(image_names, mask_names)
-    # Names that say what the folders hold suffice where only some images have masks.
-    is_named = role_of(images) == "image" and role_of(masks) == "mask"
-    size = (min if is_named and len(splits) == 1 else max)(len(image_names), len(mask_names))
-    return FolderPair(images, masks, decoration, count) if decoration and 2 * count >= size else None
+    def _match(self, images: str, masks: str) -> FolderPair | None:
+        """The two folders as a pair, if they belong to the same split and enough of their files pair."""
+        splits = {split_named(images), split_named(masks)}
+        if len(splits - {""}) > 1:
+            return None
+        image_names, mask_names = self._tree.pictures[images], self._tree.pictures[masks]
+        decoration, count = decoration_between(image_names, mask_names)
+        # Names that say what the folders hold suffice where only some images have masks.
+        is_named = (self._roles.role_of(images), self._roles.role_of(masks)) == ("image", "mask")
+        size = (min if is_named and len(splits) == 1 else max)(len(image_names), len(mask_names))
+        return FolderPair(images, masks, decoration, count) if decoration and 2 * count >= size else None
 
 
 def _nearness(pair: FolderPair) -> int:

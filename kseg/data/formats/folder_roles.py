@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from kseg.data.formats.path_patterns import common_folder
 from kseg.data.formats.tree import Tree, join
 from kseg.errors import ImageError
 from kseg.images import read_mask
@@ -67,7 +68,12 @@ class Roles:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
+        self._shared = len(common_folder(tree.pictures)) if tree.pictures else 0
         self._shares: dict[tuple[str, tuple[str, ...]], float] = {}
+
+    def role_of(self, folder: str) -> Role:
+        """What the path of a folder says, below the folder that all pictures have in common."""
+        return role_of(folder[self._shared :].strip("/"))
 
     def look_like_masks(self, folder: str, names: tuple[str, ...] | None = None) -> bool:
         """Whether pictures have few values, as masks do.
@@ -87,12 +93,16 @@ class Roles:
 
         Folders whose names say that they hold images, or what is derived from images, are not among them.
         """
-        nameless = [folder for folder in self._tree.pictures if not role_of(folder)]
+        nameless = [folder for folder in self._tree.pictures if not self.role_of(folder)]
         if not nameless or len(nameless) > _FOLDERS_READ:
             return []
         masks = [folder for folder in nameless if self.look_like_masks(folder)]
         others = [folder for folder in self._tree.pictures if folder not in masks]
-        return masks if any(role_of(folder) == "image" or not self.look_like_masks(folder) for folder in others) else []
+        return (
+            masks
+            if any(self.role_of(folder) == "image" or not self.look_like_masks(folder) for folder in others)
+            else []
+        )
 
 
 def _has_few_values(tree: Tree, file: str) -> bool:

@@ -36,8 +36,10 @@ class _Cover:
     pairs: Sequence[FolderPair]
 
     @property
-    def size(self) -> tuple[int, bool]:
-        return sum(pair.count for pair in self.pairs), "split" in self.settings
+    def size(self) -> tuple[bool, int, bool]:
+        """What makes one cover preferable to another."""
+        is_certain = all(pair.doubt is None for pair in self.pairs)
+        return is_certain, sum(pair.count for pair in self.pairs), "split" in self.settings
 
 
 def paired(tree: Tree, images: str | None = None, masks: str | None = None) -> LayoutReading | None:

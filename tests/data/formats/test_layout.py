@@ -217,7 +217,7 @@ BESIDE: dict[str, tuple[list[str], list[str], dict[str, str], list[str]]] = {
 def test_other_folders_are_no_masks_and_are_asked_about(tmp_path: Path, name: str) -> None:
     patterns, others, settings, unused = BESIDE[name]
     add(tmp_path, *patterns)
-    add(tmp_path, *others, masks="edges" in str(others))
+    add(tmp_path, *others, masks="edges" in str(others) or None)
     actual = read(tmp_path)
     assert {key: getattr(actual.spec, key) for key in settings} == settings
     assert actual.left is not None

@@ -37,17 +37,18 @@ def square(number: int = 0) -> np.ndarray:
     return mask
 
 
-def add(root: Path, *patterns: str, names: Iterable[str] = "abcd", masks: bool = False) -> None:
+def add(root: Path, *patterns: str, names: Iterable[str] = "abcd", masks: bool | None = None) -> None:
     """Write a picture for each pattern, such as ``images/{}.png``, and each of ``names``.
 
     Args:
         root: The folder.
-        patterns: Paths below it; those with ``mask``, ``label``, ``gt`` or ``instances`` are masks, too.
+        patterns: Paths below it.
         names: What replaces ``{}``.
-        masks: Whether all are masks.
+        masks: Whether all are masks. Defaults to what the patterns say: ``mask``, ``label``, ``gt``, ``instances``.
     """
     for pattern in patterns:
-        is_mask = masks or any(word in pattern for word in ("mask", "label", "gt", "instances", "annot", "Class"))
+        named = any(word in pattern for word in ("mask", "label", "gt", "instances", "annot", "Class"))
+        is_mask = named if masks is None else masks
         for number, name in enumerate(names):
             path = root / pattern.format(name)
             path.parent.mkdir(parents=True, exist_ok=True)
