@@ -26,6 +26,10 @@ _FEW: Final = 16
 """Up to this many values are taken for classes, if the number of classes is unknown."""
 _NEARLY_ALL: Final = 0.8
 """Fraction of the pixels that flat areas and their shades must cover."""
+_AT_ENDS: Final = 0.97
+"""Fraction of the pixels that the shades of the smallest and of the largest value must cover to be all there is."""
+_OVERSHOOT: Final = 0.005
+"""Fraction of the pixels that may lie beyond the shades of the outermost flat values."""
 _RARE: Final = 0.001
 """Fraction of the flat areas that a value and its shades must cover to stand for a class."""
 _SHADE: Final = 24
@@ -99,8 +103,18 @@ def flat_values(
         num_classes: Number of classes, if known.
     """
     all_values = [int(value) for value in values]
-    if len(all_values) <= (num_classes + 1 if num_classes else _FEW) or (not colored and _are_ids(all_values)):
+    if not colored and _are_ids(all_values):
         return all_values
+    few = len(all_values) <= (num_classes + 1 if num_classes else _FEW)
+    return (None if few else _peaks(values, pixels, flat, colored, num_classes)) or (
+        all_values if colored else _ends(values, pixels) or all_values
+    )
+
+
+def _peaks(
+    values: Counts, pixels: Counts, flat: Counts | None, colored: bool, num_classes: int | None
+) -> list[int] | None:
+    """The values of the flat areas, ascending; None if they explain the masks badly."""
     weights = pixels if flat is None or not flat.any() else flat
     share = weights / max(int(weights.sum()), 1)
     points = _points(values, colored)
@@ -114,9 +128,20 @@ def flat_values(
         if not covered[i] and (weights is pixels or share[shades & ~covered].sum() >= _RARE):
             peaks.append(int(i))
             covered |= shades
-    flat_only = sorted(all_values[i] for i in peaks)
+    flat_only = sorted(int(values[i]) for i in peaks)
     explained = 2 <= len(flat_only) <= _FEW and share[covered].sum() >= _NEARLY_ALL
-    return flat_only if explained and (colored or _between(all_values, flat_only)) else all_values
+    return flat_only if explained and (colored or _between(values, pixels, flat_only)) else None
+
+
+def _ends(values: Counts, pixels: Counts) -> list[int] | None:
+    """The most frequent values at both ends, if these and the noise of JPEG about them are nearly everything."""
+    ends = [values <= values[0] + _SHADE, values >= values[-1] - _SHADE]
+    both = ends[0] | ends[1]
+    dense = all(2 * end.sum() > values[end][-1] - values[end][0] + 1 for end in ends)
+    noisy = len(values) > len(ends) + 1 and max(end.sum() for end in ends) > 1
+    if not dense or not noisy or pixels[both].sum() < _AT_ENDS * pixels.sum() or values[-1] - values[0] <= 3 * _SHADE:
+        return None
+    return [int(values[end][np.argmax(pixels[end])]) for end in ends]
 
 
 def _are_ids(values: Sequence[int]) -> bool:
@@ -130,7 +155,7 @@ def _points(values: Counts, colored: bool) -> Counts:
     return np.stack([values >> 16, values >> 8 & 255, values & 255], axis=1) if colored else values[:, np.newaxis]
 
 
-def _between(values: Sequence[int], flat: Sequence[int]) -> bool:
-    """Whether the flat values are well apart, and all values lie between them, up to JPEG's overshoot."""
-    well_apart = flat[-1] - flat[0] > 2 * _SHADE
-    return well_apart and values[0] >= flat[0] - _SHADE and values[-1] <= flat[-1] + _SHADE
+def _between(values: Counts, pixels: Counts, flat: Sequence[int]) -> bool:
+    """Whether the flat values are well apart, and nearly all values lie between them, up to JPEG's overshoot."""
+    outside = (values < flat[0] - _SHADE) | (values > flat[-1] + _SHADE)
+    return bool(flat[-1] - flat[0] > 2 * _SHADE and pixels[outside].sum() <= _OVERSHOOT * pixels.sum())

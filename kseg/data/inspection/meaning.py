@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from kseg.data.inspection.evidence import FOREGROUND, Evidence, Meaning, looks_inverted
-from kseg.data.inspection.special_meanings import instances, shades, two_notations
+from kseg.data.inspection.special_meanings import instances, shades, transition, two_notations
 from kseg.data.inspection.value_table import ValueTable
 from kseg.data.label_map import flat_values
 from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, unpack_color
@@ -51,21 +51,23 @@ def interpret(table: ValueTable, names: Sequence[str] | None) -> Meaning | None:
     def evidence(values: Sequence[int] = anchors) -> Evidence:
         return Evidence(table, values, tuple(names) if names else None)
 
+    steps = _steps(table, anchors)
     return (
         two_notations(evidence())
         or instances(evidence())
         or shades(evidence())
-        or shades(evidence(_without_steps(table, anchors)))
+        or (shades(evidence([value for value in anchors if value not in steps])) if steps else None)
+        or transition(evidence())
         or _classes(evidence())
     )
 
 
-def _without_steps(table: ValueTable, anchors: Sequence[int]) -> list[int]:
-    """The values without the two or more that occur on edges only, as smoothing leaves them."""
-    outer = (anchors[0], anchors[-1])
-    steps = [value for value in anchors if value not in outer and not table.flat[table.index(value)]]
-    counted = anchors[-1] - anchors[0] < 2 * len(anchors)
-    return list(anchors) if len(steps) < 2 or counted else [value for value in anchors if value not in steps]
+def _steps(table: ValueTable, anchors: Sequence[int]) -> list[int]:
+    """The values that occur on edges only, as smoothing leaves them; none where such a value may be void."""
+    if table.colored or anchors[-1] - anchors[0] < 2 * len(anchors):
+        return []
+    steps = [value for value in anchors[1:-1] if not table.flat[table.index(value)]]
+    return [] if len(steps) == 1 and table.separates(steps[0]) else steps
 
 
 def _classes(evidence: Evidence) -> Meaning | None:
@@ -228,7 +230,7 @@ def _invented(evidence: Evidence, values: Sequence[int]) -> Iterator[dict[int, s
     outermost, clear = evidence.outermost(values)
     named = {value: f"class_{table.name(value)}".replace("#", "") for value in values}
     with_background = {value: BACKGROUND if value == outermost else name for value, name in named.items()}
-    if clear and (outermost == values[0] or table.colored):
+    if clear and outermost == (0 if table.colored else values[0]):
         if not _counts(evidence, values) and not table.colored:
             evidence.doubt(f"is each of {evidence.show(*values)} a class of its own?", _OFF, *values)
         yield with_background
@@ -236,7 +238,8 @@ def _invented(evidence: Evidence, values: Sequence[int]) -> Iterator[dict[int, s
     candidate = outermost if clear else values[0]
     evidence.doubt(
         f"is {evidence.show(candidate)} the background, or a class like the others? "
-        + ("It surrounds them, but is not the smallest value" if clear else "It does not surround them"),
+        + (f"It surrounds them, but is not {'black' if table.colored else 'the smallest value'}" if clear
+           else "It does not surround them"),
         "scores of the foreground would include the background, or leave out a class", candidate,
     )  # fmt: skip
     most = 2 * table.pixels[table.index(candidate)] > table.pixels.sum()
@@ -330,7 +333,7 @@ def _background(evidence: Evidence, values: Sequence[int]) -> int:
     if clear and outermost == values[0] and not table.colored:
         return outermost
     if clear:
-        others = "" if table.colored else ", but is not the smallest value"
+        others = ", but is not black" if table.colored else ", but is not the smallest value"
         evidence.doubt(f"is {evidence.show(outermost)} the background? It surrounds the others{others}", _OPPOSITE,
                        *values)  # fmt: skip
         return outermost

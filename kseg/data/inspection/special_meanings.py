@@ -11,7 +11,7 @@ import numpy as np
 from kseg.data.inspection.evidence import FOREGROUND, Evidence, Meaning, looks_inverted
 from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, OTHER
 
-__all__ = ["instances", "shades", "two_notations"]
+__all__ = ["instances", "shades", "transition", "two_notations"]
 
 _SECOND_NOTATION: Final = 0.1
 """Smallest fraction of the masks in either notation; fewer may be masks of another kind."""
@@ -26,6 +26,10 @@ _FLAT_OF_SMALLER: Final = 0.05
 """The same as a fraction of the flat areas of the rarer value."""
 _GATHERED: Final = 0.8
 """Fraction of the values in between that lie near their median; those of smoothed edges spread evenly."""
+_MOST_SMOOTHED: Final = 4
+"""More classes than this in smoothed masks are rather one soft transition."""
+_NEAR: Final = 40
+"""Flat areas whose values differ by at most this much are no classes of their own."""
 _SHOWN: Final = 8
 
 
@@ -126,6 +130,20 @@ def shades(evidence: Evidence) -> Meaning | None:
     values = {0: low, IGNORE_INDEX: high}, {0: high, IGNORE_INDEX: low}
     settings, other = ({**threshold, "values": named} for named in (values[::-1] if inverted else values))
     return evidence.meaning(settings, why, other)
+
+
+def transition(evidence: Evidence) -> Meaning | None:
+    """Flat areas of so many values, or of values so near one another, that they are one soft transition."""
+    table, anchors = evidence.table, evidence.anchors
+    near = len(anchors) > _MOST_SMOOTHED or bool(np.diff(anchors).min() <= _NEAR)
+    if table.colored or len(anchors) in (2, len(table.values)) or not near:
+        return None
+    ends = Evidence(table, [anchors[0], anchors[-1]], evidence.names)
+    ends.doubt(
+        f"do {anchors[0]} and {anchors[-1]} blend softly, or are there more classes? Values between them fill areas",
+        "areas of other classes would be split between the two",
+    )
+    return shades(ends)
 
 
 def _has_third(evidence: Evidence) -> bool:
