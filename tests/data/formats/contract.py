@@ -12,6 +12,7 @@ import pytest
 
 from kseg.data.dataset import Dataset
 from kseg.data.find import find_dataset
+from kseg.data.formats.layout import read_layout
 from kseg.data.inspection.inspect import check_dataset
 from kseg.data.spec import DataSpec, Folders
 from kseg.data.truth import read_truth
@@ -74,6 +75,8 @@ class ReaderContract:
     """What every format must do."""
 
     format: str
+    recognised_as: str | None = None
+    """The format that the layout of the folder has, if it is another one."""
 
     def write(self, root: Path) -> dict[str, Any]:
         """Write `PICTURES`, the images as ``images/KEY.png``, and return the other settings of `find_dataset`."""
@@ -147,6 +150,16 @@ class ReaderContract:
         except KsegError as error:
             actual, told = 0, str(error)
         assert actual >= len(PICTURES) or "caf\\xe9" in told
+
+    def test_the_folder_alone_says_how_it_is_read(self, tmp_path: Path) -> None:
+        explicit = self.find(tmp_path)
+        expected = {sample.image: read_truth(sample, explicit.labels).tolist() for sample in explicit.samples("all")}
+        layout = read_layout(tmp_path)
+        settings = {key.removeprefix("data."): value for key, value in layout.provisional.items()}
+        dataset = find_dataset(DataSpec(tmp_path, **{"classes": CLASSES, **settings}))
+        actual = {sample.image: read_truth(sample, dataset.labels).tolist() for sample in dataset.samples("all")}
+        assert (settings.get("format", "folders"), actual) == (self.recognised_as or self.format, expected)
+        assert layout.questions == ()
 
     def test_no_data_at_all(self, tmp_path: Path) -> None:
         with pytest.raises(KsegError) as error:

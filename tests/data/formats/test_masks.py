@@ -38,6 +38,7 @@ class TestFolders(ReaderContract):
 
 class _Lists(ReaderContract):
     format = "lists"
+    recognised_as = "folders"
     line: str
 
     def write(self, root: Path) -> dict[str, Any]:
