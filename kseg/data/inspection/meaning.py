@@ -64,7 +64,8 @@ def interpret(table: ValueTable, names: Sequence[str] | None) -> Meaning | None:
 
 def _steps(table: ValueTable, anchors: Sequence[int]) -> list[int]:
     """The values that occur on edges only, as smoothing leaves them; none where such a value may be void."""
-    if table.colored or anchors[-1] - anchors[0] < 2 * len(anchors):
+    ends_are_flat = all(table.flat[table.index(value)] for value in (anchors[0], anchors[-1]))
+    if table.colored or anchors[-1] - anchors[0] < 2 * len(anchors) or not ends_are_flat:
         return []
     steps = [value for value in anchors[1:-1] if not table.flat[table.index(value)]]
     return [] if len(steps) == 1 and table.separates(steps[0]) else steps

@@ -76,6 +76,20 @@ def specks(rng: np.random.Generator) -> Mask:
     return mask
 
 
+def crossed(rng: np.random.Generator) -> Mask:
+    """A disk beside a thin line of 2, which lies along no border."""
+    mask = one_disk(rng)
+    mask[4:6, 10:70] = 2
+    return mask
+
+
+def two_kinds_of_specks(rng: np.random.Generator) -> Mask:
+    mask = canvas()
+    for i in range(6):
+        disk(mask, *rng.uniform(8, 56, 2), 5, 1 + i % 2)
+    return mask
+
+
 def ringed(rng: np.random.Generator) -> Mask:
     """A disk with a rim of 255."""
     row, column = rng.uniform(28, 36), rng.uniform(34, 46)
@@ -285,6 +299,9 @@ ASKED: dict[str, tuple[Draw, Callable[[Mask], Image.Image], str, list[str] | Non
     "a soft transition": (one_disk, soft, ".png", None, ["background", "foreground"], "guess"),
     "a third class in JPEG": (
         nested, as_values(0, 128, 255), ".jpg", None, ["background", "class_128", "class_255"], "guess",
+    ),
+    "255 is a thin object": (
+        crossed, as_values(0, 1, 255), ".png", None, ["background", "class_1", "class_255"], "guess",
     ),
     "a background of 255": (
         nested, as_values(255, 128, 0), ".png", ["background", "disc", "cup"], ["background", "cup", "disc"], "guess",
@@ -512,6 +529,12 @@ def test_a_yaml_file_is_asked_about_values_that_it_does_not_name(tmp_path: Path)
     data = {"root": str(tmp_path), "values": {0: "background", 1: "a"}}
     config.write_text(yaml.safe_dump({"data": data}))
     assert question(kseg.check(config)).guess == {"data.values": {0: "background", 1: "a", 255: "ignore"}}
+
+
+def test_a_rare_class_between_two_others_in_jpeg_masks_is_no_smoothed_edge(tmp_path: Path) -> None:
+    make(tmp_path, two_kinds_of_specks, as_values(0, 127, 255), ".jpg")
+    assert question(check(tmp_path, ["background", "a"])).severity == "question"
+    assert question(check(tmp_path)).severity == "question"
 
 
 def test_face_parts_are_no_numbers_of_objects(tmp_path: Path) -> None:
