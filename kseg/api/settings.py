@@ -70,29 +70,33 @@ def dotted_keys(settings: Mapping[str, Any], *, function: str) -> dict[str, Any]
     return dotted
 
 
-def load_target(target: str | os.PathLike[str], overrides: Mapping[str, Any] | None = None) -> Config:
+def load_target(
+    target: str | os.PathLike[str], overrides: Mapping[str, Any] | None = None, *, strict: bool = True
+) -> Config:
     """Load a YAML file, or the configuration for a folder, with every setting of its layout that is certain.
 
     Args:
         target: The file or folder.
         overrides: Dotted key → value, which replaces that of the file or the layout.
+        strict: Whether errors of a folder's files raise; questions always do.
 
     Raises:
         ConfigError: The configuration is wrong.
         DataError: The data of the folder cannot be used, or a question about them has to be answered.
     """
     path, overrides = expand_home(target), overrides or {}
-    return settle_folder(path, overrides).settings if path.is_dir() else load_config(path, overrides)
+    return settle_folder(path, overrides, strict=strict).settings if path.is_dir() else load_config(path, overrides)
 
 
 def settle_folder(
-    folder: Path, overrides: Mapping[str, Any], *, on_progress: Progress | None = None
+    folder: Path, overrides: Mapping[str, Any], *, strict: bool = True, on_progress: Progress | None = None
 ) -> Checked[Config]:
     """The configuration for a folder, with every setting that is certain; its result also has the survey of the data.
 
     Args:
         folder: The folder.
         overrides: Dotted key → value, of the settings that the caller sets.
+        strict: Whether errors of the files raise; questions always do.
         on_progress: Called after each sample.
 
     Raises:
@@ -101,7 +105,8 @@ def settle_folder(
     """
     checked = check_folder(folder, overrides, on_progress=on_progress)
     for finding in checked.inspection.errors:
-        if finding.code != _BATCH:  # set by the caller: a training says so before it begins
+        # A batch that the caller sets is too large for a training only, which says so before it begins.
+        if (strict and finding.code != _BATCH) or finding.severity == "question":
             raise finding.to_error(folder)
     return checked
 

@@ -46,7 +46,7 @@ def command(
     from kseg.images import printable
     from kseg.provenance import Origin, mark_file
 
-    config = load_target(target, overrides_of(classes, settings))
+    config = load_target(target, overrides_of(classes, settings), strict=False)
     dataset = find_dataset(config.data)
     origin = Origin.of("kseg data masks", dataset.root)
     _require_replaceable(out, [f"{sample.key}.png" for sample in dataset.samples(split)], origin)

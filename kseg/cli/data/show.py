@@ -49,7 +49,7 @@ def command(
 
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError("not a picture's name", where="--out", expected="FILE.png or FILE.jpg", found=str(out))
-    config = load_target(target, overrides_of(classes, settings))
+    config = load_target(target, overrides_of(classes, settings), strict=False)
     origin = Origin.of("kseg data show", target, config.data.root)
     require_replaceable(out, origin, option="--out")
     dataset = find_dataset(config.data)

@@ -15,10 +15,12 @@ from kseg.data.formats.annotated import coco, manifest, voc
 from kseg.data.formats.annotated_images import labelme, yolo
 from kseg.data.formats.layout_reading import LayoutReading
 from kseg.data.formats.paired import paired
+from kseg.data.formats.table import READERS
 from kseg.data.formats.tree import Tree
 from kseg.data.question import Question
 from kseg.errors import DataError, abbreviate
 from kseg.images import printable
+from kseg.registry import lookup
 
 __all__ = ["Layout", "read_layout"]
 
@@ -79,11 +81,15 @@ def read_layout(root: Path, told: Mapping[str, Any] | None = None) -> Layout:
     told = {key: value for key, value in (told or {}).items() if value is not None}
     if not root.is_dir():
         raise DataError("no such folder", where=printable(root), expected="a folder with images and masks")
+    if "format" in told:
+        lookup(READERS, told["format"], kind="format", where="data.format")
     tree = Tree.of(root, chosen=tuple(str(told[key]) for key in _PLACES if key in told))
     readings = _readings(tree, told)
     matching = [reading for reading in readings if _agrees(reading, told)]
     if set(told) >= {*_PLACES} or told.get("format") in _WITHOUT_LAYOUT or (not matching and _names_places(told)):
         return _told_layout(tree, told, matching)
+    if not matching and set(_PLACES) & set(told):
+        return _completed(tree, told)
     if not matching:
         raise _unknown(tree, told)
     chosen = matching[0]
@@ -121,6 +127,14 @@ def _told_layout(tree: Tree, told: Mapping[str, Any], matching: Sequence[LayoutR
         if all(reading.settings.get(key) == told.get(key) for key in _PLACES):
             settings = {f"data.{key}": reading.settings[key] for key in _DERIVED if key in reading.settings}
     return Layout(tree, settings, "the settings say what is read", is_told=True, told=frozenset(told))
+
+
+def _completed(tree: Tree, told: Mapping[str, Any]) -> Layout:
+    """The layout with the one folder that the user names, although few of its files pair with the other one's."""
+    reading = paired(tree, None, None)
+    settings = reading.settings if reading is not None else {}
+    other = {f"data.{key}": settings[key] for key in (*_PLACES, "split") if key in settings and key not in told}
+    return Layout(tree, other, "the settings name one of the folders", told=frozenset(told))
 
 
 def _competes(chosen: LayoutReading, other: LayoutReading) -> bool:

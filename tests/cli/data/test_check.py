@@ -1,17 +1,23 @@
-"""``kseg data check``."""
+"""``kseg data check``: what it prints, asks, draws and writes, and how it exits."""
 
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
 from kseg.config import load_config
 from kseg.data.find import find_dataset
 from tests.cli.conftest import Call
 from tests.data.folders import make_pairs, write
+from tests.data.layouts import LAYOUTS, pairs
 
 NAMES = [f"n{i}" for i in range(10)]
 
@@ -37,43 +43,142 @@ REAL = {
     ),
     "coco_tiny": ("background,person,car", {"id-gaps", "crowds", "empty-masks"}, ""),
 }
+"""Set → its classes, the traps that the check names, and the end of the values that it writes."""
 
 
 @pytest.fixture
 def clean(tmp_path: Path) -> Path:
-    return make_pairs(tmp_path / "photos", NAMES, values=(0, 1, 0))
+    return pairs(tmp_path / "photos", "images/{}.png", "masks/{}.png")
 
 
 @pytest.fixture
 def nuclei(tmp_path: Path) -> Path:
-    return make_pairs(tmp_path / "nuclei", NAMES, values=(0, 255))
+    return LAYOUTS["objects_of_255"](tmp_path / "nuclei")
 
 
-def test_a_clean_folder_exits_0(call: Call, clean: Path) -> None:
-    code, out, _ = call("data", "check", clean)
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    """Masks that look inverted, and depth maps beside the images."""
+    LAYOUTS["inverted"](tmp_path / "doubtful")
+    return LAYOUTS["depth_beside"](tmp_path / "with depth") and tmp_path / "doubtful"
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets what a person types at the prompts."""
+
+    def answers(*typed: str) -> None:
+        replies = iter(typed)
+
+        def prompt(text: str, **options: object) -> str:
+            assert "KEY=VALUE" in text
+            assert options["err"], "stdout is for the report"
+            return next(replies)
+
+        monkeypatch.setattr(click, "prompt", prompt)
+
+    return answers
+
+
+def test_a_clean_folder_exits_0_in_five_lines(call: Call, clean: Path) -> None:
+    code, out, err = call("data", "check", clean)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{clean}: 12 samples: train 10, val 1, test 1 (at random)",
+        "files    folders: 12 images in images, 12 masks masks; every picture is read",
+        "classes  background, foreground; values {0: background, 1: foreground}",
+        "no problems found",
+        f"next: kseg fit --data {clean}",
+    ]
+
+
+def test_what_is_certain_is_used_and_said(call: Call, nuclei: Path) -> None:
+    code, out, _ = call("data", "check", nuclei, "--classes", "background, nucleus")
     assert code == 0
-    assert "photos: 10 samples (train 8, val 1, test 1); folders: images images, masks masks" in out
-    assert out.endswith("no problems found\n")
+    assert "used     data.values: {0: background, 255: nucleus}  (masks hold 0 and 255" in out
+    assert "classes  background, nucleus; values {0: background, 255: nucleus}\n" in out
+    assert f"next: kseg data check {nuclei} --classes 'background, nucleus' --fix-config data.yaml\n" in out
 
 
-def test_what_breaks_training_exits_1_and_names_the_line(call: Call, nuclei: Path) -> None:
-    code, out, err = call("data", "check", nuclei, "--classes", "background, nucleus")
-    assert code == 1
-    assert err == ""
-    assert "error    masks hold 0 and 255, values that data.values does not name  [zero-255]" in out
-    assert "  found  255 (in 10 of 10 masks)\n" in out
-    assert "  fix    data.values: {0: background, 255: nucleus}\n" in out
-
-
-def test_the_mended_configuration_passes(call: Call, nuclei: Path, tmp_path: Path) -> None:
-    code, _, err = call("data", "check", nuclei, "--classes", "background,nucleus", "--fix-config", "fixed.yaml")
-    assert (code, err) == (0, "fixed.yaml: 1 settings corrected; the data can be trained on\n")
+def test_the_configuration_that_is_written_passes(call: Call, nuclei: Path, tmp_path: Path) -> None:
+    code, out, err = call("data", "check", nuclei, "--classes", "background,nucleus", "--fix-config", "fixed.yaml")
+    assert (code, err) == (0, "fixed.yaml: 1 settings added; the data can be trained on\n")
+    assert out.endswith("next: kseg fit fixed.yaml\n")
     text = (tmp_path / "fixed.yaml").read_text()
-    assert text.startswith(f"# Written by kseg data check {nuclei}; settings that it corrected: data.values\n")
+    assert text.startswith(f"# Written by kseg data check {nuclei}; settings that it added: data.values\n")
     data = load_config("fixed.yaml").data
     assert data.values == {0: "background", 255: "nucleus"}
     assert find_dataset(data).labels.names == ("background", "nucleus")
     assert call("data", "check", "fixed.yaml")[0] == 0
+
+
+def test_a_question_names_the_options_that_answer_it(call: Call, doubtful: Path) -> None:
+    code, out, err = call("data", "check", doubtful)
+    assert (code, err) == (1, "")
+    assert "question is 255 the background? It surrounds the other, as a background does  [inverted]\n" in out
+    answer = next(line for line in out.splitlines() if "answer: " in line).partition("answer: ")[2]
+    code, out, _ = call("data", "check", doubtful, *shlex.split(answer))
+    assert code == 0
+    assert "question " not in out
+    assert "values {0: foreground, 255: background}" in out
+
+
+def test_a_guess_is_marked_in_the_configuration_and_does_not_train(call: Call, doubtful: Path, tmp_path: Path) -> None:
+    code, _, err = call("data", "check", doubtful, "--fix-config", "asked.yaml")
+    assert code == 1
+    assert "asked.yaml: 0 settings added; not yet to be trained on, for 1 question: is 255 the background?" in err
+    lines = (tmp_path / "asked.yaml").read_text().splitlines()
+    values = next(line for line in lines if "values:" in line)
+    assert values.startswith("  values: {0: foreground, 255: background}  # guessed: is 255 the background?")
+    assert "  questions: [data.values, data.classes]  # no training starts before this line is removed" in lines
+    code, out, _ = call("data", "check", "asked.yaml")
+    assert code == 1
+    assert "is what was guessed right: data.values, data.classes?  [unanswered]" in out
+    code, _, err = call("fit", "asked.yaml")
+    assert code == 1
+    assert "is what was guessed right: data.values, data.classes?" in err
+    text = "\n".join(line for line in lines if "questions:" not in line)
+    (tmp_path / "answered.yaml").write_text(text)
+    assert call("data", "check", "answered.yaml")[0] == 0
+
+
+def test_accepted_guesses_are_marked_and_train(call: Call, tmp_path: Path) -> None:
+    folder = LAYOUTS["depth_beside"](tmp_path / "with depth")
+    code, out, err = call("data", "check", folder, "--accept-guesses", "--fix-config", "accepted.yaml")
+    assert (code, err) == (0, "accepted.yaml: 2 settings added; the data can be trained on\n")
+    assert "  unused: [depth]  # guessed: 12 of 36 pictures are not read\n" in (tmp_path / "accepted.yaml").read_text()
+    assert "not read: depth (data.unused)" in out
+    assert load_config("accepted.yaml").data.unused == ("depth",)
+    assert call("data", "check", "accepted.yaml")[0] == 0
+
+
+def test_questions_are_asked_on_the_terminal(
+    call: Call, doubtful: Path, answer: Callable[..., None], tmp_path: Path
+) -> None:
+    answer("y")
+    code, _, err = call("data", "check", doubtful, "--ask", "--fix-config", "answered.yaml")
+    assert code == 0
+    assert "guess: --set 'data.values={0: foreground, 255: background}'" in err
+    assert load_config("answered.yaml").data.values == {0: "foreground", 255: "background"}
+    assert "guessed" not in (tmp_path / "answered.yaml").read_text(), "what is answered is no guess"
+    answer("n")
+    assert call("data", "check", doubtful, "--ask")[0] == 1
+    answer("data.values={0: background, 255: foreground}")
+    code, out, _ = call("data", "check", doubtful, "--ask")
+    assert code == 0
+    assert "values {0: background, 255: foreground}" in out
+
+
+def test_the_picture_shows_every_undecided_value(call: Call, doubtful: Path, tmp_path: Path) -> None:
+    code, _, err = call("data", "check", doubtful, "--preview", "asked.png")
+    assert code == 1
+    assert "asked.png: three samples with each undecided value\n" in err
+    sheet = np.asarray(Image.open(tmp_path / "asked.png"))
+    assert sheet.ndim == 3
+    assert sheet.shape[1] > sheet.shape[0] / 2, "three rows of a picture and two values"
+    code, _, err = call("data", "check", doubtful, "--preview", "asked.png")
+    assert code == 1
+    assert "asked.png: the file exists already; choose another file for the preview, or remove this one" in err
 
 
 @pytest.mark.usefixtures("nuclei")
@@ -87,33 +192,64 @@ def test_a_configuration_is_never_overwritten(call: Call, tmp_path: Path) -> Non
     assert (tmp_path / "mine.yaml").read_text() == "data: {root: nuclei}\n"
 
 
-def test_what_no_setting_mends_is_left_and_exits_1(call: Call, tmp_path: Path) -> None:
-    make_pairs(tmp_path / "odd", NAMES, values=(3, 9, 40, 77))
-    code, out, err = call("data", "check", "odd", "--classes", "background,x", "--fix-config", "fixed.yaml")
+def test_a_configuration_is_corrected_only_in_the_file_that_is_written(
+    call: Call, nuclei: Path, tmp_path: Path
+) -> None:
+    settings = {"root": str(nuclei), "images": "img", "masks": "gt", "classes": ["background", "nucleus"]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"data": settings}))
+    code, out, _ = call("data", "check", "mine.yaml")
     assert code == 1
-    assert "say what each value is, e.g. data.values: {3: x, other: background}" in out
-    assert "1 error that no setting corrects: masks hold values that data.values does not name" in err
+    assert "error    masks hold 0 and 255, values that data.values does not name  [zero-255]" in out
+    assert "         set data.values: {0: background, 255: nucleus}\n" in out
+    assert call("data", "check", "mine.yaml", "--fix-config", "corrected.yaml")[0] == 0
+    assert load_config("corrected.yaml").data.values == {0: "background", 255: "nucleus"}
+
+
+def test_what_no_setting_mends_is_left_and_exits_1(call: Call, tmp_path: Path) -> None:
+    make_pairs(tmp_path / "odd", NAMES, values=(0, 60, 120, 180, 240))
+    code, out, err = call("data", "check", "odd", "--classes", "background,x,y", "--fix-config", "fixed.yaml")
+    assert code == 1
+    assert "say what each value is, e.g. data.values: {0: y, other: background}" in out
+    assert "not yet to be trained on, for 1 error: masks hold values that data.values does not name" in err
 
 
 def test_json_has_every_file(call: Call, nuclei: Path) -> None:
     code, out, _ = call("data", "check", nuclei, "--classes", "background,nucleus", "--json")
-    told = json.loads(out)
-    assert code == 1
-    assert told["broken"] is True
-    assert told["samples"] == {"train": 8, "val": 1, "test": 1}
-    finding = told["findings"][0]
-    assert (finding["code"], finding["severity"], finding["count"]) == ("zero-255", "error", 10)
-    assert sorted(finding["files"]) == sorted(NAMES)
-    assert finding["fix"][0] == {"key": "data.values", "value": {"0": "background", "255": "nucleus"}}
+    report = json.loads(out)
+    assert code == 0
+    assert report["broken"] is False
+    assert report["samples"] == {"train": 10, "val": 1, "test": 1}
+    finding = next(finding for finding in report["findings"] if finding["code"] == "zero-255" and finding["settled"])
+    assert (finding["severity"], finding["count"]) == ("error", 12)
+    assert {"key": "data.values", "value": {"0": "background", "255": "nucleus"}} in finding["fix"]
 
 
-def test_settings_win_over_the_guessed_layout(call: Call, clean: Path) -> None:
+def test_settings_win_over_the_layout(call: Call, clean: Path) -> None:
     for i in range(4):
-        write(clean / "other" / f"n{i}.png", np.eye(12, 16, dtype=np.uint8))
+        write(clean / "other" / f"p0{i}.png", np.eye(32, 40, dtype=np.uint8))
     code, out, _ = call("data", "check", clean, "--set", "data.masks=other")
     assert code == 1
-    assert "6 of 10 images have no mask" in out
-    assert "  fix    data.unpaired: skip" in out
+    assert "8 of 12 images have no mask" in out
+    assert "answer: --set 'data.unpaired=skip'" in out or "answer: --set data.unpaired=skip" in out
+
+
+def test_a_dirty_set_fits_a_screen_with_the_most_harmful_first(call: Call, tmp_path: Path) -> None:
+    folder = LAYOUTS["inverted"](tmp_path / "dirty")
+    LAYOUTS["depth_beside"](tmp_path / "dirty")
+    LAYOUTS["inverted"](tmp_path / "dirty")
+    for number in range(3):
+        (folder / "images" / f"p0{number}.png").write_bytes(b"broken")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(folder / "masks" / "p03.png")
+    (folder / "masks" / "p05.png").unlink()
+    code, out, _ = call("data", "check", folder)
+    lines = out.splitlines()
+    assert code == 1
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 200
+    words = [line.split(maxsplit=1)[0] for line in lines[3:] if not line.startswith(" ")]
+    ranks = [["error", "question", "used", "warning", "note", "next:"].index(word) for word in words]
+    assert ranks == sorted(ranks)
+    assert words[0] == "error"
 
 
 @pytest.mark.usefixtures("clean")
@@ -140,8 +276,9 @@ def test_mistakes_are_one_line(call: Call, tmp_path: Path, args: tuple, code: in
 def test_the_traps_of_the_published_sets(call: Call, real_data: Path, tmp_path: Path, name: str) -> None:
     classes, traps, line = REAL[name]
     code, out, err = call(
-        "data", "check", real_data / name, "--classes", classes, "--fix-config", "fixed.yaml", "--json"
-    )
+        "data", "check", real_data / name, "--classes", classes, "--fix-config", "fixed.yaml", "--json",
+        "--accept-guesses",
+    )  # fmt: skip
     assert code == 0
     assert err.endswith("the data can be trained on\n")
     findings = json.loads(out)["findings"]

@@ -15,6 +15,7 @@ from kseg.data.sample import SPLITS
 from kseg.data.spec import DataSpec, Lists
 from tests.cli.conftest import Call
 from tests.data.folders import keys, make_pairs, write
+from tests.data.layouts import LAYOUTS
 from tests.data.splits.test_splits import VALUES, make_classes
 
 NAMES = [f"v{video}_{frame}" for video in range(6) for frame in range(4)]
@@ -115,7 +116,6 @@ def test_strange_file_names(call: Call, tmp_path: Path) -> None:
         (("--group", "("), 2, "data.split.group: not a regular expression"),
         (("--group", "^w"), 2, "data.split.group: the expression matches no picture"),
         (("--group", "^v"), 1, "data.split: all 24 pictures are in one group"),
-        (("--set", "data.split={by: folders}", "--set", 'data.images="{split}"'), 2, "already split by folders"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -126,6 +126,13 @@ def test_mistakes_are_one_line(
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "lists").exists()
+
+
+def test_data_that_are_split_by_folders_are_not_split_again(call: Call, tmp_path: Path) -> None:
+    LAYOUTS["without_validation"](tmp_path / "photos")
+    code, out, err = call("data", "split", tmp_path / "photos", "--out", "lists")
+    assert (code, out) == (2, "")
+    assert "data.split: the data are already split by folders" in err
 
 
 def test_what_is_wrong_with_the_data_is_told_first(call: Call, photos: Path, tmp_path: Path) -> None:
