@@ -82,7 +82,12 @@ def change_nothing(root: Path) -> None:
         (lose_a_mask, (), 1, ["1 of 12 images have no mask", "p03"]),
         (lose_an_image, (), 1, ["1 of 12 masks have no image", "p04"]),
         (shrink_a_mask, (), 1, ["p01", "5×6", "12×16"]),
-        (add_a_value, (), 1, ["255 (in 1 of 12 masks)", "add data.values: {0: background, 1: thing, 255: ignore}"]),
+        (
+            add_a_value,
+            (),
+            1,
+            ["do 1 and 255 mean the same class?", "set data.values: {0: background, 1: thing, 255: ignore}"],
+        ),
         (cut_a_jpeg, (), 1, ["p05.jpg", "truncated"]),
         (write_prose, (), 1, ["p06.jpg", "not an image"]),
         (widen_to_16_bit, (), 1, ["p07.png", "16"]),
