@@ -11,7 +11,7 @@ from typing import Final
 from kseg.data.formats.coco_images import coco_images
 from kseg.data.formats.document_kinds import coco_files, is_manifest
 from kseg.data.formats.layout_reading import LayoutReading
-from kseg.data.formats.path_patterns import covers
+from kseg.data.formats.path_patterns import as_yaml, covers
 from kseg.data.formats.split_names import group_by_split
 from kseg.data.formats.tree import Tree, join
 from kseg.data.question import Question
@@ -64,7 +64,7 @@ def _which_file(annotations: str, rivals: Sequence[str]) -> tuple[Question, ...]
         Question(
             f"which file holds the annotations: {annotations} or {abbreviate(rivals)}?",
             "each of them describes images and their ground truth", {"data.annotations": annotations},
-            otherwise=f"set data.annotations: {rivals[0]}",
+            otherwise=f"set data.annotations: {as_yaml(rivals[0])}",
         ),
     )  # fmt: skip
 
@@ -76,7 +76,7 @@ def _which_images(images: str, rivals: Sequence[str], annotations: str) -> tuple
         Question(
             f"which folder holds the images: {images or '.'} or {abbreviate(rivals)}?",
             f"each has the file names of {annotations}", {"data.images": images or "."},
-            otherwise=f"set data.images: {rivals[0]}",
+            otherwise=f"set data.images: {as_yaml(rivals[0])}",
         ),
     )  # fmt: skip
 

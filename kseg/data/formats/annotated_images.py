@@ -10,7 +10,7 @@ import yaml
 
 from kseg.data.formats.document_kinds import head, label_files, lines_of_yolo
 from kseg.data.formats.layout_reading import LayoutReading
-from kseg.data.formats.path_patterns import common_folder, covers
+from kseg.data.formats.path_patterns import as_yaml, common_folder, covers
 from kseg.data.formats.split_names import PathGroup, group_by_split
 from kseg.data.formats.tree import Tree, join
 from kseg.data.question import Question
@@ -72,7 +72,7 @@ def _which_yaml(described: Sequence[str]) -> tuple[Question, ...]:
     return (
         Question(
             f"which file describes the data: {abbreviate(described)}?", "each names images for training",
-            {"data.annotations": described[0]}, otherwise=f"set data.annotations: {described[1]}",
+            {"data.annotations": described[0]}, otherwise=f"set data.annotations: {as_yaml(described[1])}",
         ),
     )  # fmt: skip
 

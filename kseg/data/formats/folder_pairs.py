@@ -145,7 +145,12 @@ class _Search:
         """Two folders that pair, where neither names nor contents say which one holds the masks."""
         if len(self._images) > _ALL_TRIED:
             return []
-        ranked = sorted(self._masks, key=lambda folder: (self._likely_images(folder), folder))
+        # What is named as images and looks like images is no mask.
+        possible = [
+            folder for folder in self._masks
+            if self._roles.role_of(folder) != "image" or self._roles.look_like_masks(folder)
+        ]  # fmt: skip
+        ranked = sorted(possible, key=lambda folder: (self._likely_images(folder), folder))
         for masks in ranked:
             for images in sorted(self._images, key=lambda folder: (-self._likely_images(folder), folder)):
                 pair = self._match(images, masks) if images != masks else None

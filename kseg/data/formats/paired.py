@@ -10,13 +10,13 @@ import glob
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from kseg.data.formats.folder_globs import merge_rows
 from kseg.data.formats.folder_pairs import FolderPair, find_pairs
 from kseg.data.formats.layout_reading import LayoutReading
 from kseg.data.formats.name_patterns import Decoration
-from kseg.data.formats.path_patterns import covers
+from kseg.data.formats.path_patterns import as_yaml, covers
 from kseg.data.formats.split_lists import split_lists
 from kseg.data.formats.split_names import PathGroup, group_by_split, split_named
 from kseg.data.formats.tree import Tree, is_below
@@ -26,6 +26,9 @@ from kseg.errors import abbreviate
 __all__ = ["paired"]
 
 Row = tuple[str, str]
+
+_SHOWN: Final = 3
+"""Other folders that a question names."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +111,17 @@ def _questions(tree: Tree, cover: _Cover) -> Iterator[Question]:
     if doubtful is not None:
         yield Question(
             f"which folder holds the masks: {doubtful.masks or '.'} or {doubtful.images or '.'}?", str(doubtful.doubt),
-            {"data.masks": cover.settings["masks"]}, otherwise=f"set data.masks: {cover.settings['images']}",
+            {"data.masks": cover.settings["masks"]}, otherwise=f"set data.masks: {as_yaml(cover.settings['images'])}",
         )  # fmt: skip
     for key, ours, others in (("masks", "masks", "other_masks"), ("images", "images", "other_images")):
         pair = next((pair for pair in cover.pairs if getattr(pair, others)), None)
         if pair is not None:
             rivals = getattr(pair, others)
-            alternatives = [_alternative(tree, cover, key, rival, pair) for rival in rivals]
+            alternatives = dict.fromkeys(_alternative(tree, cover, key, rival, pair) for rival in rivals[:_SHOWN])
             yield Question(
-                f"which folder holds the {key}: {getattr(pair, ours) or '.'} or {abbreviate(rivals)}?",
+                f"which folder holds the {key}: {getattr(pair, ours) or '.'} or {abbreviate(rivals, _SHOWN)}?",
                 f"the files of each pair with those of {(pair.images if key == 'masks' else pair.masks) or '.'}",
-                {f"data.{key}": cover.settings[key]}, otherwise=f"set data.{key}: {abbreviate(alternatives, 9)}",
+                {f"data.{key}": cover.settings[key]}, otherwise=f"set data.{key}: {' or '.join(map(as_yaml, alternatives))}",
             )  # fmt: skip
 
 

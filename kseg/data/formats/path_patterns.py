@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
-__all__ = ["common_end", "common_folder", "common_start", "covers", "names_path"]
+__all__ = ["as_yaml", "common_end", "common_folder", "common_start", "covers", "names_path"]
 
 
 def common_start(texts: Collection[str]) -> str:
@@ -25,6 +25,15 @@ def common_folder(folders: Collection[str]) -> str:
 def common_end(texts: Collection[str]) -> str:
     """The longest text that all texts end with."""
     return common_start([text[::-1] for text in texts])[::-1]
+
+
+def as_yaml(path: str) -> str:
+    """A path as a value in YAML: in quotes where it would otherwise be taken for something else."""
+    return (
+        path
+        if re.fullmatch(r"[A-Za-z.][\w./ -]*", path) and path == path.strip()
+        else "'" + path.replace("'", "''") + "'"
+    )
 
 
 def covers(setting: str, folder: str) -> bool:

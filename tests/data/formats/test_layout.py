@@ -243,7 +243,7 @@ def test_two_folders_of_masks_in_every_split(tmp_path: Path) -> None:
         add(tmp_path, *(f"{split}/{kind}/{{}}.png" for kind in ("images", "gt", "instances")))
     (question,) = read_layout(tmp_path).questions
     assert (dict(question.guess), question.otherwise) == (
-        {"data.masks": "{split}/gt"}, "set data.masks: {split}/instances"
+        {"data.masks": "{split}/gt"}, "set data.masks: '{split}/instances'"
     )  # fmt: skip
     for masks in ("{split}/gt", "{split}/instances"):
         assert settle(tmp_path, masks=masks).split == Folders("train", "val", "")
@@ -277,6 +277,12 @@ def test_names_and_contents_that_disagree_are_a_question(tmp_path: Path) -> None
     (question,) = read_layout(tmp_path).questions
     assert question.why == "the files of images have few values, as masks do, those of masks many"
     assert (settle(tmp_path, masks="images").images) == "masks"
+
+
+def test_two_folders_of_photos_are_no_images_and_masks(tmp_path: Path) -> None:
+    add(tmp_path, "photos/{}.png", "pictures/{}.png")
+    with pytest.raises(DataError, match=r"no layout of a data set is recognised"):
+        read_layout(tmp_path)
 
 
 def test_edges_alone_are_a_question(tmp_path: Path) -> None:

@@ -64,6 +64,14 @@ def test_a_folder_of_pictures_is_a_question(tmp_path: Path) -> None:
     assert answer(tmp_path, images="images", masks="masks") == []
 
 
+def test_a_part_without_masks_is_one_question_with_one_answer(tmp_path: Path) -> None:
+    add(tmp_path, *(f"{part}/{kind}/{{}}.png" for part in ("a", "b") for kind in ("images", "masks")))
+    add(tmp_path, "c/images/{}.png")
+    assert dict(finding(tmp_path, "left-out").guess) == {"data.unused": ["c"]}
+    assert answer(tmp_path, unused=["c"]) == []
+    assert read(tmp_path, unused=("c",)).spec.images == "*/images"
+
+
 def test_nested_folders_of_pictures_are_named_by_the_outermost(tmp_path: Path) -> None:
     add(make(tmp_path), "old/a/{}.png", "old/b/c/{}.png")
     assert dict(finding(tmp_path, "left-out").guess) == {"data.unused": ["old"]}
