@@ -121,7 +121,8 @@ def _questions(tree: Tree, cover: _Cover) -> Iterator[Question]:
             yield Question(
                 f"which folder holds the {key}: {getattr(pair, ours) or '.'} or {abbreviate(rivals, _SHOWN)}?",
                 f"the files of each pair with those of {(pair.images if key == 'masks' else pair.masks) or '.'}",
-                {f"data.{key}": cover.settings[key]}, otherwise=f"set data.{key}: {' or '.join(map(as_yaml, alternatives))}",
+                {f"data.{key}": cover.settings[key]},
+                otherwise=f"set data.{key}: {' or '.join(map(as_yaml, alternatives))}",
             )  # fmt: skip
 
 
