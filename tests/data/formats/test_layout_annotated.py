@@ -176,6 +176,15 @@ def test_images_of_coco_in_several_folders(tmp_path: Path) -> None:
     read_certain(tmp_path, format="coco", images="photos", annotations="all.json")
 
 
+def test_images_of_coco_with_and_without_a_folder(tmp_path: Path) -> None:
+    names = [f"{number:02}" for number in range(30)]
+    add(tmp_path, "photos/{}.png", names=names)
+    add(tmp_path, "photos/more/{}.png", names="xyz")
+    files = [*(f"{name}.png" for name in names), *(f"more/{name}.png" for name in "xyz")]
+    add_text(tmp_path, **{"all.json": coco(files)})
+    read_certain(tmp_path, format="coco", images="photos", annotations="all.json")
+
+
 # --- YOLO -------------------------------------------------------------------------------------------------------------
 
 
@@ -237,6 +246,13 @@ def test_boxes_alone_are_an_error_that_says_so(tmp_path: Path) -> None:
     add_text(tmp_path, **texts("labels/{}.txt", BOX), **{"labels/classes.txt": "thing\n"})
     with pytest.raises(DataError, match=r"these are labels for detection, not for segmentation"):
         settle(tmp_path)
+
+
+def test_texts_that_are_no_labels_are_not_yolo(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png")
+    add_text(tmp_path, **texts("labels/{}.txt", "a photograph of a thing\n"))
+    with pytest.raises(DataError, match=r"no layout of a data set is recognised"):
+        read_layout(tmp_path)
 
 
 def test_boxes_beside_masks_are_explained(tmp_path: Path) -> None:
