@@ -86,6 +86,14 @@ class ValueTable:
         i = self.index(value)
         return bool(self.measured[i] and self.padding[i] >= _PADDING * self.measured[i])
 
+    def are_shades(self, values: Counts) -> bool:
+        """Whether some values lie at edges, as smoothing leaves them, and not in areas of their own.
+
+        Masks with very many values are not measured: these are shades.
+        """
+        chosen = np.isin(self.values, values)
+        return bool(2 * self.flat[chosen].sum() <= self.measured[chosen].sum())
+
     def mean_regions(self, value: int) -> float:
         """Mean number of regions of a value in the measured masks that show it."""
         counts = [regions[value] for regions in self.regions if value in regions]

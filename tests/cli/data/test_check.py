@@ -209,7 +209,7 @@ def test_what_no_setting_mends_is_left_and_exits_1(call: Call, tmp_path: Path) -
     make_pairs(tmp_path / "odd", NAMES, values=(0, 60, 120, 180, 240))
     code, out, err = call("data", "check", "odd", "--classes", "background,x,y", "--fix-config", "fixed.yaml")
     assert code == 1
-    assert "say what each value is, e.g. data.values: {0: y, other: background}" in out
+    assert "say what each value is, e.g. data.values: {60: x, 120: y, other: background}" in out
     assert "not yet to be trained on, for 1 error: masks hold values that data.values does not name" in err
 
 

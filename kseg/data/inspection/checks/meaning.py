@@ -20,7 +20,9 @@ from kseg.labels import BACKGROUND, IGNORE, IGNORE_INDEX, OTHER, LabelMap, value
 __all__ = ["meaning"]
 
 _MANY_VALUES: Final = 16
-"""More unknown values than this look like smoothed edges rather than like classes."""
+"""More unknown values than this may be shades of smoothed edges."""
+_FEWEST_CLASSES: Final = 2
+"""Two classes are written with their values, which may be inverted."""
 
 _WHAT: Final = {
     "zero-255": "masks hold 0 and 255, values that data.values does not name",
@@ -109,7 +111,7 @@ def _inferred(context: Context) -> Iterator[Finding]:
     severity: Severity = "note" if as_inferred and labels and labels.threshold is None else "error"
     code = _code(context, read, None)
     if read.is_certain and (severity == "note" or code == "unlisted-values"):
-        settings = {f"data.{key}": value for key, value in read.settings.items()}
+        settings = _settings(read)
         yield Finding(
             code="inferred-classes", severity=severity, what=f"{_WHAT['inferred-classes']}: {read.why}",
             why=_WHY["inferred-classes"], count=context.total, total=context.total, fix=settings,
@@ -123,15 +125,21 @@ def _named(context: Context, labels: LabelMap, unknown: Any) -> Finding:
     read = _interpret(context, labels.names)
     if read is not None:
         return _finding(context, read, _code(context, read, labels), "error")
-    code = "smoothed" if len(unknown) > _MANY_VALUES and not context.table.colored else "unlisted-values"
-    return _unknown_finding(context, labels, unknown, "colors" if context.table.colored else code)
+    return _unknown_finding(context, labels, unknown, _unknown_code(context, unknown))
+
+
+def _unknown_code(context: Context, unknown: Any) -> str:
+    """Colours, shades, or values without a class."""
+    if context.table.colored:
+        return "colors"
+    return "smoothed" if len(unknown) > _MANY_VALUES and context.table.are_shades(unknown) else "unlisted-values"
 
 
 def _unlisted(context: Context, labels: LabelMap, unknown: Any) -> Finding:
     """Values are configured, but not all that occur."""
     table = context.table
     if table.colored != labels.is_colored or len(unknown) > _MANY_VALUES:
-        return _unknown_finding(context, labels, unknown, "colors" if table.colored else "smoothed")
+        return _unknown_finding(context, labels, unknown, _unknown_code(context, unknown))
     settings = {"data.values": {**labels.values, **{table.name(int(value)): IGNORE for value in unknown}}}
     doubtful = [int(v) for v in unknown if table.colored or not (table.separates(int(v)) or table.pads(int(v)))]
     if not doubtful:
@@ -165,9 +173,18 @@ def _holds(mask: MaskFacts, unknown: Any) -> bool:
     return mask.colored or bool(np.isin(mask.values, unknown).any())
 
 
+def _settings(read: Meaning) -> dict[str, Any]:
+    """The settings by dotted key, without the values where value i is class i of several, which is the default."""
+    settings = {f"data.{key}": value for key, value in read.settings.items()}
+    classes = read.settings.get("classes", ())
+    if len(classes) > _FEWEST_CLASSES and read.settings["values"] == dict(enumerate(classes)):
+        del settings["data.values"]
+    return settings
+
+
 def _finding(context: Context, read: Meaning, code: str, severity: Severity) -> Finding:
     """A meaning as a finding: an error with its fix, or a question with its guess."""
-    settings = {f"data.{key}": value for key, value in read.settings.items()}
+    settings = _settings(read)
     if context.spec.classes is not None and list(context.spec.classes) == settings.get("data.classes"):
         del settings["data.classes"]
     first, *others = read.doubts or (None,)
@@ -233,10 +250,10 @@ def _advice(code: str, context: Context) -> str | None:
     if code == "smoothed":
         return "save the masks as PNG, without smoothing"
     if code in ("unlisted-values", "colors"):
-        table = context.table
-        first = context.labels.names[-1] if context.labels else "object"
-        value = table.name(int(table.values[0]))
-        return f"say what each value is, e.g. data.values: {{{value!r}: {first}, other: background}}"
+        names = context.labels.names if context.labels else (BACKGROUND, "object")
+        values = [context.table.name(int(value)) for value in context.table.values[1:]]
+        example = {**dict(zip(values, names[1:], strict=False)), OTHER: names[0]}
+        return f"say what each value is, e.g. data.values: {values_line(example)}"
     return None
 
 
