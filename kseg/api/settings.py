@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kseg.config import Config, FlagValue, load_config
 from kseg.config.overrides import SECTIONS
-from kseg.data.formats.layout import read_layout
+from kseg.data.formats.layout.read import read_layout
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.fix import Checked, check_and_fix
 from kseg.data.inspection.inspect import Inspection

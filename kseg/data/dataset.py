@@ -50,9 +50,11 @@ class Dataset:
         samples = tuple(sample for name in names for sample in self.splits.get(name, ()))
         if not samples:
             sizes = ", ".join(f"{name} {len(self.splits.get(name, ()))}" for name in SPLITS)
+            whole = split == "all"
             raise DataError(
-                f"the split {split!r} is empty" if split != "all" else "the data set is empty",
-                where=printable(self.root), found=f"images: {sizes}", remedy="add images" if split == "all" else f"choose data.split so that {split} gets images",
+                "the data set is empty" if whole else f"the split {split!r} is empty", where=printable(self.root),
+                found=f"images: {sizes}",
+                remedy="add images" if whole else f"choose data.split so that {split} gets images",
             )  # fmt: skip
         return samples
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from kseg.data.formats.layout.path_patterns import names_path
 from kseg.data.formats.listing import ImageFiles, list_files, quoted
-from kseg.data.formats.path_patterns import names_path
 from kseg.data.formats.reader import SPLIT, in_split
 from kseg.data.names import caseless, match_names
 from kseg.data.spec import DataSpec

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kseg.data.formats.annotations import annotation_files
-from kseg.data.formats.layout import Layout
-from kseg.data.formats.path_patterns import names_path
-from kseg.data.formats.tree import Tree, join
+from kseg.data.formats.layout.annotations import annotation_files
+from kseg.data.formats.layout.path_patterns import names_path
+from kseg.data.formats.layout.read import Layout
+from kseg.data.formats.layout.tree import Tree, join
 from kseg.data.inspection.file_globs import short_globs
 from kseg.data.inspection.findings import Finding
 from kseg.data.objects import Objects

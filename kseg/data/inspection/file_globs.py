@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from kseg.data.formats.tree import Tree, is_below, join
+from kseg.data.formats.layout.tree import Tree, is_below, join
 
 __all__ = ["short_globs"]
 

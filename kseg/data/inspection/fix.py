@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from kseg.data.formats.layout import Layout, read_layout
+from kseg.data.formats.layout.read import Layout, read_layout
 from kseg.data.inspection.findings import OF_TRAINING, Finding
 from kseg.data.inspection.inspect import Inspection, inspect_data
 from kseg.data.spec import DataSpec

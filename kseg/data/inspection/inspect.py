@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from kseg.data.dataset import Dataset
 from kseg.data.find import Selection, find_samples
 from kseg.data.formats.common import UnpairedError
-from kseg.data.formats.layout import Layout
+from kseg.data.formats.layout.read import Layout
 from kseg.data.inspection.account import Account, account_for, left_out
 from kseg.data.inspection.checks.context import MOST_DROPPED, Context, Dropping
 from kseg.data.inspection.checks.table import CHECKS

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from kseg.data.formats.legend import Legend
+from kseg.data.formats.legend.find import Legend
 from kseg.data.inspection.evidence import Doubt, Meaning, surrounds
 from kseg.data.inspection.meaning import interpret
 from kseg.data.inspection.value_table import ValueTable

@@ -12,7 +12,7 @@ import pytest
 
 from kseg.data.dataset import Dataset
 from kseg.data.find import find_dataset
-from kseg.data.formats.layout import read_layout
+from kseg.data.formats.layout.read import read_layout
 from kseg.data.inspection.inspect import check_dataset
 from kseg.data.spec import DataSpec, Folders
 from kseg.data.truth import read_truth

@@ -209,7 +209,10 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "a file twice": (set_("images", 1, "file_name", "a.png"), r"images\[1\]\.file_name: .*a\.png, as in images\[0\]"),
     "a category twice": (set_("categories", 1, "id", 17), r"categories\[1\]\.id: .*found 17, as 'cat' has"),
     "a category without name": (drop("categories", 1, "name"), r"categories\[1\]\.name: .*found nothing"),
-    "an image elsewhere": (set_("images", 1, "file_name", "../../etc/passwd"), r"images of the file are missing \(\.\."),
+    "an image elsewhere": (
+        set_("images", 1, "file_name", "../../etc/passwd"),
+        r"images of the file are missing \(\.\.",
+    ),
     "an image missing": (
         set_("images", 1, "file_name", "zebra.png"),
         r"1 of 3 images of the file are missing \(zebra\.png\); 1 of 3 images are not in the file \(b\); .*skip",

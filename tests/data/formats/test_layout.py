@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import kseg
-from kseg.data.formats.layout import read_layout
+from kseg.data.formats.layout.read import read_layout
 from kseg.data.spec import DataSpec, Folders, Lists
 from kseg.errors import DataError
 from tests.data.formats.tree_maker import add, add_text, read, settle

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kseg.data.formats.layout import read_layout
+from kseg.data.formats.layout.read import read_layout
 from kseg.data.spec import DataSpec, Folders, Lists
 from kseg.errors import DataError
 from tests.data.formats.tree_maker import SIZE, add, add_text, read, settle

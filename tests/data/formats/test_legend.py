@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kseg.data.formats.legend import Legend, find_legend
+from kseg.data.formats.legend.find import Legend, find_legend
 from kseg.data.spec import DataSpec
 from kseg.errors import DataError
 from kseg.labels import LabelMap

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from kseg.data.find import find_samples
-from kseg.data.formats.layout import Layout, read_layout
+from kseg.data.formats.layout.read import Layout, read_layout
 from kseg.data.inspection.account import Account, account_for, left_out
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.fix import read_folder

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
-from kseg.data.formats.legend import Legend, find_legend
+from kseg.data.formats.legend.find import Legend, find_legend
 from kseg.data.inspection.counts import DatasetReport, count_classes
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.survey import SampleFacts, Survey

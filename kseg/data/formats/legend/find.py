@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kseg.data.formats.legend_files import read_entries
-from kseg.data.formats.legend_parts import Entry
+from kseg.data.formats.legend.files import read_entries
+from kseg.data.formats.legend.parts import Entry
 from kseg.errors import DataError
 from kseg.images import printable
 from kseg.labels import BACKGROUND, IGNORE, is_color, parse_color, values_line
@@ -56,7 +56,7 @@ class Legend:
 
 
 def find_legend(root: Path, folders: Sequence[Path] = ()) -> Legend | None:
-    """Find the file that says which colour or value is which class; `kseg.data.formats.legend_files` lists its forms.
+    """Find the file that says which colour or value is which class; `kseg.data.formats.legend.files` lists its forms.
 
     Args:
         root: The folder of the data set.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kseg.data.formats.document_kinds import coco_files, is_manifest, label_files, lines_of_yolo
-from kseg.data.formats.split_lists import is_list
-from kseg.data.formats.tree import Tree, join
+from kseg.data.formats.layout.document_kinds import coco_files, is_manifest, label_files, lines_of_yolo
+from kseg.data.formats.layout.split_lists import is_list
+from kseg.data.formats.layout.tree import Tree, join
 
 __all__ = ["annotation_files"]
 

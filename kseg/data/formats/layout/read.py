@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from kseg.data.formats.annotated import coco, manifest, voc
-from kseg.data.formats.annotated_images import labelme, yolo
-from kseg.data.formats.layout_reading import LayoutReading
-from kseg.data.formats.paired import paired
+from kseg.data.formats.layout.annotated import coco, manifest, voc
+from kseg.data.formats.layout.annotated_images import labelme, yolo
+from kseg.data.formats.layout.paired import paired
+from kseg.data.formats.layout.reading import LayoutReading
+from kseg.data.formats.layout.tree import Tree
 from kseg.data.formats.table import READERS
-from kseg.data.formats.tree import Tree
 from kseg.data.question import Question
 from kseg.errors import DataError, abbreviate
 from kseg.images import printable

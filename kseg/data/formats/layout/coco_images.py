@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kseg.data.formats.folder_roles import role_of
 from kseg.data.formats.image_names import readings
-from kseg.data.formats.path_patterns import common_folder
-from kseg.data.formats.tree import Tree
+from kseg.data.formats.layout.folder_roles import role_of
+from kseg.data.formats.layout.path_patterns import common_folder
+from kseg.data.formats.layout.tree import Tree
 
 __all__ = ["CocoImages", "coco_images"]
 

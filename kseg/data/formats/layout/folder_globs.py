@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from kseg.data.formats.path_patterns import common_end, common_start
+from kseg.data.formats.layout.path_patterns import common_end, common_start
 
 __all__ = ["Merged", "merge_rows"]
 

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from kseg.data.formats.path_patterns import common_folder
-from kseg.data.formats.tree import Tree, join
+from kseg.data.formats.layout.path_patterns import common_folder
+from kseg.data.formats.layout.tree import Tree, join
 from kseg.errors import ImageError
 from kseg.images import read_mask
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import yaml
 
-from kseg.data.formats.document_kinds import head, label_files, lines_of_yolo
-from kseg.data.formats.layout_reading import LayoutReading
-from kseg.data.formats.path_patterns import as_yaml, common_folder, covers
-from kseg.data.formats.split_names import PathGroup, group_by_split
-from kseg.data.formats.tree import Tree, join
+from kseg.data.formats.layout.document_kinds import head, label_files, lines_of_yolo
+from kseg.data.formats.layout.path_patterns import as_yaml, common_folder, covers
+from kseg.data.formats.layout.reading import LayoutReading
+from kseg.data.formats.layout.split_names import PathGroup, group_by_split
+from kseg.data.formats.layout.tree import Tree, join
 from kseg.data.question import Question
 from kseg.errors import abbreviate
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kseg.data.formats.document import read_text, shown
-from kseg.data.formats.legend_parts import Entry, Unlike, parse_name, parse_rgb, parse_value
+from kseg.data.formats.legend.parts import Entry, Unlike, parse_name, parse_rgb, parse_value
 from kseg.images import IMAGE_SUFFIXES
 
 __all__ = ["COLORED", "NAME_ONLY", "VALUE_FIRST", "LineForm", "content_lines", "lines_in"]

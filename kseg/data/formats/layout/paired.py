@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kseg.data.formats.folder_globs import merge_rows
-from kseg.data.formats.folder_pairs import FolderPair, find_pairs
-from kseg.data.formats.layout_reading import LayoutReading
-from kseg.data.formats.name_patterns import Decoration
-from kseg.data.formats.path_patterns import as_yaml, covers
-from kseg.data.formats.split_lists import split_lists
-from kseg.data.formats.split_names import PathGroup, group_by_split, split_named
-from kseg.data.formats.tree import Tree, is_below
+from kseg.data.formats.layout.folder_globs import merge_rows
+from kseg.data.formats.layout.folder_pairs import FolderPair, find_pairs
+from kseg.data.formats.layout.name_patterns import Decoration
+from kseg.data.formats.layout.path_patterns import as_yaml, covers
+from kseg.data.formats.layout.reading import LayoutReading
+from kseg.data.formats.layout.split_lists import split_lists
+from kseg.data.formats.layout.split_names import PathGroup, group_by_split, split_named
+from kseg.data.formats.layout.tree import Tree, is_below
 from kseg.data.question import Question
 from kseg.errors import abbreviate
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kseg.data.formats.folder_roles import Roles
-from kseg.data.formats.name_patterns import Decoration, Side, decoration_between, sides_of
-from kseg.data.formats.split_names import split_named
-from kseg.data.formats.tree import Tree
+from kseg.data.formats.layout.folder_roles import Roles
+from kseg.data.formats.layout.name_patterns import Decoration, Side, decoration_between, sides_of
+from kseg.data.formats.layout.split_names import split_named
+from kseg.data.formats.layout.tree import Tree
 
 __all__ = ["FolderPair", "find_pairs"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal
 
-from kseg.data.formats.tree import Tree, join
+from kseg.data.formats.layout.tree import Tree, join
 
 __all__ = ["LinesOfYolo", "coco_files", "head", "is_coco", "is_labelme", "is_manifest", "label_files", "lines_of_yolo"]
 

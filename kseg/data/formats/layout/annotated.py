@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from kseg.data.formats.coco_images import coco_images
-from kseg.data.formats.document_kinds import coco_files, is_manifest
-from kseg.data.formats.layout_reading import LayoutReading
-from kseg.data.formats.path_patterns import as_yaml, covers
-from kseg.data.formats.split_names import group_by_split
-from kseg.data.formats.tree import Tree, join
+from kseg.data.formats.layout.coco_images import coco_images
+from kseg.data.formats.layout.document_kinds import coco_files, is_manifest
+from kseg.data.formats.layout.path_patterns import as_yaml, covers
+from kseg.data.formats.layout.reading import LayoutReading
+from kseg.data.formats.layout.split_names import group_by_split
+from kseg.data.formats.layout.tree import Tree, join
 from kseg.data.question import Question
 from kseg.data.sample import SPLITS
 from kseg.data.spec import Lists

@@ -27,8 +27,8 @@ from typing import Any, Final
 import yaml
 
 from kseg.data.formats.document import read_json, read_text, shown
-from kseg.data.formats.legend_lines import COLORED, NAME_ONLY, VALUE_FIRST, content_lines, lines_in
-from kseg.data.formats.legend_parts import Entry, Unlike, parse_name, parse_rgb, parse_value
+from kseg.data.formats.legend.lines import COLORED, NAME_ONLY, VALUE_FIRST, content_lines, lines_in
+from kseg.data.formats.legend.parts import Entry, Unlike, parse_name, parse_rgb, parse_value
 from kseg.errors import DataError
 from kseg.images import printable
 from kseg.labels import is_color, parse_color
