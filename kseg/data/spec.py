@@ -1,7 +1,7 @@
 """`DataSpec`: the files of a data set, the meaning of its mask values, and its split.
 
-It is the section ``data`` of the configuration; `kseg.data.formats.layout` reads one from a folder; `kseg.data.find` and
-the readers in `kseg.data.formats` take one. The JSON schema and docs/configuration.md are generated from the
+It is the section ``data`` of the configuration; `kseg.data.formats.layout` reads one from a folder; `kseg.data.find`
+and the readers in `kseg.data.formats` take one. The JSON schema and docs/configuration.md are generated from the
 descriptions of its fields.
 """
 

@@ -159,7 +159,10 @@ def test_contradicting_labels_are_told_with_their_line(error: Callable[..., str]
         ("{by: 3}", "data.split.by: wrong value; expected one of fractions, folders, lists; found 3"),
         ("{by: [a]}", "data.split.by: wrong value; expected one of fractions, folders, lists; found ['a']"),
         ("{by: folders, train: ''}", "data.split.train: wrong value; expected text that is not empty; found ''"),
-        ("{by: folders, seed: 1}", "data.split.seed: unknown key; expected one of by, test, train, val; found 'seed'"),
+        (
+            "{by: folders, stratify: true}",
+            "data.split.stratify: unknown key; expected one of by, seed, test, train, val, val_fraction; found 'stratify'",
+        ),
         ("{group: '('}", "data.split.group: not a regular expression; expected one that Python's re module reads"),
         ("{stratify: 1}", "data.split.stratify: wrong value; expected true or false; found 1"),
         ("{copies: yes}", "data.split.copies: wrong value; expected together or null; found true"),
