@@ -65,9 +65,9 @@ def _samples(spec: DataSpec, inspection: Inspection) -> str:
 def _files(spec: DataSpec, account: Account | None) -> str:
     """What is read in which role."""
     in_folders = spec.format in ("folders", "voc")
-    source = f"masks {spec.masks}" if in_folders else f"annotations {spec.annotations or 'beside them'}"
+    source = f"masks in {spec.masks}" if in_folders else f"annotations {spec.annotations or 'beside them'}"
     if account is None:
-        return _short(f"{spec.format}: images {spec.images}, {source}")
+        return _short(f"{spec.format}: images in {spec.images}, {source}")
     images = f"{account.images} images" + (f" in {spec.images}" if spec.format != "manifest" else "")
     read = f"{spec.format}: {images}, {f'{account.masks} {source}' if in_folders else source}"
     explained = f"; not read: {abbreviate((f'{k} ({v})' for k, v in account.explained.items()), 3)}"

@@ -32,6 +32,8 @@ _OVERSHOOT: Final = 0.005
 """Fraction of the pixels that may lie beyond the shades of the outermost flat values."""
 _RARE: Final = 0.001
 """Fraction of the flat areas that a value and its shades must cover to stand for a class."""
+_MOST_TRIED: Final = 1000
+"""The most frequent values that are tried as classes: masks in JPEG have many thousands of colours."""
 _SHADE: Final = 24
 """Values (for colours, each channel) that differ by at most this count as shades of the same value."""
 
@@ -120,12 +122,14 @@ def _peaks(
     points = _points(values, colored)
     peaks: list[int] = []
     covered = np.zeros(len(values), bool)
-    for i in np.argsort(-share, kind="stable"):
+    for i in np.argsort(-share, kind="stable")[:_MOST_TRIED]:
+        if covered[i]:
+            continue
         enough = len(peaks) == num_classes if num_classes else share[covered].sum() >= _NEARLY_ALL
-        if enough and weights is pixels:
+        if (enough and weights is pixels) or len(peaks) > _FEW:
             break
         shades = np.abs(points - points[i]).max(axis=1) <= _SHADE
-        if not covered[i] and (weights is pixels or share[shades & ~covered].sum() >= _RARE):
+        if weights is pixels or share[shades & ~covered].sum() >= _RARE:
             peaks.append(int(i))
             covered |= shades
     flat_only = sorted(int(values[i]) for i in peaks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -111,7 +112,7 @@ class _Form:
     values: Values
     shown: frozenset[int | str] | None
 
-    @property
+    @cached_property
     def occurring(self) -> list[int | str]:
         """The values that stand for classes."""
         if self.shown is not None:
@@ -122,7 +123,7 @@ class _Form:
         exact = {table.name(int(value)) for value in table.values}
         return [table.name(value) for value in anchors] if exact - set(self.values) else sorted(exact, key=str)
 
-    @property
+    @cached_property
     def missing(self) -> list[int | str]:
         """Values that occur, and that are not in the legend, nor nearly so in smoothed masks."""
         return [value for value in self.occurring if self._listed(value) is None]
@@ -136,7 +137,7 @@ class _Form:
         nearest = min(distances, key=lambda key: distances[key])
         return nearest if distances[nearest] <= _NEAR else None
 
-    @property
+    @cached_property
     def _is_smoothed(self) -> bool:
         return self.shown is None and len(self.occurring) < len(self.table.values)
 

@@ -85,7 +85,7 @@ def test_a_clean_folder_exits_0_in_five_lines(call: Call, clean: Path) -> None:
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         f"{clean}: 12 samples: train 10, val 1, test 1 (at random)",
-        "files    folders: 12 images in images, 12 masks masks; every picture is read",
+        "files    folders: 12 images in images, 12 masks in masks; every picture is read",
         "classes  background, foreground; values {0: background, 1: foreground}",
         "no problems found",
         f"next: kseg fit --data {clean}",
