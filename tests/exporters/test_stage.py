@@ -79,7 +79,7 @@ def test_choose_suggests_the_near_name() -> None:
 
 
 def test_choose_refuses_what_no_format_can_do() -> None:
-    with pytest.raises(UsageError, match="saved_model has no quantisation int8; add --format tflite"):
+    with pytest.raises(UsageError, match="saved_model has no quantisation int8; use --format tflite"):
         choose(["saved_model"], ["int8"])
     with pytest.raises(UsageError, match="nothing to export"):
         choose([], ["none"])
