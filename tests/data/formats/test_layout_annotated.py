@@ -233,6 +233,13 @@ def test_yolo_with_labels_beside_the_images(tmp_path: Path) -> None:
     read_certain(tmp_path, format="yolo", images="shots", annotations="shots")
 
 
+@pytest.mark.parametrize("text", ["\ufeff" + POLYGON, "\ufeff\r\n" + POLYGON])
+def test_yolo_with_a_byte_order_mark(tmp_path: Path, text: str) -> None:
+    add(tmp_path, "images/{}.jpg")
+    add_text(tmp_path, **texts("labels/{}.txt", text), **{"classes.txt": "thing\n"})
+    read_certain(tmp_path, format="yolo", images="images", annotations="labels")
+
+
 def test_yolo_whose_first_labels_are_empty(tmp_path: Path) -> None:
     names = [f"{number:03}" for number in range(30)]
     add(tmp_path, "images/{}.png", names=names)
@@ -349,6 +356,24 @@ def test_voc_inside_its_archive(tmp_path: Path) -> None:
     add(tmp_path, "VOCdevkit/VOC2012/JPEGImages/{}.jpg", "VOCdevkit/VOC2012/SegmentationClass/{}.png")
     actual = read(tmp_path)
     assert (actual.spec.masks, len(actual.samples)) == ("VOCdevkit/VOC2012/SegmentationClass", 4)
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\nthing:250,50,83::\n"),  # CVAT
+    ("class_names.txt", "_background_\nthing\n"),  # LabelMe
+])  # fmt: skip
+def test_the_folders_of_voc_with_other_classes(tmp_path: Path, name: str, text: str) -> None:
+    add(tmp_path, "JPEGImages/{}.jpg", "SegmentationClass/{}.png", "SegmentationObject/{}.png")
+    sets = "ImageSets/Segmentation"
+    add_text(tmp_path, **{name: text, f"{sets}/train.txt": "a\nb\nc\n", f"{sets}/val.txt": "d\n"})
+    lists = Lists(train=f"{sets}/train.txt", val=f"{sets}/val.txt", test="")
+    read_certain(tmp_path, format="folders", images="JPEGImages", masks="SegmentationClass", split=lists)
+
+
+def test_the_folders_of_voc_with_a_legend_of_its_classes(tmp_path: Path) -> None:
+    add(tmp_path, "JPEGImages/{}.jpg", "SegmentationClass/{}.png")
+    add_text(tmp_path, **{"labelmap.txt": "background:0,0,0::\naeroplane:128,0,0::\n"})
+    read_certain(tmp_path, format="voc", images="JPEGImages", masks="SegmentationClass")
 
 
 def test_a_manifest(tmp_path: Path) -> None:

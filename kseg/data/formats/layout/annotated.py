@@ -14,6 +14,8 @@ from kseg.data.formats.layout.path_patterns import as_yaml, covers
 from kseg.data.formats.layout.reading import LayoutReading
 from kseg.data.formats.layout.split_names import group_by_split
 from kseg.data.formats.layout.tree import Tree, join
+from kseg.data.formats.legend.find import find_legend
+from kseg.data.formats.voc import NAMES
 from kseg.data.question import Question
 from kseg.data.sample import SPLITS
 from kseg.data.spec import Lists
@@ -82,7 +84,10 @@ def _which_images(images: str, rivals: Sequence[str], annotations: str) -> tuple
 
 
 def voc(tree: Tree) -> LayoutReading | None:
-    """Pascal VOC: ``JPEGImages`` and ``SegmentationClass``, once, with masks of the same names as images."""
+    """Pascal VOC: ``JPEGImages`` and ``SegmentationClass``, once, with masks of the same names as images.
+
+    Labelling tools export their own classes in these folders, and say them in a legend.
+    """
     folders = [folder for folder in tree.pictures if PurePosixPath(folder).name == "SegmentationClass"]
     if len(folders) != 1:
         return None
@@ -99,9 +104,16 @@ def voc(tree: Tree) -> LayoutReading | None:
         join(parent, "SegmentationObject"): "VOC's masks of instances",
         join(parent, "ImageSets"): "VOC's lists of other splits and tasks",
     }
-    settings = {"format": "voc", "images": images, "masks": masks, **split}
+    form = "folders" if _has_other_classes(tree, masks) else "voc"
+    settings = {"format": form, "images": images, "masks": masks, **split}
     why = f"{images} and {masks} are VOC's folders"
     return LayoutReading(settings, why, spare=spare, claims=(masks,))
+
+
+def _has_other_classes(tree: Tree, masks: str) -> bool:
+    """Whether a legend beside the masks names classes that are not Pascal VOC's."""
+    legend = find_legend(tree.root, [tree.path(masks)])
+    return legend is not None and not set(legend.names) <= set(NAMES)
 
 
 def manifest(tree: Tree, annotations: str | None = None) -> LayoutReading | None:

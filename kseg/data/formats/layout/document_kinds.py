@@ -45,7 +45,7 @@ def is_coco(path: Path) -> bool:
     """Whether a file is JSON with images, annotations and categories; it is searched, not parsed."""
     start = head(path)
     return (
-        start.lstrip("\ufeff \t\r\n").startswith("{")
+        start.lstrip().startswith("{")
         and any(f'"{key}"' in start for key in (*_COCO_KEYS, "info", "licenses"))
         and _holds(path, _COCO_KEYS)
     )
@@ -63,7 +63,7 @@ def _holds(path: Path, keys: Iterable[str]) -> bool:
 def is_labelme(path: Path) -> bool:
     """Whether a file is JSON with shapes."""
     start = head(path)
-    return start.lstrip("\ufeff \t\r\n").startswith("{") and (
+    return start.lstrip().startswith("{") and (
         '"shapes"' in start or ('"imagePath"' in start and _holds(path, ["shapes"]))
     )
 
@@ -112,7 +112,7 @@ def _kind_of_lines(path: Path) -> LinesOfYolo | Literal[""] | None:
 
 def is_manifest(path: Path) -> bool:
     """Whether a file is a table with the columns image and mask."""
-    header = head(path).lstrip("\ufeff").partition("\n")[0]
+    header = head(path).partition("\n")[0]
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
     try:
         cells = next(csv.reader([header], delimiter=delimiter), [])
@@ -125,6 +125,6 @@ def head(path: Path) -> str:
     """The beginning of a text file; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(_HEAD).decode("utf-8", "surrogateescape")
+            return file.read(_HEAD).decode("utf-8-sig", "surrogateescape")
     except OSError:
         return ""
