@@ -13,7 +13,7 @@ import yaml
 from kseg.errors import DataError
 from kseg.images import printable
 
-__all__ = ["OF_TRAINING", "SEVERITIES", "Finding", "Severity", "setting_line"]
+__all__ = ["OF_CLASSES", "OF_TRAINING", "SEVERITIES", "Finding", "Severity", "setting_line"]
 
 Severity = Literal["error", "question", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "question", "warning", "note")
@@ -22,6 +22,9 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("error", "question", "warning", "note
 
 OF_TRAINING: Final = frozenset({"absent-class", "empty-split", "copies-across-splits"})
 """Codes of findings that matter to a training, but not to an evaluation of the same images."""
+
+OF_CLASSES: Final = frozenset({"absent-class", "rare-class"})
+"""Codes of findings about the classes, which are void where the mask values mean something else."""
 
 _SHOWN: Final = 5
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from kseg.data.formats.layout.read import Layout, read_layout
-from kseg.data.inspection.findings import OF_TRAINING, Finding
+from kseg.data.inspection.findings import OF_CLASSES, OF_TRAINING, Finding
 from kseg.data.inspection.inspect import Inspection, inspect_data
 from kseg.data.spec import DataSpec
 from kseg.errors import DataError
@@ -81,7 +81,9 @@ def check_and_fix(
     def inspect(settings: Settings, layout: Layout | None, earlier: Inspection | None) -> Inspection:
         inspection = inspect_data(spec_of(settings), layout=layout, earlier=earlier, on_progress=on_progress)
         more = extra(settings, inspection) if extra else []
-        findings = [finding for finding in (*inspection.findings, *more) if finding.code not in skip]
+        is_asked = any(finding.severity == "question" and finding.undecided for finding in inspection.findings)
+        left_out = {*skip, *(OF_CLASSES if is_asked else ())}
+        findings = [finding for finding in (*inspection.findings, *more) if finding.code not in left_out]
         return inspection.with_findings(findings)
 
     with _each_warning_once():
@@ -142,7 +144,10 @@ def _rounds(
 
 
 def _solved(checked: Checked[Settings], *, fix: bool, accept_guesses: bool) -> list[Finding]:
-    """The findings whose settings are to be applied next: warnings only where all others are settled."""
+    """The findings whose settings are to be applied next.
+
+    Those about the classes, and warnings, only where all others are settled.
+    """
 
     def is_new(finding: Finding) -> bool:
         settings = {**(finding.fix if fix else {}), **(finding.guess if accept_guesses else {})}
@@ -150,7 +155,8 @@ def _solved(checked: Checked[Settings], *, fix: bool, accept_guesses: bool) -> l
         return any(key not in applied or applied[key] != value for key, value in settings.items())
 
     suggesting = [finding for finding in checked.inspection.findings if is_new(finding)]
-    return [finding for finding in suggesting if finding.severity != "warning"] or suggesting
+    needed = [finding for finding in suggesting if finding.severity != "warning"]
+    return [finding for finding in needed if finding.code not in OF_CLASSES] or needed or suggesting
 
 
 def read_folder(

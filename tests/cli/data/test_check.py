@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -285,3 +286,24 @@ def test_the_traps_of_the_published_sets(call: Call, real_data: Path, tmp_path: 
     assert traps <= {finding["code"] for finding in findings}
     values = load_config(tmp_path / "fixed.yaml").data.values
     assert (str(values).replace("'", "") if values else "").endswith(line)
+
+
+def test_settings_for_classes_that_are_none_are_not_used(call: Call, tmp_path: Path) -> None:
+    root = pairs(tmp_path / "smoothed", "images/{}.png", "masks/{}.png", encode=lambda m: m.astype(np.uint8) * 255)
+    path = next((root / "masks").iterdir())
+    mask = np.asarray(Image.open(path).convert("L"))
+    write(path, cv2.blur(mask, (3, 3)))
+    code, out, _ = call("data", "check", root, "--fix-config", "fixed.yaml")
+    assert code == 0
+    assert "data.threshold: 128" in out
+    assert "train.loss" not in out
+    assert "train" not in yaml.safe_load((tmp_path / "fixed.yaml").read_text())
+
+
+def test_nothing_is_said_about_classes_while_the_meaning_of_the_values_is_asked(call: Call, tmp_path: Path) -> None:
+    root = LAYOUTS["instances"](tmp_path / "instances")
+    code, out, _ = call("data", "check", root)
+    assert code == 1
+    assert "[instances]" in out
+    assert "absent-class" not in out
+    assert "rare-class" not in out
