@@ -22,8 +22,6 @@ _WIDTH: Final = 150
 _SPLIT_BY: Final = {
     "fractions": "at random", "folders": "by folders", "lists": "by lists", "data": "as the data set says",
 }  # fmt: skip
-_HEAD: Final = 3
-"""Lines that say how the data are read."""
 _INDENT: Final = " " * 9
 _MOST: Final[Mapping[str, int]] = {"error": 4, "question": 4, "warning": 4, "note": 4}
 """Findings shown of each severity."""
@@ -46,12 +44,13 @@ def report(
     if inspection.labels is not None:
         asked = any("data.values" in finding.guess for finding in inspection.errors)
         lines.append(heading("classes") + _short(_classes(inspection.labels, asked)))
+    head = len(lines)
     for severity in ("error", "question"):
         lines += _blocks(inspection.findings, severity, heading)
     lines += [heading("used") + _short(_solved(finding, applied)) for finding in settled if _is_told(finding)]
     for severity in ("warning", "note"):
         lines += _blocks(inspection.findings, severity, heading)
-    if len(lines) == _HEAD:
+    if len(lines) == head:
         lines.append("no problems found")
     return "\n".join(lines)
 

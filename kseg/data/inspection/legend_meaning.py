@@ -24,6 +24,8 @@ _NEAR: Final = 24
 """Channels of a colour that differ by at most this much are the same colour, after compression."""
 _OFF: Final = "classes would be learned from the pixels of others"
 
+_VOID: Final = "the background would be ignored, or unknown pixels would be learned"
+
 Values = Mapping[int | str, str]
 
 
@@ -145,14 +147,16 @@ class _Form:
         """The meaning for the configured class names."""
         file = printable(self.legend.path.name)
         listed = {self._listed(value) for value in self.occurring}
-        doubts = [*self._unlisted_doubts(file), *self._order_doubts(file)]
+        void = self._surrounding_void
+        doubts = [*self._unlisted_doubts(file), *self._order_doubts(file), *self._void_doubts(file)]
         values: dict[int | str, str] = {**self.values, **dict.fromkeys(self.missing, IGNORE)}
         match = {"match": "nearest"} if self._is_smoothed else {}
         occurring = {value for value in listed if value is not None}
         if names is None:
-            return Meaning(
-                {**_settings(values, self.legend.names, occurring), **match}, f"{file} says so", tuple(doubts)
-            )
+            background = {**values, **dict.fromkeys(void, BACKGROUND)}
+            other = _settings(background, [BACKGROUND, *self.legend.names], occurring) if void else {}
+            settings = {**_settings(values, self.legend.names, occurring), **match}
+            return Meaning(settings, f"{file} says so", tuple(doubts), other)
         own = {name.casefold(): name for name in names}
         renamed = {value: own.get(name.casefold(), name) for value, name in values.items()}
         unknown = [name for name in names if name not in renamed.values()]
@@ -170,6 +174,10 @@ class _Form:
         alternative = {"values": ignoring} if extra and ignoring != chosen and len(ignoring) <= 8 else {}
         return Meaning({"values": chosen, **match}, f"{file} says so", tuple(doubts), alternative)
 
+    @staticmethod
+    def _as_numbers(values: Sequence[int | str]) -> list[int]:
+        return [pack_color(str(value)) if is_color(value) else int(value) for value in values]
+
     def _numbers(self, values: Values, extra: Sequence[str]) -> Iterator[int]:
         if self.shown is None:
             for value, name in values.items():
@@ -177,9 +185,7 @@ class _Form:
                     yield pack_color(str(value)) if is_color(value) else int(value)
 
     def _unlisted_doubts(self, file: str) -> list[Doubt]:
-        numbers = [] if self.shown is not None else [
-            pack_color(str(value)) if is_color(value) else int(value) for value in self.missing
-        ]  # fmt: skip
+        numbers = [] if self.shown is not None else self._as_numbers(self.missing)
         void = (
             bool(numbers)
             and not self.table.colored
@@ -189,6 +195,19 @@ class _Form:
             return []
         question = f"what is {abbreviate(self.missing, 3)}? {file} does not list it"
         return [Doubt(question, "pixels of a class would be ignored", tuple(numbers))]
+
+    @cached_property
+    def _surrounding_void(self) -> list[int | str]:
+        """Void that surrounds the classes as a background does, where there is no background."""
+        if self.shown is not None or BACKGROUND in self.legend.names:
+            return []
+        void = [value for value in self.occurring if self.values.get(value) == IGNORE]
+        return [value for value in void if surrounds(self.table, *self._as_numbers([value]))]
+
+    def _void_doubts(self, file: str) -> list[Doubt]:
+        void = self._surrounding_void
+        question = f"is {abbreviate(void, 3)} unknown ground truth? {file} calls it void, but it surrounds the others"
+        return [Doubt(question, _VOID, tuple(self._as_numbers(void)))] if void else []
 
     def _order_doubts(self, file: str) -> list[Doubt]:
         """Index masks of a legend of colours: its order is confirmed unless another value surrounds the others."""

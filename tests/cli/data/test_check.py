@@ -307,3 +307,28 @@ def test_nothing_is_said_about_classes_while_the_meaning_of_the_values_is_asked(
     assert "[instances]" in out
     assert "absent-class" not in out
     assert "rare-class" not in out
+
+
+def test_a_question_is_a_problem(call: Call, tmp_path: Path) -> None:
+    yellow = np.array([255, 255, 0], np.uint8)
+    root = pairs(tmp_path / "set", "images/{}.png", "masks/{}.png", encode=lambda m: m[..., None] * yellow)
+    (root / "class_dict.csv").write_text("name,r,g,b\ncat,255,255,0\nvoid,0,0,0\n")
+    code, out, _ = call("data", "check", root)
+    assert code == 1
+    assert "question is #000000 unknown ground truth?" in out
+    assert "no problems found" not in out
+
+
+def test_pixels_without_an_object_are_not_ignored_unasked(call: Call, tmp_path: Path) -> None:
+    root = LAYOUTS["yolo"](tmp_path / "yolo")
+    (root / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [disc, ring]\n")
+    for label in (root / "labels").rglob("*.txt"):
+        label.write_text(label.read_text() + label.read_text().replace("0 ", "1 ", 1))
+    code, out, _ = call("data", "check", root, "--classes", "disc,ring")
+    assert code == 1
+    assert "question are pixels without an object background? It is not named  [unnamed-background]\n" in out
+    assert "answer: --set 'data.classes=[background, disc, ring]'\n" in out
+    assert "or if not, set data.values: {0: ignore, 1: disc, 2: ring}\n" in out
+    for answer in ("data.classes=[background, disc, ring]", "data.values={0: ignore, 1: disc, 2: ring}"):
+        out = call("data", "check", root, "--classes", "disc,ring", "--set", answer)[1]
+        assert "unnamed-background" not in out

@@ -468,6 +468,24 @@ def test_what_a_legend_leaves_open_is_asked(tmp_path: Path, kind: str) -> None:
     assert not other or check(tmp_path, **{**told, **other}).errors == []
 
 
+def test_void_that_surrounds_is_asked(tmp_path: Path) -> None:
+    make(tmp_path, nested, as_colors(BLACK, RED, GREEN))
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\ncat,255,0,0\ndog,0,255,0\nVoid,0,0,0\n")
+    asked = question(check(tmp_path))
+    assert asked.what == "is #000000 unknown ground truth? class_dict.csv calls it void, but it surrounds the others"
+    assert asked.guess["data.values"]["#000000"] == "ignore"
+    background = alternative(asked)
+    assert background["classes"] == NAMES
+    assert background["values"]["#000000"] == "background"
+    assert check(tmp_path, **background).errors == []
+
+
+def test_void_along_borders_is_not_asked(tmp_path: Path) -> None:
+    make(tmp_path, void_border, as_values(0, 1, 2))
+    (tmp_path / "_classes.csv").write_text("Pixel Value, Class\n0, sky\n1, cat\n2, dog\n255, void\n")
+    assert check(tmp_path).errors == []
+
+
 # --- more kinds -------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from kseg.data.inspection.checks.context import Context
+from kseg.data.inspection.checks.context import MOST_DROPPED, Context
 from kseg.data.inspection.evidence import Meaning, looks_inverted, surrounds
 from kseg.data.inspection.findings import Finding, Severity, setting_line
 from kseg.data.inspection.legend_meaning import interpret_legend
@@ -74,7 +74,7 @@ def _configured(context: Context, labels: LabelMap) -> Iterator[Finding]:
     if contradiction is not None:
         yield contradiction
         return
-    yield from _inverted(context, labels) or _unusual(context, labels)
+    yield from _background_left_out(context, labels) or _inverted(context, labels) or _unusual(context, labels)
     yield from _named_otherwise(context, labels)
 
 
@@ -255,6 +255,26 @@ def _advice(code: str, context: Context) -> str | None:
         example = {**dict(zip(values, names[1:], strict=False)), OTHER: names[0]}
         return f"say what each value is, e.g. data.values: {values_line(example)}"
     return None
+
+
+def _background_left_out(context: Context, labels: LabelMap) -> list[Finding]:
+    """Named classes of objects without the background, so that the format has all other pixels ignored."""
+    spec, table = context.spec, context.table
+    rest = labels.values.get(0, labels.values.get(OTHER))
+    share = float(table.share(table.pixels)[table.values == 0].sum())
+    asked = spec.defines_values and spec.classes is not None and not spec.values and rest == IGNORE
+    if not asked or share <= MOST_DROPPED:
+        return []
+    return [
+        Finding(
+            code="unnamed-background", severity="question",
+            what="are pixels without an object background? It is not named",
+            why="they would be ignored, and the network would see objects everywhere",
+            count=context.total, total=context.total, found=f"{share:.1%} of the pixels show none of the named classes",
+            guess={"data.classes": [BACKGROUND, *labels.names]}, undecided=(0,),
+            advice=f"if not, set data.values: {values_line(labels.values)}",
+        )
+    ]  # fmt: skip
 
 
 def _inverted(context: Context, labels: LabelMap) -> list[Finding]:
