@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,11 @@ import click
 
 from kseg.cli.data.target import overrides_of, target_options
 from kseg.cli.options import PATH
+from kseg.errors import shell_command
 
 if TYPE_CHECKING:
     from kseg.api.check import DataCheck
+    from kseg.config import FlagValue
     from kseg.data.inspection.findings import Finding
 
 __all__ = ["command"]
@@ -56,7 +57,8 @@ def command(
     accept = {"accept_guesses": accept_guesses}
     checked = kseg.check(target, fix_config=None if ask else fix_config, preview=preview, **accept, **overrides)
     if ask:
-        checked = _ask(target, checked, overrides, fix_config)
+        checked, answers = _ask(target, checked, overrides, fix_config)
+        settings = (*settings, *answers)
     click.echo(json.dumps(checked.to_json(), indent=2) if as_json else checked.text(_heading))
     if fix_config is not None:
         click.echo(f"{fix_config}: {len(checked.fixes)} settings added; {_verdict(checked.errors)}", err=True)
@@ -68,22 +70,31 @@ def command(
         click.echo(f"next: {_next(target, fix_config, classes, settings, checked)}")
 
 
-def _ask(target: Path, checked: DataCheck, overrides: dict[str, Any], fix_config: Path | None) -> DataCheck:
-    """Ask until every question is answered or left open; then check, and write the configuration."""
+def _ask(
+    target: Path, checked: DataCheck, overrides: dict[str, Any], fix_config: Path | None
+) -> tuple[DataCheck, list[str]]:
+    """Ask until every question is answered or left open; then check, and write the configuration.
+
+    Returns:
+        The last check, and the answers as texts of ``--set``.
+    """
     import kseg
+    from kseg.data.inspection.findings import setting_option
 
     left_open: set[str] = set()
+    settings: list[str] = []
     while questions := [finding for finding in checked.questions if finding.what not in left_open]:
         for finding in questions:
             answers = _answers(finding)
             overrides |= answers
+            settings += [setting_option(key, answer.value) for key, answer in answers.items()]
             if not answers:
                 left_open.add(finding.what)
         checked = kseg.check(target, **overrides)
-    return checked if fix_config is None else kseg.check(target, fix_config=fix_config, **overrides)
+    return checked if fix_config is None else kseg.check(target, fix_config=fix_config, **overrides), settings
 
 
-def _answers(finding: Finding) -> dict[str, Any]:
+def _answers(finding: Finding) -> dict[str, FlagValue]:
     """Ask one question on the terminal: the settings by dotted key; empty if it is left open."""
     from kseg.config import FlagValue, parse_set
 
@@ -117,14 +128,9 @@ def _next(
 ) -> str:
     """The command that trains on the data as they were read."""
     if fix_config is not None:
-        return f"kseg fit {shlex.quote(str(fix_config))}"
-    if not target.is_dir():
-        return f"kseg fit {shlex.quote(str(target))}" + "".join(f" --set {shlex.quote(text)}" for text in settings)
-    if classes or settings or checked.guesses:
-        options = [
-            *(["--classes", classes] if classes else []),
-            *(word for text in settings for word in ("--set", text)),
-        ]
-        options += ["--accept-guesses"] if checked.guesses else []
-        return f"kseg data check {shlex.join([str(target), *options])} --fix-config data.yaml"
-    return f"kseg fit --data {shlex.quote(str(target))}"
+        return shell_command("kseg", "fit", fix_config)
+    sets = [word for text in settings for word in ("--set", text)]
+    others = [*(["--classes", classes] if classes else []), *(["--accept-guesses"] if checked.guesses else [])]
+    if others or (sets and target.is_dir()):
+        return shell_command("kseg", "data", "check", target, *others, *sets, "--fix-config", "data.yaml")
+    return shell_command("kseg", "fit", *(["--data"] if target.is_dir() else []), target, *sets)

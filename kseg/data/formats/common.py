@@ -150,7 +150,8 @@ def report_unpaired(
     if unpaired == "skip" and remaining:
         _log.warning("%s: %s; left out", where, "; ".join(problems))
         return
+    skip = ", or set data.unpaired: skip" if remaining else "; with data.unpaired: skip none would remain"
     raise UnpairedError(
         "; ".join(problems), where=where, expected=expected, count=count, total=remaining + count,
-        remedy=(remedy() if remedy else None) or "add or remove files, or set data.unpaired: skip",
+        remedy=(remedy() if remedy else None) or f"add or remove files{skip}",
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from kseg.errors import DataError
+from kseg.errors import DataError, shell_command
 from kseg.images import printable
 
-__all__ = ["OF_CLASSES", "OF_TRAINING", "SEVERITIES", "Finding", "Severity", "setting_line"]
+__all__ = ["OF_CLASSES", "OF_TRAINING", "SEVERITIES", "Finding", "Severity", "setting_line", "setting_option"]
 
 Severity = Literal["error", "question", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "question", "warning", "note")
@@ -75,8 +74,7 @@ class Finding:
     @property
     def answer(self) -> str:
         """The options that take `guess`: ``--set 'data.values={0: background, 255: cell}'``."""
-        lines = [setting_line(key, value, whole=True).replace(": ", "=", 1) for key, value in self.guess.items()]
-        return " ".join(f"--set {shlex.quote(line)}" for line in lines)
+        return " ".join(shell_command("--set", setting_option(key, value)) for key, value in self.guess.items())
 
     def to_error(self, root: Path, *, in_python: bool = False) -> DataError:
         """The finding as an error, which stops a training before it begins.
@@ -109,6 +107,11 @@ class Finding:
             "guess": [{"key": key, "value": _plain(value)} for key, value in self.guess.items()],
             "advice": self.advice,
         }
+
+
+def setting_option(key: str, value: Any) -> str:
+    """A setting as the option ``--set`` takes it: ``data.values={0: background, 255: nucleus}``."""
+    return setting_line(key, value, whole=True).replace(": ", "=", 1)
 
 
 def setting_line(key: str, value: Any, *, whole: bool = False) -> str:

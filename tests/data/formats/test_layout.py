@@ -388,6 +388,13 @@ def test_a_format_that_is_named_is_read_or_is_an_error(tmp_path: Path) -> None:
         read_layout(tmp_path, {"format": "coco"})
 
 
+def test_where_nothing_is_recognised_the_remedy_is_quoted(tmp_path: Path) -> None:
+    add(tmp_path, "my photos/{}.png", names="abcd")
+    add(tmp_path, "their regions/{}.png", names="wxyz")
+    with pytest.raises(DataError, match=r"--set 'data.images=my photos' --set 'data.masks=their regions'$"):
+        read_layout(tmp_path)
+
+
 def test_where_nothing_is_recognised_the_remedy_works(tmp_path: Path) -> None:
     add(tmp_path, "photos/{}.png", "regions/{}.png", names="abcd")
     add(tmp_path, "others/o{}.png", names="xyz")

@@ -67,12 +67,20 @@ def test_a_remedy_that_does_not_pair_is_not_proposed(tmp_path: Path, numbers: ra
     touch(tmp_path, [*(f"images/{i}.jpg" for i in range(1, 10)), *(f"masks/{i}.png" for i in numbers)])
     with pytest.raises(DataError, match=r"9 of 9 images have no mask") as error:
         samples(tmp_path)
+    assert error.value.remedy == "add or remove files; with data.unpaired: skip none would remain"
+
+
+def test_unpaired_files_are_skipped_only_where_pairs_remain(tmp_path: Path) -> None:
+    touch(tmp_path, ["images/a.jpg", "images/b.jpg", "masks/a.png"])
+    with pytest.raises(DataError) as error:
+        samples(tmp_path)
     assert error.value.remedy == "add or remove files, or set data.unpaired: skip"
+    assert len(samples(tmp_path, unpaired="skip")) == 1
 
 
 def test_a_remedy_for_a_few_images_is_not_proposed(tmp_path: Path) -> None:
     touch(tmp_path, [*(f"images/{i}.jpg" for i in "abcdef"), "masks/a_m.png", *(f"masks/q{i}.png" for i in range(5))])
-    with pytest.raises(DataError, match=r"data\.unpaired: skip$"):
+    with pytest.raises(DataError, match=r"add or remove files; with data\.unpaired: skip none would remain$"):
         samples(tmp_path)
 
 

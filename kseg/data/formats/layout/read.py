@@ -14,11 +14,12 @@ from typing import Any, Final
 from kseg.data.formats.layout.annotated import coco, manifest, voc
 from kseg.data.formats.layout.annotated_images import labelme, yolo
 from kseg.data.formats.layout.paired import paired
+from kseg.data.formats.layout.path_patterns import as_yaml
 from kseg.data.formats.layout.reading import LayoutReading
 from kseg.data.formats.layout.tree import Tree
 from kseg.data.formats.table import READERS
 from kseg.data.question import Question
-from kseg.errors import DataError, abbreviate
+from kseg.errors import DataError, abbreviate, shell_command
 from kseg.images import printable
 from kseg.registry import lookup
 
@@ -174,7 +175,8 @@ def _unknown(tree: Tree, told: Mapping[str, Any]) -> DataError:
     own = f"; {len(tree.own_pictures)} more are kseg's own" if tree.own_pictures else ""
     folders = [folder or "." for folder in tree.pictures]
     images, masks = folders[:2] if len(folders) > 1 else ("photos", "labels")
-    remedy = f"set both data.images and data.masks, e.g. --set data.images={images} --set data.masks={masks}"
+    options = shell_command("--set", f"data.images={as_yaml(images)}", "--set", f"data.masks={as_yaml(masks)}")
+    remedy = f"set both data.images and data.masks, e.g. {options}"
     return DataError(
         what, where=printable(tree.root),
         expected="images and masks whose file names correspond, COCO, LabelMe or YOLO annotations, VOC, or a manifest "
