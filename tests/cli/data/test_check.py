@@ -332,3 +332,18 @@ def test_pixels_without_an_object_are_not_ignored_unasked(call: Call, tmp_path: 
     for answer in ("data.classes=[background, disc, ring]", "data.values={0: ignore, 1: disc, 2: ring}"):
         out = call("data", "check", root, "--classes", "disc,ring", "--set", answer)[1]
         assert "unnamed-background" not in out
+
+
+def test_the_classes_of_voc_are_asked_about_where_masks_may_have_others(call: Call, tmp_path: Path) -> None:
+    root = LAYOUTS["voc"](tmp_path / "voc")
+    assert call("data", "check", root)[0] == 0  # a person
+    for path in (root / "SegmentationClass").iterdir():
+        write(path, np.minimum(np.asarray(Image.open(path)), 1).astype(np.uint8))
+    code, out, _ = call("data", "check", root)
+    assert code == 1
+    assert "question are the classes those of Pascal VOC? Masks show its first 2 only: background, aeroplane" in out
+    assert "answer: --set 'data.classes=[background, aeroplane]'\n" in out
+    assert "aeroplane" in call("data", "check", root, "--set", "data.classes=[background, aeroplane]")[1]
+    code, out, _ = call("data", "check", root, "--classes", "background,car park")
+    assert code == 0
+    assert "classes  background, car park; " in out

@@ -40,6 +40,8 @@ def absent(context: Context) -> Iterator[Finding]:
 
 def _absent(context: Context, labels: LabelMap, split: SplitName, missing: list[int], masks: int) -> Finding:
     names = [labels.names[i] for i in missing]
+    if split == "train" and _are_assumed(context, labels, missing):
+        return _assumed(context, labels, missing)
     if split == "train":
         return Finding(
             code="absent-class", severity="error", what=f"no training mask has a pixel of {abbreviate(names)}",
@@ -55,6 +57,25 @@ def _absent(context: Context, labels: LabelMap, split: SplitName, missing: list[
         why="a class without pixels in a split cannot be scored there", count=len(names), total=labels.num_classes,
         fix={"data.split.stratify": True} if context.by_fractions and learnable and not context.is_stratified else {},
         advice="add images" if not context.by_fractions else None,
+    )  # fmt: skip
+
+
+def _are_assumed(context: Context, labels: LabelMap, missing: Sequence[int]) -> bool:
+    """Whether masks in VOC's folders show only the first of VOC's classes, as masks of other classes would."""
+    shown = labels.num_classes - len(missing)
+    are_default = context.spec.format == "voc" and context.spec.classes is None and not context.spec.values
+    return are_default and shown > 1 and list(missing) == list(range(shown, labels.num_classes))
+
+
+def _assumed(context: Context, labels: LabelMap, missing: Sequence[int]) -> Finding:
+    names = [name for i, name in enumerate(labels.names) if i not in missing]
+    return Finding(
+        code="assumed-classes", severity="question",
+        what=f"are the classes those of Pascal VOC? Masks show its first {len(names)} only: {abbreviate(names)}",
+        why="labelling tools use the same folders for other classes, which would get wrong names",
+        count=context.total, total=context.total, guess={"data.classes": names},
+        undecided=tuple(value for value, name in labels.values.items() if name in names),
+        advice="if not, name the classes in the order of the mask values, e.g. --classes background,car",
     )  # fmt: skip
 
 
