@@ -23,9 +23,9 @@ from kseg.data.formats.document import array, class_name, integer, item, mapping
 from kseg.data.formats.image_names import readings
 from kseg.data.formats.labelme_images import extract
 from kseg.data.formats.labelme_shapes import Drawing, LabelFile, are_in_fractions
-from kseg.data.formats.layout.tree import visible_folders
 from kseg.data.formats.listing import ImageFiles, list_files
 from kseg.data.formats.reader import SPLIT, Listing, in_split
+from kseg.data.formats.walk import visible_folders
 from kseg.data.names import NameIndex
 from kseg.data.objects import OBJECT_VOID
 from kseg.data.sample import Sample

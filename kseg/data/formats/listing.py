@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Final
 
+from kseg.data.formats.walk import is_picture, visible_files
 from kseg.data.names import composed, is_hidden
 from kseg.errors import ConfigError, DataError, abbreviate
 from kseg.images import IMAGE_SUFFIXES, printable
@@ -186,7 +187,7 @@ def _glob(folder: Path, parts: Sequence[str], key: str, setting: str) -> tuple[I
     below = len(os.path.join(folder, ""))
     paths = [path for path in paths if not _is_hidden_match(path[below:])]
     broken = [path for path in paths if _is_broken(path)]
-    files = [path for path in paths if _is_image(path) and os.path.isfile(path)]
+    files = [path for path in paths if is_picture(path) and os.path.isfile(path)]
     parts = [*parts[:-1], *_BELOW] if parts[-1] == _BELOW[0] else parts
     if not files:
         for path in filter(os.path.isdir, paths):
@@ -220,46 +221,20 @@ def _sorted(files: Iterable[str]) -> tuple[Path, ...]:
 
 def _walk(folder: str) -> tuple[list[str], list[str]]:
     """The image files in a folder at any depth, and the links that are broken."""
-    files: list[str] = []
+    images: list[str] = []
     broken: list[str] = []
-    visited: set[str] = set()
-    # Data sets are often assembled from symbolic links. Each real folder is visited once, since links can form cycles;
-    # links come last, so that what is a folder and a link to it is always listed by the same path.
-    pending, links = [folder], list[str]()
-    while pending or links:
-        parent = pending.pop() if pending else links.pop(0)
-        real_path = os.path.realpath(parent)
-        if real_path in visited:
-            continue
-        visited.add(real_path)
-        for entry in _entries(parent):
-            if entry.is_symlink() and os.path.isdir(entry.path):
-                links.append(entry.path)
-            elif not entry.is_symlink() and entry.is_dir():
-                pending.append(entry.path)
-            elif entry.is_symlink() and _is_broken(entry.path):
-                broken.append(entry.path)
-            elif _is_image(entry.name):
-                files.append(entry.path)
-    return files, broken
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder and not hidden (macOS leaves a ``._x.jpg`` beside each ``x.jpg``), by name."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if not is_hidden(entry.name)), key=lambda entry: entry.name)
-    except OSError:
-        return []
-
-
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    for _, files in visible_files(folder):
+        for file in files:
+            if file.is_symlink() and _is_broken(file.path):
+                broken.append(file.path)
+            elif is_picture(file.name):
+                images.append(file.path)
+    return images, broken
 
 
 def _is_broken(path: str) -> bool:
     """Whether a link to an image, or to a folder, leads nowhere."""
-    may_count = _is_image(path) or not os.path.splitext(path)[1]
+    may_count = is_picture(path) or not os.path.splitext(path)[1]
     return may_count and os.path.islink(path) and not os.path.exists(path)
 
 

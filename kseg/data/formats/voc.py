@@ -18,9 +18,9 @@ from typing import Final
 from kseg.data.formats.common import report_unpaired
 from kseg.data.formats.document import read_lines
 from kseg.data.formats.finder import Finder
-from kseg.data.formats.layout.tree import is_picture
 from kseg.data.formats.listing import list_files
 from kseg.data.formats.reader import Listing
+from kseg.data.formats.walk import is_picture
 from kseg.data.sample import SPLITS, Sample, SplitName
 from kseg.data.spec import DataSpec, Fractions
 from kseg.errors import ConfigError, DataError, abbreviate

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from kseg.data.formats.document import read_lines
-from kseg.data.formats.layout.tree import visible_folders
 from kseg.data.formats.outlines import FRACTION_SLACK
+from kseg.data.formats.walk import visible_folders
 from kseg.data.names import NameIndex, is_hidden
 from kseg.images import printable
 

@@ -18,7 +18,7 @@ from kseg.data.formats.common import report_unpaired
 from kseg.data.formats.document import read_lines
 from kseg.data.formats.finder import Finder
 from kseg.data.formats.image_names import readings
-from kseg.data.formats.layout.tree import is_picture
+from kseg.data.formats.walk import is_picture
 from kseg.data.spec import DataSpec
 from kseg.errors import DataError, abbreviate
 from kseg.images import printable

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from kseg.data.find import find_dataset, find_samples
 from kseg.data.formats.index_masks import write_masks
+from kseg.data.names import composed
 from kseg.data.sample import SPLITS, Sample, SplitName
 from kseg.data.spec import DataSpec, Lists
 from kseg.data.splits.lists import write_lists
@@ -111,11 +113,16 @@ def test_an_image_is_never_paired_with_the_mask_of_another(data: st.DataObject) 
     spell = data.draw(st.sampled_from(spellings))
     images = {f"{folder}{stem}{data.draw(st.sampled_from(['.jpg', '.png', '.JPG']))}" for folder, stem in stems}
     mask_of: dict[str, str] = {}
+    plain_of: dict[str, str] = {}
     for image in images:
         folder, _, name = image.rpartition("/")
         stem = os.path.splitext(name)[0]
-        mask_of[image] = f"{folder}/{spell(decoration.format(stem=stem, name=name))}.png".lstrip("/")
+        plain = decoration.format(stem=stem, name=name)
+        plain_of[image] = composed(f"{folder}/{plain}.png".lstrip("/"))
+        mask_of[image] = f"{folder}/{spell(plain)}.png".lstrip("/")
     assume(len(set(mask_of.values())) == len(images))
+    # Of a and A with their case swapped, each mask has the name of the other's.
+    assume(all(composed(mask_of[i]) != plain_of[j] for i, j in permutations(images, 2)))
     kept = data.draw(st.sets(st.sampled_from(sorted(images))))  # all masks, or those of some images
     masks = {mask_of[image] for image in kept or images}
     where = data.draw(st.sampled_from([("images", "masks"), ("images/**/*", "masks/**/*"), ("i*es", "m*ks")]))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from kseg.data.formats.layout.folder_roles import Role, role_of_name
 from kseg.data.formats.layout.path_patterns import common_end, common_start
-from kseg.data.formats.layout.tree import is_picture
+from kseg.data.formats.walk import is_picture
 from kseg.data.names import caseless
 
 __all__ = ["Decoration", "Side", "decoration_between", "sides_of"]

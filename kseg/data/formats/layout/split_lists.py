@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from kseg.data.formats.layout.tree import Tree, is_picture
+from kseg.data.formats.layout.tree import Tree
+from kseg.data.formats.walk import is_picture
 from kseg.data.names import unquote_line
 from kseg.data.sample import SPLITS
 from kseg.data.spec import Lists

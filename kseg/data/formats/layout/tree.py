@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from kseg.data.names import is_hidden
-from kseg.images import IMAGE_SUFFIXES
+from kseg.data.formats.walk import is_picture, visible_folders
 from kseg.provenance import is_marked
 
-__all__ = ["Tree", "is_below", "is_picture", "join", "visible_folders"]
+__all__ = ["Tree", "is_below", "join"]
 
 _OF_A_RUN: Final = frozenset({"args.yaml", "env.json"})
 """Files that only the folder of a training has: see `kseg.run_folder`."""
@@ -21,49 +20,9 @@ _MARKED: Final = (".png", ".jpg", ".jpeg")
 """Pictures in which kseg writes its mark."""
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file counts as an image, by its suffix."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
 def join(folder: str, name: str) -> str:
     """``folder/name``, or ``name`` in the root."""
     return f"{folder}/{name}" if folder else name
-
-
-def visible_folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder below and including ``folder`` with the names of its files, sorted, without hidden ones.
-
-    Links are followed, for data sets are often assembled from them. Each real folder is visited once, since links can
-    form cycles; links come last, so that a folder is always listed by its own path, if that is below ``folder``.
-    """
-    visited: set[str] = set()
-    pending, links = [os.fspath(folder)], list[str]()
-    while pending or links:
-        parent = pending.pop() if pending else links.pop(0)
-        real_path = os.path.realpath(parent)
-        if real_path in visited:
-            continue
-        visited.add(real_path)
-        names = []
-        for entry in _entries(parent):
-            if not entry.is_dir():
-                names.append(entry.name)
-            elif entry.is_symlink():
-                links.append(entry.path)
-            else:
-                pending.append(entry.path)
-        yield Path(parent), sorted(names)
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder and not hidden, in the reverse order of names; nothing if it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not is_hidden(entry.name)]
-    except OSError:
-        return []
-    return sorted(visible, key=lambda entry: entry.name, reverse=True)
 
 
 @dataclass(frozen=True)
