@@ -122,8 +122,8 @@ def check_folder(
         accept_guesses: Whether to apply guesses, too.
         on_progress: Called after each sample.
     """
-    told = _told(overrides)
-    layout = read_layout(folder, {key: _plain(value) for key, value in told.items()})
+    own_settings = _data_settings(overrides)
+    layout = read_layout(folder, {key: _plain(value) for key, value in own_settings.items()})
 
     def load(applied: Mapping[str, Any]) -> Config:
         read = {"data.root": str(folder), **_as_settings(layout.provisional, folder), **applied}
@@ -158,7 +158,7 @@ def data_folder(overrides: Mapping[str, Any]) -> Path | None:
     return folder if folder is not None and folder.is_dir() else None
 
 
-def _told(overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _data_settings(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Key of the section ``data`` → value, of the settings that the caller sets."""
     section = _plain(overrides.get("data")) or {}
     flat = {key.partition(".")[2]: value for key, value in overrides.items() if key.startswith("data.")}

@@ -109,16 +109,16 @@ def from_folder(
         train, val = kseg.data.from_folder("photos", size=(256, 256), batch=8, augment="light")
         model.fit(train, validation_data=val, epochs=30)
     """
-    known = {field.name: True for field in dataclasses.fields(DataSpec)}
+    fields = {field.name: True for field in dataclasses.fields(DataSpec)}
     for name in settings:
-        lookup(known, name, kind="setting", where="kseg.data.from_folder")
+        lookup(fields, name, kind="setting", where="kseg.data.from_folder")
     named: dict[str, Any] = {"classes": classes and tuple(classes), "values": values, "split": split, **settings}
-    told = {name: value for name, value in named.items() if value is not None}
+    own_settings = {name: value for name, value in named.items() if value is not None}
     survey: Survey | None = None
     if isinstance(folder, DataSpec):
-        spec = dataclasses.replace(folder, **told)
+        spec = dataclasses.replace(folder, **own_settings)
     else:
-        checked = read_folder(expand_home(folder), told, in_python=True)
+        checked = read_folder(expand_home(folder), own_settings, in_python=True)
         spec, survey = checked.settings, checked.inspection.survey
     variations = parse(list(augment) if isinstance(augment, tuple) else augment)
     lookup(dict.fromkeys(get_args(Cache), True), cache, kind="cache", where="cache")

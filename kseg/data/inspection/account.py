@@ -139,7 +139,7 @@ class _Reasons:
         self._counts: dict[str, int] = defaultdict(int)
 
     def explain(self, file: str) -> bool:
-        """Whether there is a reason."""
+        """Whether there is a reason why this file is not read; counts it under that reason."""
         entry = next((entry for entry in self._reason_of if names_path(entry, file)), None)
         if entry is None and self._of_strays and os.path.dirname(file) in self._folders:
             entry = _STRAYS
@@ -150,11 +150,11 @@ class _Reasons:
     def given(self) -> dict[str, str]:
         """What was explained → the reason."""
         reasons = {**self._reason_of, _STRAYS: self._of_strays}
-        given = {entry: reasons[entry] for entry in self._counts}
+        explained = {entry: reasons[entry] for entry in self._counts}
         own = len(self._tree.own_pictures)
         if own:
-            given[f"{own} pictures"] = "written by kseg"
-        return given | dict.fromkeys(self._tree.runs, "a training of kseg")
+            explained[f"{own} pictures"] = "written by kseg"
+        return explained | dict.fromkeys(self._tree.runs, "a training of kseg")
 
 
 def _sources(samples: Sequence[Sample], identity: _Identity) -> set[str]:

@@ -56,7 +56,7 @@ class Meaning:
 
     @property
     def undecided(self) -> tuple[int, ...]:
-        """The values that are doubtful."""
+        """The mask values that doubts are about."""
         return tuple(dict.fromkeys(value for doubt in self.doubts for value in doubt.values))
 
 
@@ -90,7 +90,7 @@ class Evidence:
         return value, excess[value] > _OUTER
 
     def doubt(self, question: str, wrong: str, *values: int) -> None:
-        """Note a doubt."""
+        """Add a doubt, which makes the meaning a guess."""
         self.doubts.append(Doubt(question, wrong, values))
 
     def meaning(self, settings: Mapping[str, Any], why: str, alternative: Mapping[str, Any] | None = None) -> Meaning:

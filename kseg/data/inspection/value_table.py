@@ -150,6 +150,6 @@ def border_excess(table: ValueTable, void: Collection[int] = ()) -> Mapping[int,
         table: The values of all masks.
         void: Values that are not counted, such as padding, which covers borders.
     """
-    known = ~np.isin(table.values, list(void))
-    difference = table.share(table.border * known) - table.share(table.center * known)
+    counted = ~np.isin(table.values, list(void))
+    difference = table.share(table.border * counted) - table.share(table.center * counted)
     return {int(value): float(part) for value, part in zip(table.values, difference, strict=True)}

@@ -82,7 +82,7 @@ def _template(row: Paths) -> tuple[str, str, Paths]:
     matches = [list(_SPLIT.finditer(path)) for path in row]
     if not all(matches):
         return "", "", row
-    last = [found[-1] for found in matches]
+    last = [in_path[-1] for in_path in matches]
     if len({match[0] for match in last}) > 1:
         return "", "", row
     template = tuple(

@@ -54,8 +54,8 @@ class Tree:
             os.fspath(parent)[prefix:].replace(os.sep, "/"): tuple(names) for parent, names in visible_folders(root)
         }
         runs = tuple(sorted(folder for folder, names in every.items() if folder and set(names) >= _OF_A_RUN))
-        kept = {folder: every[folder] for folder in sorted(every) if not any(is_below(folder, run) for run in runs)}
-        return cls(root, kept, runs, chosen)
+        files = {folder: every[folder] for folder in sorted(every) if not any(is_below(folder, run) for run in runs)}
+        return cls(root, files, runs, chosen)
 
     @cached_property
     def pictures(self) -> Mapping[str, tuple[str, ...]]:

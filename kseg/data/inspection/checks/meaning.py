@@ -91,8 +91,8 @@ def _contradiction(context: Context, labels: LabelMap) -> Finding | None:
 
 def _interpret(context: Context, names: Sequence[str] | None) -> Meaning | None:
     """The meaning of the values: from a legend beside the masks, else from the masks themselves."""
-    told = context.legend and interpret_legend(context.table, names, context.legend, context.palette)
-    return told or interpret(context.table, names)
+    by_legend = context.legend and interpret_legend(context.table, names, context.legend, context.palette)
+    return by_legend or interpret(context.table, names)
 
 
 def _inferred(context: Context) -> Iterator[Finding]:
@@ -288,17 +288,17 @@ def _inverted(context: Context, labels: LabelMap) -> list[Finding]:
         return []
     swap = {labels.names[0]: labels.names[1], labels.names[1]: labels.names[0]}
     values = {value: swap.get(name, name) for value, name in labels.values.items()}
-    told = context.basis == "told"
+    is_told = context.basis == "told"
     border, center = (float(table.share(counts)[ids == 1].sum()) for counts in (table.border, table.center))
     return [
         Finding(
-            code="inverted", severity="warning" if told else "question",
-            what="the masks look inverted" if told
+            code="inverted", severity="warning" if is_told else "question",
+            what="the masks look inverted" if is_told
             else f"are the masks inverted? What would be {labels.names[1]} looks like the background",
             why="the opposite would be learned", count=context.total, total=context.total,
             found=f"{labels.names[1]} on {border:.0%} of the borders, on {center:.0%} of the centres",
-            guess={} if told else {"data.values": values}, undecided=tuple(int(value) for value in table.values),
-            advice=f"look at some with kseg data show; if so, set data.values: {values_line(values)}" if told
+            guess={} if is_told else {"data.values": values}, undecided=tuple(int(value) for value in table.values),
+            advice=f"look at some with kseg data show; if so, set data.values: {values_line(values)}" if is_told
             else f"if not, set data.values: {values_line(labels.values)}",
         )
     ]  # fmt: skip
