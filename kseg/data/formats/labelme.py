@@ -230,14 +230,23 @@ def _choose(
             if isinstance(value, int):
                 value_of_name.setdefault(name, value)
         choice = choose({value: name for name, value in value_of_name.items() if value}, spec, folder, voids=True)
-        return choice, special | value_of_name
+        return choice, _with_spellings(special | value_of_name, labels)
     names = dict(enumerate((name for name in classes if name != BACKGROUND), 1))
-    if labels and not labels & ({*names.values(), *special}):
+    value_of = special | {name: i for i, name in names.items()}
+    # Without class names, spellings that differ in case are for the user to decide on.
+    value_of = value_of if spec.classes is None else _with_spellings(value_of, labels)
+    if labels and not labels & set(value_of):
         raise DataError(
             "no shape has the label of a class", where=printable(folder), expected=abbreviate(names.values(), 24),
             found=abbreviate(sorted(labels), 24), remedy="set data.classes",
         )  # fmt: skip
-    return choose(names, spec, folder, voids=_IGNORE in labels), special | {name: i for i, name in names.items()}
+    return choose(names, spec, folder, voids=_IGNORE in labels), value_of
+
+
+def _with_spellings(value_of: dict[str, int], labels: Collection[str]) -> dict[str, int]:
+    """The values of labels, also of those that differ from a name only in case."""
+    folded = {name.casefold(): value for name, value in value_of.items()}
+    return {**{label: folded[label.casefold()] for label in labels if label.casefold() in folded}, **value_of}
 
 
 def _labels_of_all(spec: DataSpec) -> set[str]:

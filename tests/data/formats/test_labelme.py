@@ -242,6 +242,17 @@ def test_labels_with_blanks_are_one_class(tmp_path: Path) -> None:
     assert (ids(dataset, "x") == 1).all()
 
 
+@pytest.mark.parametrize("settings", [
+    {"values": {0: "background", 1: "Disc", 2: "Disc"}, "classes": ["background", "Disc"]},  # as the message proposes
+    {"classes": ["background", "disc"]},
+])  # fmt: skip
+def test_labels_that_differ_in_case_may_be_one_class(tmp_path: Path, settings: dict[str, Any]) -> None:
+    first, second = [[1, 1], [3, 3]], [[5, 5], [7, 7]]
+    write_labelme(tmp_path, shape("rectangle", first, "Disc"), shape("rectangle", second, "disc"))
+    ids = drawn(tmp_path, **settings)
+    assert (ids[2, 2], ids[6, 6], ids[4, 4]) == (1, 1, 0)
+
+
 def test_a_group_of_shapes_is_their_union(tmp_path: Path) -> None:
     halves = [[[0, 0], [16, 24]], [[16, 0], [32, 24]]]
     write_labelme(tmp_path, *(shape("rectangle", half, group_id=7) for half in halves))
