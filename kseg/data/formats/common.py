@@ -16,10 +16,12 @@ from kseg.parallel import parallel_map
 from kseg.registry import nearest
 from kseg.sizes import Size
 
-__all__ = ["Choice", "UnpairedError", "choose", "picture_sizes", "report_unpaired"]
+__all__ = ["SKIP_UNPAIRED", "Choice", "UnpairedError", "choose", "picture_sizes", "report_unpaired"]
 
 _log = logging.getLogger("kseg")
 
+SKIP_UNPAIRED = ", or set data.unpaired: skip"
+"""The end of a remedy where files could be left out."""
 _MANY = 24
 
 
@@ -150,7 +152,7 @@ def report_unpaired(
     if unpaired == "skip" and remaining:
         _log.warning("%s: %s; left out", where, "; ".join(problems))
         return
-    skip = ", or set data.unpaired: skip" if remaining else "; with data.unpaired: skip none would remain"
+    skip = SKIP_UNPAIRED if remaining else "; with data.unpaired: skip none would remain"
     raise UnpairedError(
         "; ".join(problems), where=where, expected=expected, count=count, total=remaining + count,
         remedy=(remedy() if remedy else None) or f"add or remove files{skip}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from kseg.data.dataset import Dataset
 from kseg.data.find import Selection, find_samples
-from kseg.data.formats.common import UnpairedError
+from kseg.data.formats.common import SKIP_UNPAIRED, UnpairedError
 from kseg.data.formats.layout.read import Layout
 from kseg.data.inspection.account import Account, account_for, left_out
 from kseg.data.inspection.checks.context import MOST_DROPPED, Context, Dropping
@@ -229,7 +229,8 @@ def _unpaired(errors: Sequence[UnpairedError], selection: Selection) -> Finding:
     return Finding(
         code="unpaired", severity="error", what="; ".join(error.what for error in errors),
         why="images without a mask cannot be used", count=min(count, total), total=total, expected=errors[0].expected,
-        advice=errors[0].remedy, **setting,
+        # The setting stands in the line before.
+        advice=(errors[0].remedy or "").removesuffix(SKIP_UNPAIRED) or None, **setting,
     )  # fmt: skip
 
 

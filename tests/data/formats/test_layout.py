@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -418,3 +419,21 @@ def test_a_folder_without_images_is_one_line(tmp_path: Path) -> None:
         read_layout(tmp_path / "empty")
     with pytest.raises(DataError, match="no such folder"):
         read_layout(tmp_path / "none")
+
+
+def test_two_named_folders_that_do_not_pair_tell_the_names_that_were_compared(tmp_path: Path) -> None:
+    add(tmp_path, "images/{}.png", names="abcd")
+    for name in "wxyz":
+        add(tmp_path, "masks/{}_of_something_else.png", names=name)
+    with pytest.raises(DataError, match=r"compared: images 'a', 'b'.*masks 'w_of_something_else'"):
+        kseg.check(tmp_path)
+
+
+def test_a_few_annotated_images_beside_many_pairs_are_not_what_is_guessed(tmp_path: Path) -> None:
+    add(tmp_path, "photos/{}.png", "labels/{}.png", names="abcdefghij")
+    add(tmp_path, "extra/{}.png", names="xy")
+    images = [{"id": i, "file_name": f"{name}.png", "height": 8, "width": 8} for i, name in enumerate("xy")]
+    document = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "thing"}]}
+    (tmp_path / "instances.json").write_text(json.dumps(document))
+    (question,) = read_layout(tmp_path).questions
+    assert question.guess == {"data.format": "folders"}

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from kseg.data.formats.layout.annotated import coco, manifest, voc
 from kseg.data.formats.layout.annotated_images import labelme, yolo
+from kseg.data.formats.layout.folder_roles import Roles
 from kseg.data.formats.layout.paired import paired
-from kseg.data.formats.layout.path_patterns import as_yaml
+from kseg.data.formats.layout.path_patterns import as_yaml, covers
 from kseg.data.formats.layout.reading import LayoutReading
 from kseg.data.formats.layout.tree import Tree
 from kseg.data.formats.table import READERS
@@ -92,8 +93,8 @@ def read_layout(root: Path, told: Mapping[str, Any] | None = None) -> Layout:
     if not matching and set(_PLACES) & set(told):
         return _completed(tree, told)
     if not matching:
-        raise _unknown(tree, told)
-    chosen = matching[0]
+        return _by_names_of_folders(tree, told)
+    chosen = _likeliest(matching, tree)
     rivals = [other for other in readings if other is not chosen and _competes(chosen, other)]
     questions = [_which_format(chosen, rivals)] if rivals and not set(told) & _DECIDES_FORMAT else []
     questions += [question for question in chosen.questions if not _answers(told, question)]
@@ -108,6 +109,32 @@ def _readings(tree: Tree, told: Mapping[str, Any]) -> list[LayoutReading]:
     annotated = [recognise(tree, told.get("annotations")) for recognise in _ANNOTATED]
     readings = [*annotated, voc(tree), paired(tree, told.get("images"), told.get("masks"))]
     return sorted((reading for reading in readings if reading is not None), key=lambda reading: reading.is_doubtful)
+
+
+def _likeliest(readings: Sequence[LayoutReading], tree: Tree) -> LayoutReading:
+    """The first reading, unless another one reads more than twice as many images."""
+    counts = [_count_images(reading, tree) for reading in readings]
+    return next(reading for reading, count in zip(readings, counts, strict=True) if 2 * count >= max(counts))
+
+
+def _count_images(reading: LayoutReading, tree: Tree) -> int:
+    """The number of images that a reading may read; all, if its annotations alone say where they are."""
+    images = str(reading.settings.get("images", "."))
+    return sum(len(names) for folder, names in tree.pictures.items() if covers(images, folder))
+
+
+def _by_names_of_folders(tree: Tree, told: Mapping[str, Any]) -> Layout:
+    """The layout where the names of two folders say what they hold, although their files do not pair.
+
+    The reader then tells which names it compared, and what would pair them.
+    """
+    roles = Roles(tree)
+    masks = [folder for folder in tree.pictures if roles.role_of(folder) == "mask"]
+    images = [folder for folder in tree.pictures if roles.role_of(folder) == "image"]
+    if len(masks) != 1 or len(images) != 1 or "format" in told:
+        raise _unknown(tree, told)
+    settings = {"data.images": images[0], "data.masks": masks[0]}
+    return Layout(tree, settings, "the names of the folders say what they hold", told=frozenset(told))
 
 
 def _agrees(reading: LayoutReading, told: Mapping[str, Any]) -> bool:
