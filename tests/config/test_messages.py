@@ -161,7 +161,8 @@ def test_contradicting_labels_are_told_with_their_line(error: Callable[..., str]
         ("{by: folders, train: ''}", "data.split.train: wrong value; expected text that is not empty; found ''"),
         (
             "{by: folders, stratify: true}",
-            "data.split.stratify: unknown key; expected one of by, seed, test, train, val, val_fraction; found 'stratify'",
+            "data.split.stratify: unknown key; expected one of by, seed, test, train, val, val_fraction; "
+            "found 'stratify'",
         ),
         ("{group: '('}", "data.split.group: not a regular expression; expected one that Python's re module reads"),
         ("{stratify: 1}", "data.split.stratify: wrong value; expected true or false; found 1"),
