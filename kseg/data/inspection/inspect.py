@@ -146,7 +146,10 @@ def inspect_data(
         surveyed = {name: tuple(by_sample[sample] for sample in samples) for name, samples in splits.items()}
     context = Context(spec, surveyed, labels)
     account = account_for(layout, spec, _all_samples(spec, selection)) if layout else None
-    findings = [*unpaired, *_layout_findings(spec, layout, account, selection, not unpaired), *_run(context)]
+    # What the masks mean decides more than which other pictures there are.
+    questions = _layout_questions(layout, context.total) if layout else []
+    others = _other_findings(spec, layout, account, selection, not unpaired)
+    findings = [*unpaired, *questions, *_run(context), *others]
     findings.sort(key=_rank)
     counts: dict[str, int] = {name: len(samples) for name, samples in surveyed.items()}
     return Inspection(
@@ -161,22 +164,27 @@ def _all_samples(spec: DataSpec, selection: Selection) -> list[Sample]:
     return [sample for samples in selection.splits.values() for sample in samples]
 
 
-def _layout_findings(
+def _layout_questions(layout: Layout, total: int) -> list[Finding]:
+    return [
+        Finding(
+            code="layout", severity="question", what=question.what, why=question.why, count=total, total=total,
+            guess=question.guess, advice=question.otherwise,
+        )
+        for question in layout.questions
+    ]  # fmt: skip
+
+
+def _other_findings(
     spec: DataSpec, layout: Layout | None, account: Account | None, selection: Selection, paired: bool
 ) -> Iterator[Finding]:
-    """Questions about the layout, what is left out, and how validation images were chosen."""
-    total = sum(map(len, selection.splits.values()))
+    """What is left out, and how validation images were chosen."""
     if layout is not None and account is not None:
-        for question in layout.questions:
-            yield Finding(
-                code="layout", severity="question", what=question.what, why=question.why, count=total, total=total,
-                guess=question.guess, advice=question.otherwise,
-            )  # fmt: skip
         # Files that do not pair are reported as such.
         finding = left_out(account if paired else replace(account, stray=()), spec, is_told=layout.is_told)
         if finding is not None:
             yield finding
     if selection.val_from_train:
+        total = sum(map(len, selection.splits.values()))
         yield Finding(
             code="no-validation", severity="note", what=f"no validation images: {selection.validation()}",
             why="a training needs images that select the best weights", count=0, total=total,
