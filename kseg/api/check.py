@@ -12,7 +12,7 @@ from rich.text import Text
 
 from kseg.api.check_text import report
 from kseg.api.progress import progress_bar
-from kseg.api.settings import check_batch, check_folder, dotted_keys
+from kseg.api.settings import check_batch, check_folder, dotted_keys, existing
 from kseg.config import Config, Guess, load_config, to_brief_yaml
 from kseg.data.inspection.findings import Finding
 from kseg.data.inspection.fix import Checked, check_and_fix
@@ -125,7 +125,7 @@ def check(
             require_new(expand_home(path), remedy=f"choose another file for {name}, or remove this one")
     with progress_bar("reading") as progress:
         checked = _check(
-            expand_home(target), overrides, fix=fix_config is not None, accept=accept_guesses, progress=progress
+            existing(target), overrides, fix=fix_config is not None, accept=accept_guesses, progress=progress
         )
     if preview is not None:
         write_picture(expand_home(preview), preview_questions(checked.inspection))

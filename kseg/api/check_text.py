@@ -11,6 +11,7 @@ from typing import Any, Final
 from kseg.data.inspection.account import Account
 from kseg.data.inspection.findings import Finding, setting_line
 from kseg.data.inspection.inspect import Inspection
+from kseg.data.objects import OBJECT_VOID
 from kseg.data.spec import DataSpec
 from kseg.errors import abbreviate
 from kseg.images import printable
@@ -80,7 +81,8 @@ def _classes(labels: LabelMap, asked: bool) -> str:
     if asked:
         return f"{abbreviate(labels.names, 8)}; what the values mean is asked below"
     ignored = [str(value) for value, name in labels.values.items() if name == IGNORE]
-    text = f"{', '.join(labels.names)}; values {values_line(labels.values)}"
+    values = {value: name for value, name in labels.values.items() if value != OBJECT_VOID}
+    text = f"{', '.join(labels.names)}; values {values_line(values)}"
     return (
         text
         if len(labels.names) <= 8

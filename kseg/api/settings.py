@@ -16,12 +16,13 @@ from kseg.data.inspection.fix import Checked, check_and_fix
 from kseg.data.inspection.inspect import Inspection
 from kseg.data.sample import SPLITS
 from kseg.data.spec import Lists
-from kseg.errors import UnknownNameError
+from kseg.errors import UnknownNameError, UsageError
 from kseg.files import expand_home
+from kseg.images import printable
 from kseg.parallel import Progress
 from kseg.registry import nearest
 
-__all__ = ["check_batch", "check_folder", "data_folder", "dotted_keys", "load_target", "settle_folder"]
+__all__ = ["check_batch", "check_folder", "data_folder", "dotted_keys", "existing", "load_target", "settle_folder"]
 
 _FLAT: Final = {key: section for section, keys in SECTIONS.items() for key in keys}
 """Key of the configuration → its section. Keys are unique: no two sections share one."""
@@ -84,8 +85,18 @@ def load_target(
         ConfigError: The configuration is wrong.
         DataError: The data of the folder cannot be used, or a question about them has to be answered.
     """
-    path, overrides = expand_home(target), overrides or {}
+    path, overrides = existing(target), overrides or {}
     return settle_folder(path, overrides, strict=strict).settings if path.is_dir() else load_config(path, overrides)
+
+
+def existing(target: str | os.PathLike[str]) -> Path:
+    """The path of a file or folder, with ``~`` expanded. Raises UsageError if there is none."""
+    path = expand_home(target)
+    if not path.exists():
+        raise UsageError(
+            "no such file or folder", where=printable(path), expected="a folder of images and masks, or a YAML file"
+        )
+    return path
 
 
 def settle_folder(

@@ -72,7 +72,7 @@ def command(
     from kseg.provenance import mark_file, require_replaceable
 
     if json_file:
-        origin = _origin(model, data)
+        origin = _origin(model, data, split)
         require_replaceable(json_file, origin, option="--json")
     scores = kseg.evaluate(
         model, data, split=split, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom,
@@ -88,8 +88,8 @@ def command(
         click.echo(f"scores written to {json_file}")
 
 
-def _origin(model: Path, data: Path | None) -> Origin:
-    """The mark of the scores of a model on data, by default those of its run."""
+def _origin(model: Path, data: Path | None, split: str | None) -> Origin:
+    """The mark of the scores of a model on a split of data, by default those of its run."""
     from kseg.inference import resolve_model
     from kseg.provenance import Origin
     from kseg.run_folder import RunFolder
@@ -97,7 +97,9 @@ def _origin(model: Path, data: Path | None) -> Origin:
     path = resolve_model(model)
     run = RunFolder.containing(path)
     source = data or (run.path if run else None)
-    return Origin.of("kseg evaluate", path, *([source] if source else []))
+    return Origin.of(
+        f"kseg evaluate --split {split}" if split else "kseg evaluate", path, *([source] if source else [])
+    )
 
 
 def _show(scores: Scores) -> None:

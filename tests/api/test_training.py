@@ -113,3 +113,8 @@ def test_check_finds_what_is_broken(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no layout of a data set is recognised"):
         kseg.check(tmp_path / "empty")
+
+
+def test_a_target_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none: no such file or folder; expected a folder of images and masks, or a"):
+        kseg.check(tmp_path / "none")

@@ -116,8 +116,18 @@ def test_another_command_s_file_is_not_replaced(call: Call, models: Path, tmp_pa
     data = write_data(tmp_path / "data")
     assert call(*fill(MODEL_COMMANDS["kseg benchmark json_file"], MODEL=models / "red.tflite"))[0] == 0
     args = fill(MODEL_COMMANDS["kseg evaluate json_file"], MODEL=models / "red.tflite", DATA=data)
-    expected = "a file is never replaced unless the same command wrote it; expected one that kseg evaluate wrote; "
-    require_refused(call, args, Path("out.json"), expected + "found one that kseg benchmark wrote; choose another")
+    expected = "a file is never replaced unless the same command wrote it; expected one that kseg evaluate "
+    expected += "--split all wrote; found one that kseg benchmark wrote; choose another"
+    require_refused(call, args, Path("out.json"), expected)
+
+
+def test_scores_of_another_split_are_not_replaced(call: Call, models: Path, tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data")
+    args = fill(MODEL_COMMANDS["kseg evaluate json_file"], MODEL=models / "red.tflite", DATA=data)
+    assert call(*args)[0] == call(*args)[0] == 0
+    other = ["train" if arg == "all" else arg for arg in args]
+    expected = "a file is never replaced unless the same command wrote it; expected one that kseg evaluate "
+    require_refused(call, other, Path("out.json"), expected + "--split train wrote; found one that kseg evaluate")
 
 
 @pytest.mark.parametrize(("option", "name"), [("--fix-config", "a.yaml"), ("--preview", "a.png")])

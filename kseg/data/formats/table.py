@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from kseg.data.formats import coco, folders, labelme, lists, manifest, tfds, voc, yolo
+from kseg.data.formats import folders, lists, manifest, tfds, voc
+from kseg.data.formats.coco import read as coco
+from kseg.data.formats.labelme import read as labelme
 from kseg.data.formats.reader import Reader
+from kseg.data.formats.yolo import read as yolo
 
 __all__ = ["READERS"]
 

@@ -131,7 +131,7 @@ class _Reasons:
     """
 
     def __init__(self, layout: Layout, spec: DataSpec, used: set[str]) -> None:
-        lists_are_told = isinstance(spec.split, Lists) and "split" in layout.told
+        lists_are_told = isinstance(spec.split, Lists) and "split" in layout.configured
         self._of_strays = "data.unpaired: skip" if spec.unpaired == "skip" else "data.split" if lists_are_told else ""
         self._reason_of = {**dict.fromkeys(spec.unused, "data.unused"), **layout.spare}
         self._tree = layout.tree

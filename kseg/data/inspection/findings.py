@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +112,9 @@ class Finding:
 
 def setting_option(key: str, value: Any) -> str:
     """A setting as the option ``--set`` takes it: ``data.values={0: background, 255: nucleus}``."""
-    return setting_line(key, value, whole=True).replace(": ", "=", 1)
+    line = setting_line(key, value, whole=True).replace(": ", "=", 1)
+    # Within the quotes of a shell, double quotes can be read.
+    return re.sub(r"'(#[0-9a-fA-F]{6})'", r'"\1"', line)
 
 
 def setting_line(key: str, value: Any, *, whole: bool = False) -> str:

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kseg.config import parse_set
 from kseg.data.dataset import Dataset
 from kseg.data.find import find_dataset
+from kseg.data.inspection.findings import setting_option
 from kseg.data.inspection.inspect import check_dataset
 from kseg.data.spec import DataSpec, Folders, Fractions
 from kseg.errors import DataError
@@ -174,3 +176,9 @@ def test_the_same_picture_in_two_splits_is_a_warning(tmp_path: Path, caplog: pyt
     copy.image.write_bytes(source.image.read_bytes())
     check_dataset(dataset)
     assert f"1 pictures are in two splits, which flatters the scores: {copy.key} (test) = {source.key}" in caplog.text
+
+
+def test_an_option_with_colours_can_be_read_and_is_what_yaml_reads() -> None:
+    option = setting_option("data.values", {"#000000": "background", "#ff0000": "cat"})
+    assert option == 'data.values={"#000000": background, "#ff0000": cat}'
+    assert parse_set(option) == ("data.values", {"#000000": "background", "#ff0000": "cat"})

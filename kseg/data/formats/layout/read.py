@@ -47,7 +47,7 @@ class Layout:
         questions: The decisions that are guessed.
         spare: Path or glob of files that are not read → why.
         is_told: Whether the user names the images and their ground truth, so that no layout was looked for.
-        told: The keys of the section ``data`` that the user sets.
+        configured: The keys of the section ``data`` that the user sets.
     """
 
     tree: Tree
@@ -56,7 +56,7 @@ class Layout:
     questions: tuple[Question, ...] = ()
     spare: Mapping[str, str] = field(default_factory=dict)
     is_told: bool = False
-    told: frozenset[str] = frozenset()
+    configured: frozenset[str] = frozenset()
 
     @property
     def provisional(self) -> dict[str, Any]:
@@ -70,44 +70,50 @@ class Layout:
         return replace(self, questions=questions, settings={**self.provisional})
 
 
-def read_layout(root: Path, told: Mapping[str, Any] | None = None) -> Layout:
+def read_layout(root: Path, configured: Mapping[str, Any] | None = None) -> Layout:
     """Read how the data set in a folder is laid out.
 
     Args:
         root: The folder.
-        told: Keyword arguments of `DataSpec` that the user sets.
+        configured: Keyword arguments of `DataSpec` that the user sets.
 
     Raises:
         DataError: There is no such folder, or no known layout in it.
     """
-    told = {key: value for key, value in (told or {}).items() if value is not None}
+    configured = {key: value for key, value in (configured or {}).items() if value is not None}
     if not root.is_dir():
         raise DataError("no such folder", where=printable(root), expected="a folder with images and masks")
-    if "format" in told:
-        lookup(READERS, told["format"], kind="format", where="data.format")
-    tree = Tree.of(root, chosen=tuple(str(told[key]) for key in _PLACES if key in told))
-    readings = _readings(tree, told)
-    matching = [reading for reading in readings if _agrees(reading, told)]
-    if set(told) >= {*_PLACES} or told.get("format") in _WITHOUT_LAYOUT or (not matching and _names_places(told)):
-        return _told_layout(tree, told, matching)
-    if not matching and set(_PLACES) & set(told):
-        return _completed(tree, told)
+    if "format" in configured:
+        lookup(READERS, configured["format"], kind="format", where="data.format")
+    tree = Tree.of(root, chosen=tuple(str(configured[key]) for key in _PLACES if key in configured))
+    readings = _readings(tree, configured)
+    matching = [reading for reading in readings if _agrees(reading, configured)]
+    if (
+        set(configured) >= {*_PLACES}
+        or configured.get("format") in _WITHOUT_LAYOUT
+        or (not matching and _names_places(configured))
+    ):
+        return _told_layout(tree, configured, matching)
+    if not matching and set(_PLACES) & set(configured):
+        return _completed(tree, configured)
     if not matching:
-        return _by_names_of_folders(tree, told)
+        return _by_names_of_folders(tree, configured)
     chosen = _likeliest(matching, tree)
     rivals = [other for other in readings if other is not chosen and _competes(chosen, other)]
-    questions = [_which_format(chosen, rivals)] if rivals and not set(told) & _DECIDES_FORMAT else []
-    questions += [question for question in chosen.questions if not _answers(told, question)]
+    questions = [_which_format(chosen, rivals)] if rivals and not set(configured) & _DECIDES_FORMAT else []
+    questions += [question for question in chosen.questions if not _answers(configured, question)]
     guessed = {key for question in questions for key in question.guess}
     settings = {f"data.{key}": value for key, value in chosen.settings.items()}
     certain = {key: value for key, value in settings.items() if key not in guessed}
-    return Layout(tree, certain, chosen.why, tuple(questions), _spare(chosen, readings), told=frozenset(told))
+    return Layout(
+        tree, certain, chosen.why, tuple(questions), _spare(chosen, readings), configured=frozenset(configured)
+    )
 
 
-def _readings(tree: Tree, told: Mapping[str, Any]) -> list[LayoutReading]:
+def _readings(tree: Tree, configured: Mapping[str, Any]) -> list[LayoutReading]:
     """Every way to read the folder: annotations first, since they are made for it; doubtful ones last."""
-    annotated = [recognise(tree, told.get("annotations")) for recognise in _ANNOTATED]
-    readings = [*annotated, voc(tree), paired(tree, told.get("images"), told.get("masks"))]
+    annotated = [recognise(tree, configured.get("annotations")) for recognise in _ANNOTATED]
+    readings = [*annotated, voc(tree), paired(tree, configured.get("images"), configured.get("masks"))]
     return sorted((reading for reading in readings if reading is not None), key=lambda reading: reading.is_doubtful)
 
 
@@ -123,7 +129,7 @@ def _count_images(reading: LayoutReading, tree: Tree) -> int:
     return sum(len(names) for folder, names in tree.pictures.items() if covers(images, folder))
 
 
-def _by_names_of_folders(tree: Tree, told: Mapping[str, Any]) -> Layout:
+def _by_names_of_folders(tree: Tree, configured: Mapping[str, Any]) -> Layout:
     """The layout where the names of two folders say what they hold, although their files do not pair.
 
     The reader then tells which names it compared, and what would pair them.
@@ -131,38 +137,38 @@ def _by_names_of_folders(tree: Tree, told: Mapping[str, Any]) -> Layout:
     roles = Roles(tree)
     masks = [folder for folder in tree.pictures if roles.role_of(folder) == "mask"]
     images = [folder for folder in tree.pictures if roles.role_of(folder) == "image"]
-    if len(masks) != 1 or len(images) != 1 or "format" in told:
-        raise _unknown(tree, told)
+    if len(masks) != 1 or len(images) != 1 or "format" in configured:
+        raise _unknown(tree, configured)
     settings = {"data.images": images[0], "data.masks": masks[0]}
-    return Layout(tree, settings, "the names of the folders say what they hold", told=frozenset(told))
+    return Layout(tree, settings, "the names of the folders say what they hold", configured=frozenset(configured))
 
 
-def _agrees(reading: LayoutReading, told: Mapping[str, Any]) -> bool:
+def _agrees(reading: LayoutReading, configured: Mapping[str, Any]) -> bool:
     """Whether a reading has the format that the user sets, and the kind of ground truth."""
     has_masks = reading.format in ("folders", "voc")
-    ruled_out = ("annotations" in told and has_masks) or ("masks" in told and not has_masks)
-    return told.get("format") in (None, reading.format) and not ruled_out
+    ruled_out = ("annotations" in configured and has_masks) or ("masks" in configured and not has_masks)
+    return configured.get("format") in (None, reading.format) and not ruled_out
 
 
-def _names_places(told: Mapping[str, Any]) -> bool:
-    return "format" in told and bool({"annotations", *_PLACES} & set(told))
+def _names_places(configured: Mapping[str, Any]) -> bool:
+    return "format" in configured and bool({"annotations", *_PLACES} & set(configured))
 
 
-def _told_layout(tree: Tree, told: Mapping[str, Any], matching: Sequence[LayoutReading]) -> Layout:
+def _told_layout(tree: Tree, configured: Mapping[str, Any], matching: Sequence[LayoutReading]) -> Layout:
     """The layout that the user describes; ``{split}`` and the names of the masks are still read from the files."""
     settings: dict[str, Any] = {}
     for reading in matching[:1]:
-        if all(reading.settings.get(key) == told.get(key) for key in _PLACES):
+        if all(reading.settings.get(key) == configured.get(key) for key in _PLACES):
             settings = {f"data.{key}": reading.settings[key] for key in _DERIVED if key in reading.settings}
-    return Layout(tree, settings, "the settings say what is read", is_told=True, told=frozenset(told))
+    return Layout(tree, settings, "the settings say what is read", is_told=True, configured=frozenset(configured))
 
 
-def _completed(tree: Tree, told: Mapping[str, Any]) -> Layout:
+def _completed(tree: Tree, configured: Mapping[str, Any]) -> Layout:
     """The layout with the one folder that the user names, although few of its files pair with the other one's."""
     reading = paired(tree, None, None)
     settings = reading.settings if reading is not None else {}
-    other = {f"data.{key}": settings[key] for key in (*_PLACES, "split") if key in settings and key not in told}
-    return Layout(tree, other, "the settings name one of the folders", told=frozenset(told))
+    other = {f"data.{key}": settings[key] for key in (*_PLACES, "split") if key in settings and key not in configured}
+    return Layout(tree, other, "the settings name one of the folders", configured=frozenset(configured))
 
 
 def _competes(chosen: LayoutReading, other: LayoutReading) -> bool:
@@ -191,13 +197,17 @@ def _which_format(chosen: LayoutReading, rivals: Sequence[LayoutReading]) -> Que
     )  # fmt: skip
 
 
-def _answers(told: Mapping[str, Any], question: Question) -> bool:
+def _answers(configured: Mapping[str, Any], question: Question) -> bool:
     """Whether the user sets one of the settings that a question is about."""
-    return any(key.removeprefix("data.") in told for key in question.guess)
+    return any(key.removeprefix("data.") in configured for key in question.guess)
 
 
-def _unknown(tree: Tree, told: Mapping[str, Any]) -> DataError:
-    what = f"no data in the format {told['format']}" if "format" in told else "no layout of a data set is recognised"
+def _unknown(tree: Tree, configured: Mapping[str, Any]) -> DataError:
+    what = (
+        f"no data in the format {configured['format']}"
+        if "format" in configured
+        else "no layout of a data set is recognised"
+    )
     counts = [f"{printable(folder or '.')} ({len(names)})" for folder, names in tree.pictures.items()]
     own = f"; {len(tree.own_pictures)} more are kseg's own" if tree.own_pictures else ""
     folders = [folder or "." for folder in tree.pictures]

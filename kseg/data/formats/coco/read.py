@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kseg.data.formats.coco_document import Document, parse
+from kseg.data.formats.coco.document import Document, parse
 from kseg.data.formats.common import Choice, choose, picture_sizes, report_unpaired
 from kseg.data.formats.document import fail, integer, item, mapping, shown
 from kseg.data.formats.finder import Finder

@@ -21,8 +21,8 @@ from typing import Final
 from kseg.data.formats.common import Choice, choose, picture_sizes, report_unpaired
 from kseg.data.formats.document import array, class_name, integer, item, mapping, read_json
 from kseg.data.formats.image_names import readings
-from kseg.data.formats.labelme_images import extract
-from kseg.data.formats.labelme_shapes import Drawing, LabelFile, are_in_fractions
+from kseg.data.formats.labelme.images import extract
+from kseg.data.formats.labelme.shapes import Drawing, LabelFile, are_in_fractions
 from kseg.data.formats.listing import ImageFiles, list_files
 from kseg.data.formats.reader import SPLIT, Listing, in_split
 from kseg.data.formats.walk import visible_folders

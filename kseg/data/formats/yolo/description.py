@@ -23,7 +23,7 @@ import yaml
 from kseg.data.formats.document import class_name, fail, integer, mapping, read_text, shown, text
 from kseg.data.formats.listing import ImageFiles
 from kseg.data.formats.walk import is_picture, visible_folders
-from kseg.data.formats.yolo_paths import Paths
+from kseg.data.formats.yolo.paths import Paths
 from kseg.data.objects import OBJECT_VOID
 from kseg.data.sample import SPLITS, SplitName
 from kseg.data.spec import DataSpec

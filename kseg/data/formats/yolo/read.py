@@ -24,8 +24,8 @@ from kseg.data.formats.document import SkippedObjects, class_name, read_lines
 from kseg.data.formats.listing import list_files
 from kseg.data.formats.outlines import draw_polygons, to_pixels
 from kseg.data.formats.reader import Listing, in_split
-from kseg.data.formats.yolo_labels import BOX, Line, TextFiles, parse
-from kseg.data.formats.yolo_yaml import Description, ImageSet, describe, is_description
+from kseg.data.formats.yolo.description import Description, ImageSet, describe, is_description
+from kseg.data.formats.yolo.labels import BOX, Line, TextFiles, parse
 from kseg.data.objects import Objects, draw_order
 from kseg.data.run_lengths import Encoded, Unusable
 from kseg.data.sample import Sample, SplitName

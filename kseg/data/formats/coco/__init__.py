@@ -1,0 +1,1 @@
+"""COCO: one JSON file of images, categories and annotations."""

@@ -1,0 +1,1 @@
+"""LabelMe: a JSON file of shapes for each image."""
