@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 __all__ = [
-    "EXPECTED", "ClassValues", "Count", "Factor", "FolderName", "HexColor", "NonEmptyText", "OptionalText",
+    "EXPECTED", "ClassName", "ClassValues", "Count", "Factor", "FolderName", "HexColor", "NonEmptyText", "OptionalText",
     "RegularExpression", "Seed", "Share", "StrictBool", "Width",
 ]  # fmt: skip
 
@@ -44,7 +44,15 @@ def _compiles(value: str) -> str:
     return value
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("kseg", "a name of blanks only", {"expected": "a name", "found": repr(value)})
+    return value
+
+
 RegularExpression: TypeAlias = Annotated[NonEmptyText, AfterValidator(_compiles)]
+# Blanks around a class name are removed when it is used: nothing would be left of such a name.
+ClassName: TypeAlias = Annotated[NonEmptyText, AfterValidator(_not_blank)]
 HexColor: TypeAlias = Annotated[
     str,
     Field(

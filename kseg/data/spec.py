@@ -18,7 +18,17 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from kseg.errors import ConfigError
-from kseg.fields import ClassValues, HexColor, NonEmptyText, OptionalText, RegularExpression, Seed, Share, StrictBool
+from kseg.fields import (
+    ClassName,
+    ClassValues,
+    HexColor,
+    NonEmptyText,
+    OptionalText,
+    RegularExpression,
+    Seed,
+    Share,
+    StrictBool,
+)
 from kseg.labels import LabelMap, canonical_name, distinct_names, parse_color
 
 __all__ = [
@@ -196,7 +206,7 @@ class DataSpec:
         ),
     ] = ""
     classes: Annotated[
-        tuple[NonEmptyText, ...] | None,
+        tuple[ClassName, ...] | None,
         Field(
             description="Class names in the order of their ids; a class named background comes first. "
             "Null: inferred from the masks."

@@ -175,6 +175,11 @@ def test_a_wrong_split(error: Callable[..., str], split: str, message: str) -> N
     assert error(f"{ROOT}  split: {split}\n").startswith(f"pets.yaml:3: {message}")
 
 
+def test_a_class_name_of_blanks_is_no_name(error: Callable[..., str]) -> None:
+    message = "pets.yaml:3: data.classes.1: a name of blanks only; expected a name; found ' '"
+    assert error(f"{ROOT}  classes: [a, ' ']\n").startswith(message)
+
+
 def test_an_override_is_named_by_its_flag_or_its_key(error: Callable[..., str]) -> None:
     expected = "wrong value; expected a number > 0 and <= 10; found 'abc'"
     assert error(ROOT, {"train.lr": "abc"}) == f"train.lr: {expected}"

@@ -60,7 +60,9 @@ side = st.integers(8, 8192)
 @st.composite
 def labels(draw: st.DrawFn) -> dict[str, Any]:
     classes = draw(
-        st.lists(names.filter(lambda n: n not in {"background", "ignore", "other"}), min_size=2, unique=True)
+        st.lists(
+            names.filter(lambda n: n.strip() and n not in {"background", "ignore", "other"}), min_size=2, unique=True
+        )
     )
     values = dict(zip(draw(st.lists(st.integers(0, 65535), min_size=len(classes), unique=True)), classes, strict=False))
     colors = [f"#{draw(st.integers(0, 0xFFFFFF)):06x}" for _ in classes]
