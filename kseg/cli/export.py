@@ -82,7 +82,7 @@ def _names(text: str) -> list[str]:
 def _show(report: ExportReport) -> None:
     from rich.console import Console
 
-    from kseg.exporters.parity import parity_table
+    from kseg.exporters.parity.measure import parity_table
 
     console = Console() if Console().is_terminal else Console(width=120)
     console.print(parity_table(report.rows, report.split), soft_wrap=False)

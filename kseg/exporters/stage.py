@@ -31,8 +31,15 @@ from kseg.errors import ArtifactError, DataError, KsegError
 from kseg.evaluation import check_labels, choose_split
 from kseg.exporters.conversion import Conversion, calibration_images
 from kseg.exporters.earlier import COMMAND, RECORD, require_replaceable_export
-from kseg.exporters.graph import require_tensorflow
-from kseg.exporters.parity import ParityRow, PredictionRecord, measure, parity_markdown, parity_table, warning_for
+from kseg.exporters.formats.graph import require_tensorflow
+from kseg.exporters.parity.measure import (
+    ParityRow,
+    PredictionRecord,
+    measure,
+    parity_markdown,
+    parity_table,
+    warning_for,
+)
 from kseg.exporters.table import EXPORTERS, Exporter
 from kseg.files import make_folder, write_aside, write_json, write_text
 from kseg.html import rich_html

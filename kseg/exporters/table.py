@@ -10,10 +10,10 @@ from typing import Final
 
 from kseg.errors import UsageError, missing_extra
 from kseg.exporters.conversion import Conversion
-from kseg.exporters.onnx import write_onnx
-from kseg.exporters.saved_model import write_saved_model
-from kseg.exporters.tflite import write_tflite
-from kseg.exporters.tflite_int8 import write_tflite_int8
+from kseg.exporters.formats.onnx import write_onnx
+from kseg.exporters.formats.saved_model import write_saved_model
+from kseg.exporters.formats.tflite import write_tflite
+from kseg.exporters.formats.tflite_int8 import write_tflite_int8
 from kseg.registry import lookup
 
 __all__ = ["EXPORTERS", "Exporter", "choose", "uninstalled"]

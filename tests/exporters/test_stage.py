@@ -17,7 +17,7 @@ from kseg.data.dataset import Dataset
 from kseg.errors import ArtifactError, DataError, OutputError, UnknownNameError, UsageError
 from kseg.exporters import EXPORTERS, choose, export_model, table, uninstalled
 from kseg.exporters.conversion import Conversion, calibration_images
-from kseg.exporters.tflite_int8 import calibration_inputs
+from kseg.exporters.formats.tflite_int8 import calibration_inputs
 from kseg.inference import load_predictor
 from kseg.labels import LabelMap
 from kseg.models import load_model, save_model
@@ -242,7 +242,7 @@ def test_int8_without_training_images_says_how_to_do_without(run: Path, dataset:
 def test_another_backend_than_tensorflow_is_refused_before_any_work(
     run: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kseg.exporters.graph.load_keras", lambda: "jax")
+    monkeypatch.setattr("kseg.exporters.formats.graph.load_keras", lambda: "jax")
     with pytest.raises(UsageError, match=r"only a network of Keras' TensorFlow.*KERAS_BACKEND=tensorflow"):
         export_model(best(run), dataset, tmp_path / "out", [FLOAT])
     assert not (tmp_path / "out").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kseg.card import CARD_NAME
 from kseg.exporters.conversion import Conversion
-from kseg.exporters.graph import save_graph
+from kseg.exporters.formats.graph import save_graph
 from kseg.files import make_folder, write_text
 from kseg.tensorflow_runtime import quiet_stderr
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kseg.card import append_card
 from kseg.errors import ArtifactError
 from kseg.exporters.conversion import Conversion
-from kseg.exporters.graph import SIGNATURE, save_graph
+from kseg.exporters.formats.graph import SIGNATURE, save_graph
 from kseg.tensorflow_runtime import quiet_stderr
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from kseg.card import append_card
 from kseg.errors import ArtifactError, missing_extra
 from kseg.exporters.conversion import Conversion
-from kseg.exporters.graph import serving_module
+from kseg.exporters.formats.graph import serving_module
 from kseg.tensorflow_runtime import quiet_stderr
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kseg.card import append_card
 from kseg.errors import ArtifactError
 from kseg.exporters.conversion import Conversion
-from kseg.exporters.tflite import convert
+from kseg.exporters.formats.tflite import convert
 from kseg.tensorflow_runtime import quiet_stderr
 
 if TYPE_CHECKING:

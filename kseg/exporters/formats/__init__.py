@@ -1,0 +1,1 @@
+"""The formats, a module each: `write(conversion, path)` writes an artifact with its card."""
