@@ -17,7 +17,8 @@ PACKAGE = Path(kseg.__file__).parent
 
 FOUNDATION = {
     "errors", "lazy", "signals", "sizes", "fields", "files", "registry", "processor", "parallel", "environment",
-    "tensorflow_runtime", "images", "provenance", "labels", "drawing", "figures", "card", "run_folder", "html", "truth",
+    "tensorflow_runtime", "openvino_runtime", "images", "provenance", "labels", "drawing", "figures", "card",
+    "run_folder", "html", "truth",
 }  # fmt: skip
 DATA_NOUNS = {
     "data.spec", "data.sample", "data.names", "data.objects", "data.run_lengths", "data.dataset", "data.truth",
@@ -49,12 +50,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "parallel": {"processor"},
     "environment": {"processor"},
     "tensorflow_runtime": {"errors", "processor"},
+    "openvino_runtime": {"errors"},
     "images": {"errors", "files", "sizes"},
     "provenance": {"errors", "files", "images"},
     "labels": {"errors"},
     "drawing": {"labels"},
     "figures": {"files"},
-    "card": {"errors", "labels"},
+    "card": {"errors", "files", "labels"},
     "html": set(),
     "truth": {"errors"},
     "run_folder": {"errors", "files"},
@@ -103,8 +105,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": EVERYTHING,
 }  # fmt: skip
 
-HEAVY = {"tensorflow", "keras", "jax", "ai_edge_litert", "onnxruntime", "tf2onnx", "matplotlib"}
-MAY_LOAD_HEAVY = {"tensorflow_runtime", "figures"}
+HEAVY = {"tensorflow", "keras", "jax", "ai_edge_litert", "onnxruntime", "openvino", "tf2onnx", "matplotlib"}
+MAY_LOAD_HEAVY = {"tensorflow_runtime", "openvino_runtime", "figures"}
 """Of the foundation, those whose business it is, inside their functions."""
 LIGHT = FOUNDATION | NOUNS_OF_CONFIG | {"config"}
 

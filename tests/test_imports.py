@@ -32,6 +32,7 @@ HEAVY = {
     "ai_edge_litert",
     "onnx",
     "onnxruntime",
+    "openvino",
 }
 
 PROBE = """

@@ -7,31 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 from kseg.card import ModelCard, read_card
 from kseg.errors import ArtifactError, UsageError
 from kseg.inference.predictor import Predictor, with_flip
 from kseg.inference.regions import parse_min_area
+from kseg.inference.runtime_table import (
+    KINDS,
+    OPENVINO_NETWORK,
+    RUNTIMES,
+    RuntimeChoice,
+    check_runtime,
+    own_runtime,
+)
 from kseg.inference.windows import check_zoom
 from kseg.registry import lookup
 from kseg.run_folder import RunFolder
 from kseg.tensorflow_runtime import DeviceName
 
-__all__ = ["RUNTIMES", "PredictionPlan", "load_predictor", "resolve_model"]
-
-RUNTIMES: Final = {
-    "keras": "kseg.inference.runtimes.keras",
-    "saved_model": "kseg.inference.runtimes.saved_model",
-    "tflite": "kseg.inference.runtimes.litert",
-    "onnx": "kseg.inference.runtimes.onnxruntime",
-}
-"""Kind of artifact → the module whose ``load(path, card, device=, threads=)`` runs it.
-
-Names of modules, so that only the runtime that is needed is imported: importing TensorFlow takes seconds.
-"""
-
-_KINDS: Final = "a run folder, a .keras, .tflite or .onnx file, or a SavedModel folder"
+__all__ = ["PredictionPlan", "check_threshold", "load_predictor", "resolve_model"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +36,7 @@ class PredictionPlan:
     Args:
         model: The model's file or folder.
         card: Its card.
+        runtime: What runs it; ``auto`` is the fastest of the installed ones that agree with the card's scores.
         device: The device: ``auto`` is a GPU if the runtime sees one.
         threads: The number of CPU threads; None leaves it to the runtime.
         threshold: Pixels with at least this score are foreground (binary models); None takes the card's.
@@ -51,6 +47,7 @@ class PredictionPlan:
 
     model: Path
     card: ModelCard
+    runtime: RuntimeChoice
     device: DeviceName = "auto"
     threads: int | None = None
     threshold: float | None = None
@@ -63,6 +60,7 @@ class PredictionPlan:
         cls,
         path: str | os.PathLike[str],
         *,
+        runtime: str | None = None,
         device: DeviceName = "auto",
         threads: int | None = None,
         threshold: float | None = None,
@@ -73,24 +71,27 @@ class PredictionPlan:
         """Find the model, read its card and check the options.
 
         Args:
-            path: A run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg writes
-                them.
+            path: A run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel or OpenVINO folder, as kseg
+                writes them.
+            runtime: A name of `RUNTIMES`, or ``auto``. Defaults to the file's own runtime: Keras for a ``.keras`` file,
+                LiteRT for a ``.tflite`` file, …
             device: As in `PredictionPlan`; so are ``threads``, ``threshold``, ``flip`` and ``zoom``.
             min_area: As `parse_min_area` reads it: ``50``, ``car=50``.
 
         Raises:
             ArtifactError: There is no such model, or it is corrupt, not kseg's, or of an unknown kind.
-            UnknownNameError: There is no such device.
-            UsageError: The threshold, the zoom or an area is out of range, or kseg's extra ``onnx`` is missing.
+            UnknownNameError: There is no such device or runtime.
+            UsageError: The threshold, the zoom or an area is out of range, the runtime does not run this kind of file,
+                or an extra of kseg is missing.
         """
         model = resolve_model(path)
-        _kind(model)
+        choice = check_runtime(model, own_runtime(model) if runtime is None else runtime)
         card = read_card(model)
         lookup(dict.fromkeys(get_args(DeviceName), True), device, kind="device", where="--device")
         check_threshold(card, threshold)
         check_zoom(zoom)
         areas = parse_min_area(min_area, card.labels)
-        return cls(model, card, device, threads, threshold, flip, zoom, areas)
+        return cls(model, card, choice, device, threads, threshold, flip, zoom, areas)
 
     def load(self) -> Predictor:
         """Load the model into its runtime.
@@ -99,8 +100,8 @@ class PredictionPlan:
             ArtifactError: The model is corrupt.
             UsageError: A GPU is asked for and there is none, or the runtime's extra of kseg is not installed.
         """
-        runtime = import_module(RUNTIMES[_kind(self.model)])
-        run = runtime.load(self.model, self.card, device=self.device, threads=self.threads)
+        runtime = own_runtime(self.model) if self.runtime == "auto" else self.runtime
+        run = import_module(RUNTIMES[runtime]).load(self.model, self.card, device=self.device, threads=self.threads)
         return Predictor(with_flip(run) if self.flip else run, self.card, self.min_area, self.zoom, self.threshold)
 
     def settings(self) -> dict[str, Any]:
@@ -135,17 +136,25 @@ def check_threshold(card: ModelCard, threshold: float | None) -> None:
 def resolve_model(path: str | os.PathLike[str]) -> Path:
     """The file or folder of the model: best.keras of a run folder, otherwise the path itself.
 
+    The ``model.xml`` of an OpenVINO folder stands for the folder.
+
     Raises:
-        ArtifactError: There is no such file or folder, or the folder is neither a run with best.keras nor a SavedModel.
+        ArtifactError: There is no such file or folder, or the folder is neither a run with best.keras nor a model.
     """
     path = Path(path)
     if not path.exists():
-        raise ArtifactError("no such model", where=str(path), expected=_KINDS)
-    if not path.is_dir() or (path / "saved_model.pb").is_file():
+        raise ArtifactError("no such model", where=str(path), expected=KINDS)
+    if path.name == OPENVINO_NETWORK:
+        return path.parent
+    if not path.is_dir() or _is_model_folder(path):
         return path
     if RunFolder(path).best.is_file():
         return RunFolder(path).best
     raise _no_model(path)
+
+
+def _is_model_folder(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("saved_model.pb", OPENVINO_NETWORK))
 
 
 def _no_model(folder: Path) -> ArtifactError:
@@ -156,23 +165,8 @@ def _no_model(folder: Path) -> ArtifactError:
             remedy=f"take {run.last}" if run.last.is_file()
             else f"train it first: {run.new_run_command()}",
         )  # fmt: skip
-    inside = sorted(
-        p for p in folder.iterdir() if p.suffix in (".keras", ".tflite", ".onnx") or (p / "saved_model.pb").is_file()
-    )
+    inside = sorted(p for p in folder.iterdir() if p.suffix in (".keras", ".tflite", ".onnx") or _is_model_folder(p))
     return ArtifactError(
-        "the folder is no model", where=str(folder), expected="a run folder or a SavedModel folder",
+        "the folder is no model", where=str(folder), expected="a run folder, or a SavedModel or OpenVINO folder",
         remedy=f"did you mean {' or '.join(map(str, inside))}?" if inside else None,
     )  # fmt: skip
-
-
-def _kind(model: Path) -> str:
-    if model.is_dir():
-        return "saved_model"
-    kind = model.suffix.lower().removeprefix(".")
-    if kind not in RUNTIMES:
-        raise ArtifactError(
-            "not a kind of model that kseg runs", where=str(model),
-            expected=_KINDS,
-            found=f"a file with the suffix {model.suffix!r}",
-        )  # fmt: skip
-    return kind

@@ -215,7 +215,7 @@ def onnx_that_cannot_run(folder, models):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (missing, "nothing.keras: no such model; expected a run folder, a .keras, .tflite or .onnx file"),
+        (missing, "nothing.keras: no such model; expected a run folder, a .keras, .tflite or .onnx file, or a Saved"),
         (text, "text.keras: the model file is corrupt or not kseg's"),
         (truncated, "half.keras: the model file is corrupt or not kseg's"),
         (plain_keras, "plain.keras: the model has no kseg card"),
