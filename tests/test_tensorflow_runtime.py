@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from kseg.card import ModelCard, append_card
+from kseg.card import ModelCard, write_card
 from kseg.labels import LabelMap
 from kseg.processor import is_x86
 from tests.data.folders import make_pairs
@@ -79,7 +79,8 @@ run(sys.argv[1:])
 @x86
 def test_a_training_asks_for_onednn_and_a_prediction_does_not(tmp_path):
     data = make_pairs(tmp_path / "data", list("abcdefghij"), values=(0, 1))
-    append_card(tmp_path / "m.keras", ModelCard("m", "unet/plain", 8, 8, LabelMap(("background", "x"))))
+    (tmp_path / "m.keras").touch()
+    write_card(tmp_path / "m.keras", ModelCard("m", "unet/plain", 8, 8, LabelMap(("background", "x"))))
     environ = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
     for args, expected in (
         (["fit", "--data", data, "--set", "train.imgsz=16", "--batch", "2"], "1"),

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from kseg.card.limits import CARD_NAME
+from kseg.card.strict_json import parse_object
 from kseg.errors import ArtifactError, KsegError
-from kseg.labels import Activation, LabelMap
+from kseg.labels import MAX_CLASSES, Activation, LabelMap
 
 __all__ = ["CARD_NAME", "ModelCard"]
 
-CARD_NAME: Final = "kseg_card.json"
+T = TypeVar("T")
+
 FORMAT: Final = 2
+_MAX_SIDE: Final = 16384
+"""Pixels; larger inputs than any network's."""
+_MAX_VALUES: Final = 65537
+"""Mask values that a card may list: those of 16 bits, and ``other``."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -88,29 +97,77 @@ class ModelCard:
             ArtifactError: The text is not a model card, or of a format that this version does not read.
         """
         try:
-            data = json.loads(text)
+            data = parse_object(text)
             if data["format"] != FORMAT:
                 raise ArtifactError(
                     "the model card has another format", where=where, expected=str(FORMAT),
-                    found=str(data["format"]), remedy="use the kseg version that wrote the file",
+                    found=repr(data["format"])[:40], remedy="use the kseg version that wrote the file",
                 )  # fmt: skip
-            labels = LabelMap.from_json(data["labels"])
-            card = cls(
-                name=str(data["name"]),
-                architecture=str(data["architecture"]),
-                height=int(data["height"]),
-                width=int(data["width"]),
-                labels=labels,
-                threshold=float(data["threshold"]),
-                normalization=str(data["normalization"]),
-                activation="sigmoid" if data["activation"] == "sigmoid" else "softmax",
-                network=dict(data["network"]),
-                provenance=dict(data["provenance"]),
+            return cls(
+                name=_text(data, "name"),
+                architecture=_text(data, "architecture"),
+                height=_side(data, "height"),
+                width=_side(data, "width"),
+                labels=_labels(data["labels"]),
+                threshold=_threshold(data),
+                normalization=_text(data, "normalization"),
+                activation=_activation(data),
+                network=_typed(data, "network", dict),
+                provenance=_typed(data, "provenance", dict),
             )
         except ArtifactError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, KsegError) as error:
-            raise ArtifactError("the model card cannot be read", where=where, found=str(error) or "nothing") from error
-        if card.height < 1 or card.width < 1 or not 0.0 <= card.threshold <= 1.0:
-            raise ArtifactError("the model card contradicts itself", where=where)
-        return card
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, KsegError) as error:
+            raise ArtifactError("the model card cannot be read", where=where, found=_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"no key {error}"
+    return str(error)[:300] or type(error).__name__
+
+
+def _typed(data: Mapping[str, Any], key: str, kind: type[T]) -> T:
+    value = data[key]
+    if type(value) is not kind:
+        raise ValueError(f"{key}: {value!r:.40} instead of a value of the type {kind.__name__}")
+    return value
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    text = _typed(data, key, str)
+    if _CONTROL.search(text):
+        raise ValueError(f"{key}: a control character in {text[:40]!r}")
+    return text
+
+
+def _side(data: Mapping[str, Any], key: str) -> int:
+    side = _typed(data, key, int)
+    if not 1 <= side <= _MAX_SIDE:
+        raise ValueError(f"{key}: {side!r:.40} instead of pixels in 1..{_MAX_SIDE}")
+    return side
+
+
+def _threshold(data: Mapping[str, Any]) -> float:
+    threshold = data["threshold"]
+    if type(threshold) not in (int, float) or not 0.0 <= threshold <= 1.0:
+        raise ValueError(f"threshold: {threshold!r:.40} instead of a number in 0..1")
+    return float(threshold)
+
+
+def _activation(data: Mapping[str, Any]) -> Activation:
+    activation = data["activation"]
+    if activation not in get_args(Activation):
+        raise ValueError(f"activation: {activation!r:.40} instead of one of {', '.join(get_args(Activation))}")
+    chosen: Activation = activation
+    return chosen
+
+
+def _labels(data: Any) -> LabelMap:
+    # Counted before the map is made, whose checks compare names with one another.
+    if not isinstance(data, dict) or len(data["names"]) > MAX_CLASSES or len(data["values"]) > _MAX_VALUES:
+        raise ValueError(f"labels: not a map of at most {MAX_CLASSES} classes and {_MAX_VALUES} mask values")
+    control = [name for name in data["names"] if isinstance(name, str) and _CONTROL.search(name)]
+    if control:
+        raise ValueError(f"labels: a control character in the class name {control[0][:40]!r}")
+    return LabelMap.from_json(data)

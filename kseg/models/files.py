@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kseg.card import ModelCard, append_card, read_card
+from kseg.card import ModelCard, read_card, write_card
 from kseg.errors import ArtifactError, OutputError
 from kseg.files import write_aside
 from kseg.tensorflow_runtime import set_keras_defaults
@@ -30,7 +30,7 @@ def save_model(model: keras.Model, path: Path, card: ModelCard) -> None:
                 "cannot write the file", where=str(path), found=str(error).splitlines()[0],
                 remedy="the earlier file is untouched" if path.exists() else None,
             ) from error  # fmt: skip
-        append_card(aside, card)
+        write_card(aside, card)
 
 
 def load_model(path: Path) -> tuple[keras.Model, ModelCard]:

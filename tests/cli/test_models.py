@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kseg.card import append_card, read_card
+from kseg.card import read_card, write_card
 from kseg.models import ENCODERS
 from tests.cli.conftest import Call
 from tests.tiny_run import make_run
@@ -205,7 +205,8 @@ def test_a_card_without_a_network_is_one_line(
     network: dict[str, Any], message: str, call: Call, run: Path, tmp_path: Path
 ) -> None:
     card = replace(read_card(run / "weights" / "best.keras"), network=network)
-    append_card(tmp_path / "mine.keras", card)
+    (tmp_path / "mine.keras").touch()
+    write_card(tmp_path / "mine.keras", card)
     code, out, err = call("models", "summary", "mine.keras")
     assert (code, out) == (1, "")
     assert re.search(message, err)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kseg.card import CARD_NAME, ModelCard, append_card
+from kseg.card import CARD_NAME, ModelCard, write_card
 from kseg.labels import LabelMap
 
 SIZE = (16, 24)
@@ -81,7 +81,7 @@ def write_tflite(source: Path, path: Path, *, quantize: bool) -> None:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.uint8
     path.write_bytes(converter.convert())
-    append_card(path, RED)
+    write_card(path, RED)
 
 
 def write_onnx(card: ModelCard, path: Path) -> None:
@@ -104,7 +104,7 @@ def write_onnx(card: ModelCard, path: Path) -> None:
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     checker.check_model(network)
     path.write_bytes(network.SerializeToString())
-    append_card(path, card)
+    write_card(path, card)
 
 
 def picture(size=(20, 30), red=(slice(2, 12), slice(5, 20)), blue=None):

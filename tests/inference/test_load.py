@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from kseg.card import CARD_NAME, append_card, read_card
+from kseg.card import CARD_NAME, read_card, write_card
 from kseg.errors import ArtifactError, UsageError
 from kseg.inference import PredictionPlan, load_predictor, resolve_model
 from kseg.run_folder import RunFolder
@@ -135,14 +135,14 @@ def wrong_card(folder, models):
 
 def junk_tflite(folder, _models):
     (folder / "junk.tflite").write_bytes(b"junk" * 300)
-    append_card(folder / "junk.tflite", RED)
+    write_card(folder / "junk.tflite", RED)
     return folder / "junk.tflite"
 
 
 def torn_tflite(folder, models):
     content = (models / "red.tflite").read_bytes()
     (folder / "torn.tflite").write_bytes(content[:700] + bytes(400))
-    append_card(folder / "torn.tflite", RED)
+    write_card(folder / "torn.tflite", RED)
     return folder / "torn.tflite"
 
 
@@ -155,7 +155,7 @@ def tflite_of_other_classes(folder, models):
     shutil.copy(models / "red.tflite", folder / "other.tflite")
     data = (folder / "other.tflite").read_bytes()
     (folder / "other.tflite").write_bytes(data[: data.index(b"PK\x03\x04")])
-    append_card(folder / "other.tflite", COLORS)
+    write_card(folder / "other.tflite", COLORS)
     return folder / "other.tflite"
 
 
@@ -197,7 +197,8 @@ def half_onnx(folder, models):
 
 
 def card_alone_onnx(folder, _models):
-    append_card(folder / "hollow.onnx", RED)
+    (folder / "hollow.onnx").touch()
+    write_card(folder / "hollow.onnx", RED)
     return folder / "hollow.onnx"
 
 
@@ -216,22 +217,22 @@ def onnx_that_cannot_run(folder, models):
     ("make", "message"),
     [
         (missing, "nothing.keras: no such model; expected a run folder, a .keras, .tflite or .onnx file, or a Saved"),
-        (text, "text.keras: the model file is corrupt or not kseg's"),
-        (truncated, "half.keras: the model file is corrupt or not kseg's"),
+        (text, "text.keras: the file is not what its name says; expected a .keras file; found text"),
+        (truncated, "half.keras: the model is corrupt; expected a .keras file that is whole"),
         (plain_keras, "plain.keras: the model has no kseg card"),
         (damaged_weights, "bad.keras: the model cannot be loaded"),
         (wrong_card, "wrong.keras: the network contradicts its card"),
-        (junk_tflite, "junk.tflite: the model is corrupt; expected a TFLite flatbuffer"),
+        (junk_tflite, "junk.tflite: the file is not what its name says; expected a .tflite file; found text"),
         (torn_tflite, "torn.tflite: the model is corrupt; expected a TFLite flatbuffer"),
-        (bare_tflite, "bare.tflite: the model file is corrupt or not kseg's"),
+        (bare_tflite, "bare.tflite: the model has no kseg card"),
         (tflite_of_other_classes, "other.tflite: the network contradicts its card"),
         (saved_model_without_card, "saved: the model has no kseg card"),
         (saved_model_without_variables, "saved: the SavedModel cannot be loaded"),
         (junk_saved_model, "saved: the SavedModel cannot be loaded"),
         (torch_file, "model.pt: not a kind of model that kseg runs"),
-        (empty_onnx, "empty.onnx: the model has no kseg card"),
-        (text_onnx, "text.onnx: the model file is corrupt or not kseg's"),
-        (half_onnx, "half.onnx: the model file is corrupt or not kseg's"),
+        (empty_onnx, "empty.onnx: the file is empty"),
+        (text_onnx, "text.onnx: the file is not what its name says; expected an .onnx file; found text"),
+        (half_onnx, "half.onnx: the model is corrupt; expected an .onnx file that is whole"),
         (card_alone_onnx, "hollow.onnx: the model is corrupt; expected a network that ONNX Runtime loads"),
         (onnx_of_other_classes, "other.onnx: the network contradicts its card; expected tensor(uint8) [16, 24, 3] → "),
         (onnx_that_cannot_run, "odd.onnx: the model is corrupt; expected a network that ONNX Runtime loads"),
@@ -276,7 +277,7 @@ def test_onnx_runs_on_the_cpu_only(models):
 
 @pytest.mark.parametrize(
     ("module", "message"),
-    [("onnx", "the package onnx is not installed"), ("onnxruntime", "ONNX Runtime is not installed")],
+    [("onnxruntime", "ONNX Runtime is not installed")],
 )
 def test_without_the_extra_onnx_the_remedy_is_told(models, monkeypatch, module, message):
     monkeypatch.setitem(sys.modules, module, None)
@@ -286,7 +287,7 @@ def test_without_the_extra_onnx_the_remedy_is_told(models, monkeypatch, module, 
 
 def test_a_second_card_takes_the_place_of_the_first(models, tmp_path):
     path = shutil.copy(models / "red.onnx", tmp_path / "red.onnx")
-    append_card(path, RED.with_provenance(note="new"))
+    write_card(path, RED.with_provenance(note="new"))
     assert read_card(path).provenance == {"note": "new"}
     assert load_predictor(path).card == read_card(path)
 

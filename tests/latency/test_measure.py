@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kseg.card import append_card, read_card
+from kseg.card import read_card, write_card
 from kseg.errors import ArtifactError, UsageError
 from kseg.inference import Predictor
 from kseg.latency import Settings, find_targets, run_benchmark
@@ -120,7 +120,7 @@ def test_gpu_is_skipped_by_what_has_none_and_says_why(exported: Path, file: str,
 def test_a_model_that_fails_is_a_row_and_loses_no_other(exported: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"\x18\0\0\0TFL3 cut off")
-    append_card(broken, read_card(exported / "model_float32.tflite"))
+    write_card(broken, read_card(exported / "model_float32.tflite"))
     good = shutil.copy(exported / "model_float32.tflite", tmp_path / "good.tflite")
     results = run_benchmark(find_targets([broken, Path(good)]), Settings(("cpu",), (1,), **QUICK))
     first, second = results.rows

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kseg.card import ModelCard, append_card
+from kseg.card import ModelCard, write_card
 from kseg.errors import ArtifactError, ConfigError, OutputError, UnknownNameError, UsageError
 from kseg.labels import LabelMap
 from kseg.models import ENCODERS, NetworkSpec, build_model, load_model, save_model
@@ -360,12 +360,13 @@ class TestFiles:
         path = tmp_path / "m.keras"
         self.save(path)
         path.write_bytes(path.read_bytes()[:-2000])
-        with pytest.raises(ArtifactError, match=r"m\.keras: the model file is corrupt or not kseg's"):
+        with pytest.raises(ArtifactError, match=r"m\.keras: the model is corrupt; expected a \.keras file that is whole"):
             load_model(path)
 
     def test_damaged_weights_behind_a_good_card_are_told(self, tmp_path: Path) -> None:
         path = tmp_path / "m.keras"
-        append_card(path, CARD)
+        path.touch()
+        write_card(path, CARD)
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr("config.json", "{}")
             archive.writestr("metadata.json", "{}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from kseg.card import append_card
+from kseg.card import write_card
 from kseg.errors import ArtifactError, missing_extra
 from kseg.exporters.conversion import Conversion
 from kseg.exporters.formats.graph import serving_module
@@ -35,7 +35,7 @@ def write_onnx(conversion: Conversion, path: Path) -> None:
         ArtifactError: tf2onnx fails.
     """
     path.write_bytes(_convert(conversion.model))
-    append_card(path, conversion.card)
+    write_card(path, conversion.card)
 
 
 def _convert(model: keras.Model) -> bytes:

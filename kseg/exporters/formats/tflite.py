@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kseg.card import append_card
+from kseg.card import write_card
 from kseg.errors import ArtifactError
 from kseg.exporters.conversion import Conversion
 from kseg.exporters.formats.graph import SIGNATURE, save_graph
@@ -31,7 +31,7 @@ def write_tflite(conversion: Conversion, path: Path) -> None:
     import tensorflow as tf
 
     path.write_bytes(convert(conversion.model, tf.uint8, lambda _: None))
-    append_card(path, conversion.card)
+    write_card(path, conversion.card)
 
 
 def convert(model: keras.Model, dtype: Any, configure: Callable[[tf.lite.TFLiteConverter], None]) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kseg.card import append_card
+from kseg.card import write_card
 from kseg.errors import ArtifactError
 from kseg.exporters.conversion import Conversion
 from kseg.exporters.formats.tflite import convert
@@ -35,7 +35,7 @@ def write_tflite_int8(conversion: Conversion, path: Path) -> None:
     # The graph has a float32 input, which the converter quantises to uint8; a uint8 input would not be quantised.
     path.write_bytes(convert(conversion.model, tf.float32, _quantise(conversion.calibration)))
     _check(path)
-    append_card(path, conversion.card)
+    write_card(path, conversion.card)
 
 
 def _quantise(images: Sequence[npt.NDArray[np.uint8]]) -> Callable[[tf.lite.TFLiteConverter], None]:
