@@ -12,6 +12,7 @@
     ├── TrainingError              1   a training cannot continue (NaN loss, …)
     ├── OutputError                1   a file or folder that cannot be written
     ├── PartialFailure             1   most of the work is done, some inputs failed
+    ├── ParityFailure              3   an exported file is not the model that was trained any more; kept by --force only
     └── Interrupted              130   the user stopped it, results so far are on disk; by SIGTERM 143, by SIGHUP 129
 
 Every message is one line: where, what, expected, found, remedy. No user input may end in a traceback.
@@ -34,6 +35,7 @@ __all__ = [
     "Interrupted",
     "KsegError",
     "OutputError",
+    "ParityFailure",
     "PartialFailure",
     "TrainingError",
     "UnknownNameError",
@@ -124,6 +126,15 @@ class OutputError(KsegError):
 
 class PartialFailure(KsegError):
     """Most of the work is done; some inputs failed, and each of them was reported."""
+
+
+class ParityFailure(KsegError):
+    """An exported file scores or predicts too differently from its model; with ``--force`` it was kept nevertheless.
+
+    The exit code is its own, so that a script can tell a bad artifact from an export that did not work.
+    """
+
+    exit_code = 3
 
 
 class Interrupted(KsegError):

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from kseg.api.progress import progress_bar, status_line
 from kseg.data.sample import SplitName
+from kseg.errors import UsageError
 from kseg.evaluation import EvaluationPlan, Scores, load_data
-from kseg.exporters import ExportReport, choose, export_model
+from kseg.exporters import MAX_IOU_DROP, ExportReport, choose, export_model
 from kseg.exporters.source import find_source
 from kseg.files import expand_home
-from kseg.inference import Model, PredictionPlan
+from kseg.inference import Model, PredictionPlan, resolve_model
 from kseg.latency import Results, Settings, find_targets, run_benchmark
 from kseg.latency.stage import Device
 from kseg.tensorflow_runtime import DeviceName, load_tensorflow
@@ -134,26 +135,37 @@ def export(
     data: PathLike | None = None,
     calibration_images: int = 100,
     split: SplitName | Literal["all"] | None = None,
+    max_iou_drop: float = MAX_IOU_DROP,
+    force: bool = False,
+    reference: PathLike | None = None,
+    threads: int | None = None,
 ) -> ExportReport:
-    """Write a trained model as SavedModel, TFLite and ONNX, and score each file, as ``kseg export`` does.
+    """Write a trained model in other formats, and keep each file that is still that model, as ``kseg export`` does.
 
     Args:
         model: A `Run`, a run folder or a ``.keras`` file that kseg wrote.
-        formats: ``saved_model``, ``tflite``, ``onnx``. Defaults to all whose extra is installed.
-        quantize: ``none`` is float32, ``int8`` quantises weights and activations (TFLite). Defaults to both.
+        formats: ``saved_model``, ``tflite``, ``onnx``, ``openvino``. Defaults to all whose extra is installed.
+        quantize: ``none`` (float32), ``fp16``, ``dynamic``, ``int8``, ``int16x8``, ``qat``, ``auto``. Defaults to
+            ``none`` and ``int8``.
         out: The folder. Defaults to ``saved_models/NAME``.
         data: The model's own data, as in `evaluate`. Required if the model is not in a run folder.
         calibration_images: The number of training images for the quantiser. Defaults to 100.
         split: The images that score the files. Defaults to ``test``, or ``val`` if there are no test images.
+        max_iou_drop: How far the foreground IoU of a file may be below the model's, 0..1; otherwise it is not written.
+            Defaults to 0.01.
+        force: Write such files nevertheless, marked as failed in their cards. Defaults to False.
+        reference: The model whose foreground IoU counts, if it is not ``model``: for a pruned or quantisation-aware
+            model the one that it was fine-tuned from. A run, or any model file of the same classes.
+        threads: The number of CPU threads with which the files are scored. Defaults to the runtime's choice.
 
     Returns:
-        The report: ``report.out``, ``report.rows`` (the scores of each file) and ``report.failures``. Shown as a table
-        in a notebook.
+        The report: ``report.out``, ``report.rows`` (the scores of each file on each runtime), ``report.rejected`` (the
+        files that did not pass) and ``report.failures``. Shown as a table in a notebook.
 
     Raises:
-        UnknownNameError, UsageError: There is no such format or quantisation, an extra of kseg is missing, or ``data``
-            is missing.
-        ArtifactError: The model cannot be loaded, or nothing could be exported.
+        UnknownNameError, UsageError: There is no such format or quantisation, a number is out of range, an extra of
+            kseg is missing, or ``data`` is missing.
+        ArtifactError: The model or the reference cannot be loaded, or every file failed.
         ConfigError, DataError: The data cannot be used.
         OutputError: The folder cannot be written, or it holds the export of another model.
 
@@ -164,6 +176,8 @@ def export(
         report = kseg.export(run, formats=["tflite"])
         report.out / "model_int8.tflite"
     """
+    if not 0.0 <= max_iou_drop <= 1.0:
+        raise UsageError("not a drop of an IoU", where="--max-iou-drop", expected="0 to 1", found=f"{max_iou_drop:g}")
     exporters = choose(None if formats is None else _as_list(formats), _as_list(quantize))
     source = find_source(expand_home(model), data_named=data is not None)
     dataset = load_data(None if data is None else expand_home(data), source.path)
@@ -171,8 +185,10 @@ def export(
     folder = Path("saved_models") / source.name if out is None else expand_home(out)
     with status_line("loading the model") as progress:
         return export_model(
-            source.path, dataset, folder, exporters, calibration=calibration_images, split=split, on_progress=progress
-        )
+            source.path, dataset, folder, exporters, calibration=calibration_images, split=split,
+            max_iou_drop=max_iou_drop, force=force, threads=threads,
+            reference=None if reference is None else resolve_model(expand_home(reference)), on_progress=progress,
+        )  # fmt: skip
 
 
 def benchmark(

@@ -1,4 +1,4 @@
-"""``kseg export``: write a trained model as SavedModel, TFLite and ONNX, and score each."""
+"""``kseg export``: write a trained model in other formats, and keep what is still that model."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kseg.cli.options import PATH
-from kseg.errors import PartialFailure
 
 if TYPE_CHECKING:
     from kseg.exporters import ExportReport
 
 __all__ = ["command"]
 
+_WIDTH = 100
+
 
 @click.command("export")
 @click.argument("model", metavar="RUN_OR_MODEL", type=PATH)
 @click.option(
     "--format", "formats", metavar="LIST",
-    help="Formats to write: saved_model, tflite, onnx.  [default: all; onnx if kseg[onnx] is installed]",
+    help="keras, saved_model, tflite, onnx, openvino, or all.  [default: all whose extra of kseg is installed]",
 )  # fmt: skip
 @click.option(
     "--quantize", default="none,int8", show_default=True, metavar="LIST",
-    help="none is float32; int8 quantises weights and activations (tflite only).",
+    help="none (float32), fp16, dynamic, int8, int16x8, qat; auto: the smallest and the fastest that pass. A format "
+    "that lacks one is left out.",
 )  # fmt: skip
+@click.option(
+    "--max-iou-drop", type=click.FloatRange(0, 1), default=0.01, show_default=True, metavar="DROP",
+    help="Do not write an artifact whose foreground IoU is further below the model's.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Write it nevertheless, marked as failed in its card; the exit code is 3.")
 @click.option("--out", type=PATH, help="The folder.  [default: saved_models/NAME]")
 @click.option(
     "--data", type=PATH,
@@ -39,40 +46,38 @@ __all__ = ["command"]
     "--split", type=click.Choice(["test", "val", "train", "all"]),
     help="The images that score the artifacts.  [default: test; val if there are no test images]",
 )  # fmt: skip
-def command(
-    model: Path,
-    formats: str | None,
-    quantize: str,
-    out: Path | None,
-    data: Path | None,
-    calibration_images: int,
-    split: Any,
-) -> None:
-    """Export a trained model, and compare the scores of each artifact with the model's, on its test images.
+@click.option(
+    "--reference", type=PATH, metavar="RUN_OR_MODEL",
+    help="The model whose IoU counts: for a pruned or quantisation-aware model the one it was fine-tuned from.  "
+    "[default: RUN_OR_MODEL]",
+)  # fmt: skip
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Number of CPU threads that score.  [default: the runtime's]"
+)
+def command(model: Path, formats: str | None, quantize: str, **options: Any) -> None:
+    """Export a trained model, and measure each artifact beside it, on its test images.
 
     RUN_OR_MODEL is a run folder (runs/fit/NAME) or a .keras file. Every artifact takes raw uint8 RGB [B, h, w, 3]
-    (TFLite: B = 1) and returns scores; int8 is calibrated on the run's own training images.
+    (TFLite: B = 1) and returns scores; int8 is calibrated on the run's own training images. An artifact is written only
+    if it is still the model: float32 scores agree to 1e-4, and the IoU drops by at most --max-iou-drop. Otherwise the
+    exit code is 3.
 
     \b
       kseg export runs/fit/NAME
-      kseg export runs/fit/NAME --format tflite --quantize int8 --calibration-images 300
-      kseg export runs/fit/NAME --format onnx
+      kseg export runs/fit/NAME --format tflite --quantize auto
+      kseg export runs/fit/NAME --format onnx --quantize none,int8 --calibration-images 300
       kseg export best.keras --data data.yaml --out saved_models/mine
     """
     import kseg
     from kseg.exporters.table import uninstalled
 
-    report = kseg.export(
-        model, formats=None if formats is None else _names(formats), quantize=_names(quantize), out=out, data=data,
-        calibration_images=calibration_images, split=split,
-    )  # fmt: skip
+    named = None if formats is None or _names(formats) == ["all"] else _names(formats)
+    report = kseg.export(model, formats=named, quantize=_names(quantize), **options)
     _show(report)
-    for exporter in uninstalled(_names(quantize)) if formats is None else ():
+    for exporter in uninstalled(_names(quantize)) if named is None else ():
         click.echo(f"Not exported: {exporter.file}, which needs pip install 'kseg[{exporter.extra}]'")
-    if report.failures:
-        total = len(report.failures) + len(report.rows) - 1
-        reasons = "; ".join(f"{file}: {reason}" for file, reason in report.failures.items())
-        raise PartialFailure(f"{len(report.failures)} of {total} artifacts failed", found=reasons)
+    if error := report.error():
+        raise error
 
 
 def _names(text: str) -> list[str]:
@@ -82,8 +87,9 @@ def _names(text: str) -> list[str]:
 def _show(report: ExportReport) -> None:
     from rich.console import Console
 
-    from kseg.exporters.parity.measure import parity_table
+    from kseg.exporters.parity.tables import parity_table
 
-    console = Console() if Console().is_terminal else Console(width=120)
+    console = Console() if Console().is_terminal else Console(width=_WIDTH)
     console.print(parity_table(report.rows, report.split), soft_wrap=False)
-    console.print(f"Written to {report.out}/ (parity.md, parity.json, card.json)", soft_wrap=True, highlight=False)
+    files = "parity.md, parity.json, card.json" + (", the worst images in parity/" if report.pictures else "")
+    console.print(f"Written to {report.out}/ ({files})", soft_wrap=True, highlight=False)

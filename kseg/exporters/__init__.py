@@ -1,6 +1,7 @@
-"""Export a trained model as SavedModel, TFLite (float32 or int8) and ONNX, and score each on real images."""
+"""Export a trained model to other formats, and keep each file that is still the model on real images."""
 
+from kseg.exporters.parity.gate import MAX_IOU_DROP
 from kseg.exporters.stage import ExportReport, export_model
 from kseg.exporters.table import EXPORTERS, Exporter, choose, uninstalled
 
-__all__ = ["EXPORTERS", "ExportReport", "Exporter", "choose", "export_model", "uninstalled"]
+__all__ = ["EXPORTERS", "MAX_IOU_DROP", "ExportReport", "Exporter", "choose", "export_model", "uninstalled"]

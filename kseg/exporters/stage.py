@@ -3,12 +3,14 @@
 ::
 
     OUT/model.keras            the model, copied
-    OUT/saved_model/           SavedModel
-    OUT/model_float32.tflite   TFLite
-    OUT/model_int8.tflite      TFLite, fully quantised
-    OUT/model.onnx             ONNX
+    OUT/saved_model/ …         an artifact for each row of `kseg.exporters.EXPORTERS` that was asked for
     OUT/card.json              their model card: input, classes, origin
     OUT/parity.json, .md       the scores of each beside the Keras model's
+    OUT/parity/                a picture of each artifact's worst images
+
+An artifact is written aside, measured there by every runtime of this machine that runs it, judged by the gate, given a
+card that holds the result, and only then renamed to its name. What does not pass, or cannot be written, leaves an
+earlier artifact as it was.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -24,64 +26,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kseg import __version__
-from kseg.card import ModelCard, read_card
+from kseg.card import ModelCard, read_card, write_card
 from kseg.data.dataset import Dataset
 from kseg.data.sample import Sample, SplitName
-from kseg.errors import ArtifactError, DataError, KsegError
+from kseg.errors import DataError, KsegError, ParityFailure
 from kseg.evaluation import check_labels, choose_split
 from kseg.exporters.conversion import Conversion, calibration_images
-from kseg.exporters.earlier import COMMAND, RECORD, require_replaceable_export
+from kseg.exporters.earlier import COMMAND, require_replaceable_export
 from kseg.exporters.formats.graph import require_tensorflow
-from kseg.exporters.parity.measure import (
-    ParityRow,
-    PredictionRecord,
-    measure,
-    parity_markdown,
-    parity_table,
-    warning_for,
-)
-from kseg.exporters.table import EXPORTERS, Exporter
-from kseg.files import make_folder, write_aside, write_json, write_text
-from kseg.html import rich_html
+from kseg.exporters.journal import KERAS_FILE, REPORT_FILES, Journal
+from kseg.exporters.parity.gate import MAX_IOU_DROP, Gate
+from kseg.exporters.parity.measure import Measured, Measurement, Yardstick
+from kseg.exporters.parity.row import ParityRow
+from kseg.exporters.report import ExportReport
+from kseg.exporters.table import Exporter
+from kseg.files import make_folder, remove_leftovers, write_aside
 from kseg.images import printable
-from kseg.provenance import Origin, mark_file
+from kseg.inference import installed_runtimes, own_runtime
+from kseg.provenance import Origin
 
 __all__ = ["ExportReport", "export_model"]
 
 logger = logging.getLogger("kseg")
 
-KERAS_FILE = "model.keras"
-REPORT_FILES = ("card.json", RECORD, "parity.md")
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, repr=False)
-class ExportReport:
-    """The result of an export.
-
-    Args:
-        out: The folder.
-        rows: The scores of the Keras model, then those of each artifact that was written.
-        failures: File name → reason, for each artifact that could not be written.
-        warnings: Warnings, which are also logged.
-        split: The split whose images scored the artifacts.
-    """
-
-    out: Path
-    rows: tuple[ParityRow, ...]
-    failures: dict[str, str]
-    warnings: tuple[str, ...]
-    split: str
-
-    def __repr__(self) -> str:
-        files = ", ".join([row.file for row in self.rows] + [f"{file} failed" for file in self.failures])
-        return f"ExportReport({str(self.out)!r}: {files})"
-
-    def _repr_html_(self) -> str:
-        from rich.text import Text
-
-        lines = [f"{self.out}", *(f"failed: {file}: {reason}" for file, reason in self.failures.items())]
-        return rich_html(Text("\n".join(lines)), parity_table(self.rows, self.split))
 
 
 def export_model(
@@ -92,9 +60,13 @@ def export_model(
     *,
     calibration: int = 100,
     split: SplitName | Literal["all"] | None = None,
+    max_iou_drop: float = MAX_IOU_DROP,
+    force: bool = False,
+    reference: Path | None = None,
+    threads: int | None = None,
     on_progress: Progress | None = None,
 ) -> ExportReport:
-    """Write the artifacts of a trained model, and score each before it replaces an earlier one.
+    """Write the artifacts of a trained model, and measure each before it replaces an earlier one.
 
     An artifact that fails does not keep the others from being written; an earlier file of its name stays.
 
@@ -106,22 +78,28 @@ def export_model(
         calibration: The number of training images for the quantiser.
         split: The images that score the artifacts: ``test``, ``val``, ``train`` or ``all``; None is ``test``, or
             ``val`` if there are no test images.
+        max_iou_drop: How far the foreground IoU of an artifact may be below the reference's.
+        force: Keep artifacts that do not pass the gate, marked as failed in their cards.
+        reference: The model whose foreground IoU artifacts are compared with, of the same classes. Defaults to
+            ``model``; for a pruned or quantisation-aware model it is the one that it was fine-tuned from.
+        threads: The number of CPU threads of the runtimes that score.
         on_progress: Called with the current step, and (done, total) of it.
 
     Returns:
-        The scores of each artifact, and the failures.
+        The scores of each artifact, the failures, and what did not pass the gate.
 
     Raises:
         UsageError: Keras' backend is not TensorFlow.
-        ArtifactError: The model cannot be loaded, or no artifact could be exported.
-        DataError: The split is empty, there are no training images to calibrate with, or the data have other classes
-            than the model.
+        ArtifactError: The model or the reference cannot be loaded, or every artifact failed.
+        DataError: The split is empty, there are no training images to calibrate with, or the data or the reference
+            have other classes than the model.
         OutputError: The folder cannot be written, or it holds files of another model, or some that kseg did not write.
     """
     from kseg.models import load_model
 
     card = read_card(model)
     check_labels(dataset.labels, card.labels)
+    _check_reference(reference, card)
     split = choose_split(dataset, split)
     samples = dataset.samples(split)
     facts = _facts(model, dataset)
@@ -136,15 +114,31 @@ def export_model(
         )
     require_tensorflow()
     make_folder(out)
+    remove_leftovers(out)
     network, card = load_model(model)
-    conversion = Conversion(network, card, images)
-    run = _ExportRun(conversion, samples, dataset, facts, out, Origin.of(COMMAND, model), progress)
-    run.warn(_data_warning(card, facts["data_fingerprint"]))
-    run.write_record(split)
-    run.copy(model)
+    journal = Journal(out, split, len(samples), facts, Origin.of(COMMAND, model))
+    journal.begin()
+    journal.warn(_data_warning(card, facts["data_fingerprint"]))
+    _copy(model, out / KERAS_FILE)
+    yardstick = Yardstick.make(
+        out / KERAS_FILE, samples, dataset.labels, reference=reference, gate=Gate(max_iou_drop), threads=threads,
+        on_progress=lambda *n: progress(f"scoring {KERAS_FILE}", *n),
+    )  # fmt: skip
+    journal.add_model(yardstick, reference)
+    export = _Export(Conversion(network, card, images), yardstick, journal, force, progress)
     for exporter in exporters:
-        run.export(exporter)
-    return run.finish(exporters, split)
+        export.run(exporter)
+    return journal.finish(card, exporters, forced=force)
+
+
+def _check_reference(reference: Path | None, card: ModelCard) -> None:
+    names = None if reference is None else read_card(reference).labels.names
+    if names not in (None, card.labels.names):
+        raise DataError(
+            "the reference has other classes than the model", where=printable(str(reference)),
+            expected=", ".join(card.labels.names), found=", ".join(names or ()),
+            remedy="name the model that this one was fine-tuned from",
+        )  # fmt: skip
 
 
 def _training_samples(dataset: Dataset) -> tuple[Sample, ...]:
@@ -179,100 +173,102 @@ def _data_warning(card: ModelCard, fingerprint: str) -> str | None:
     )
 
 
-class _ExportRun:
-    """An export in progress: collects the rows, failures and warnings of its report."""
+def _copy(model: Path, target: Path) -> None:
+    if not (target.exists() and target.samefile(model)):
+        with write_aside(target) as aside:
+            shutil.copyfile(model, aside)
 
-    def __init__(
-        self,
-        conversion: Conversion,
-        samples: Sequence[Sample],
-        dataset: Dataset,
-        facts: dict[str, Any],
-        out: Path,
-        origin: Origin,
-        progress: Progress,
-    ) -> None:
-        self.conversion = conversion
-        self.samples = samples
-        self.dataset = dataset
-        self.facts = facts
-        self.out = out
-        self.origin = origin
-        self.progress = progress
-        self.rows: list[ParityRow] = []
-        self.failures: dict[str, str] = {}
-        self.warnings: list[str] = []
-        self.reference: PredictionRecord | None = None
 
-    def copy(self, model: Path) -> None:
-        """Copy the Keras model into the folder, and score it as the reference."""
-        target = self.out / KERAS_FILE
-        if not (target.exists() and target.samefile(model)):
-            with write_aside(target) as aside:
-                shutil.copyfile(model, aside)
-        row, self.reference = self._measure(target, KERAS_FILE, "keras", "none")
-        self.rows.append(row)
+@dataclass(frozen=True)
+class _Export:
+    """Writes, measures and promotes one artifact after the other, and notes what became of each in the journal."""
 
-    def export(self, exporter: Exporter) -> None:
-        """Write an artifact and score it; a failure is recorded for the report."""
+    conversion: Conversion
+    yardstick: Yardstick
+    journal: Journal
+    force: bool
+    progress: Progress
+
+    def run(self, exporter: Exporter) -> None:
+        """Write an artifact; a failure is recorded for the report."""
         self.progress(f"converting {exporter.file}", 0, 1)
-        facts = {**self.facts, "format": exporter.format, "quantization": exporter.quantization}
-        facts["calibration_images"] = len(self.conversion.calibration) if exporter.calibrated else 0
-        conversion = self.conversion.with_card(self.conversion.card.with_provenance(export=facts))
+        conversion = self._conversion(exporter)
         try:
-            with write_aside(self.out / exporter.file) as aside:
+            with write_aside(self.journal.out / exporter.file) as aside:
                 exporter.write(conversion, aside)
-                row, _ = self._measure(aside, exporter.file, exporter.format, exporter.quantization)
+                parity = self._check(exporter, aside)
+                write_card(aside, self._card(conversion.card, parity))
+        except ParityFailure:
+            return
         # Converters and runtimes raise almost anything; it must not keep the other artifacts from being written.
         except Exception as error:
             logger.debug("export of %s failed", exporter.file, exc_info=True)
-            self.failures[exporter.file] = _reason(error)
+            self.journal.failures[exporter.file] = _reason(error)
             return
-        self.rows.append(row)
-        self.warn(warning_for(row, self.rows[0]))
+        self.journal.written.append(exporter.file)
 
-    def _measure(self, path: Path, file: str, format: str, quantization: str) -> tuple[ParityRow, PredictionRecord]:
-        return measure(
-            path, self.samples, self.dataset.labels, file=file, format=format, quantization=quantization,
-            reference=self.reference, on_progress=lambda *n: self.progress(f"scoring {file}", *n),
+    def _conversion(self, exporter: Exporter) -> Conversion:
+        facts = {**self.journal.facts, "format": exporter.format, "quantization": exporter.quantization}
+        facts["calibration_images"] = len(self.conversion.calibration) if exporter.calibrated else 0
+        return self.conversion.with_card(self.conversion.card.with_provenance(export=facts))
+
+    def _card(self, card: ModelCard, parity: Mapping[str, Any]) -> ModelCard:
+        facts = {**card.provenance["export"], "parity": parity, "reference": self.journal.reference}
+        return card.with_provenance(export=facts)
+
+    def _check(self, exporter: Exporter, path: Path) -> dict[str, Any]:
+        """Measure an artifact on each runtime that runs it here; runtime → result, for its card.
+
+        Raises:
+            ParityFailure: It does not pass on its own runtime, and the export is not forced.
+        """
+        own, *others = installed_runtimes(path) or (own_runtime(path),)
+        measurement = self._measure(exporter, path, own)
+        row = measurement.row
+        if not row.passed:
+            failure = self._failure(row)
+            self.journal.reject(row.file, str(failure))
+            if not self.force:
+                raise failure
+        parity = {own: self._result(row)}
+        return parity | {runtime: self._check_other(exporter, path, runtime) for runtime in others}
+
+    def _measure(self, exporter: Exporter, path: Path, runtime: str) -> Measurement:
+        artifact = Measured(path, exporter.file, exporter.format, exporter.quantization, runtime)
+        step = f"scoring {exporter.file} on {runtime}"
+        measurement = self.yardstick.measure(artifact, lambda *n: self.progress(step, *n))
+        self.journal.add(self.yardstick, measurement)
+        return measurement
+
+    def _check_other(self, exporter: Exporter, path: Path, runtime: str) -> dict[str, Any]:
+        """As `_check`, on a runtime that is not the artifact's own: where it fails, the artifact is not run by it."""
+        try:
+            row = self._measure(exporter, path, runtime).row
+        except Exception as error:  # as in `run`
+            result: dict[str, Any] = {"passed": False, "reasons": [_reason(error)]}
+        else:
+            result = self._result(row)
+        if not result["passed"]:
+            text = f"{exporter.file} does not pass on {runtime}, which --runtime auto will not take"
+            self.journal.warn(f"{text}: {result['reasons'][0]}")
+        return result
+
+    def _result(self, row: ParityRow) -> dict[str, Any]:
+        return row.to_card(images=len(self.yardstick.samples), split=self.journal.split)
+
+    def _failure(self, row: ParityRow) -> ParityFailure:
+        """The gravest fault of an artifact, with the place, and what became of it."""
+        fault = self.yardstick.gate.faults(row)[0]
+        target = self.journal.out / row.file
+        state = "kept because of --force" if self.force else "not written"
+        if target.exists() and not self.force:
+            state += ", the earlier one is untouched"
+        images = f"on the {len(self.yardstick.samples)} images of the {self.journal.split} split"
+        found = f"{fault.found} {images}" if fault.found else images
+        return ParityFailure(
+            f"{fault.what} ({state})", where=printable(target), expected=fault.expected, found=found,
+            remedy=None if self.force else fault.remedy,
         )  # fmt: skip
-
-    def warn(self, text: str | None) -> None:
-        """Log a warning and add it to the report; does nothing for None."""
-        if text:
-            logger.warning(text)
-            self.warnings.append(text)
-
-    def finish(self, exporters: Sequence[Exporter], split: str) -> ExportReport:
-        """Write the card and the parity report; warn of files in the folder that belong to an earlier export."""
-        written = {row.file for row in self.rows}
-        for exporter in EXPORTERS:
-            if exporter.file not in written and (self.out / exporter.file).exists():
-                self.warn(f"{self.out / exporter.file} is of an earlier export and was not replaced")
-        files = [exporter.file for exporter in exporters if exporter.file in written]
-        card = self.conversion.card.with_provenance(export={**self.facts, "files": files})
-        write_text(self.out / "card.json", card.to_json() + "\n")
-        self.write_record(split)
-        write_text(self.out / "parity.md", parity_markdown(self.rows, images=len(self.samples), split=split))
-        if not files:
-            reasons = "; ".join(f"{file}: {reason}" for file, reason in self.failures.items())
-            raise ArtifactError("nothing could be exported", where=str(self.out), found=reasons)
-        return ExportReport(self.out, tuple(self.rows), self.failures, tuple(self.warnings), split)
-
-    def write_record(self, split: str) -> None:
-        """Write parity.json with the rows so far, and with the mark of the model."""
-        record = {
-            "schema": 1,
-            **self.facts,
-            "split": split,
-            "images": len(self.samples),
-            "averaging": "over the whole set, at the original size of the images",
-            "rows": [row.to_json() for row in self.rows],
-            "failures": self.failures,
-            "warnings": self.warnings,
-        }
-        write_json(self.out / RECORD, record)
-        mark_file(self.out / RECORD, self.origin)
 
 
 def _reason(error: Exception) -> str:

@@ -63,7 +63,10 @@ def check_ids(name: str, ids: Ids, num_classes: int) -> None:
 
 
 def iou(matrix: Matrix) -> PerClass:
-    """Intersection over union, TP / (TP + FP + FN): float64 ``[K]``; NaN where neither side holds the class."""
+    """Intersection over union, TP / (TP + FP + FN): float64 ``[K]``; NaN where neither side holds the class.
+
+    Of many matrices at once, ``[..., K, K]``: float64 ``[..., K]``.
+    """
     hit, true, predicted = _parts(matrix)
     return ratio(hit, true + predicted - hit)
 
@@ -107,9 +110,9 @@ def class_mean(values: PerClass, classes: Iterable[int]) -> float:
 
 
 def _parts(matrix: Matrix) -> tuple[PerClass, PerClass, PerClass]:
-    """Of each class the true positives, its pixels in the truth and those in the prediction, float64 ``[K]``."""
+    """Of each class the true positives, its pixels in the truth and those in the prediction, float64 ``[..., K]``."""
     counts = matrix.astype(np.float64)
-    return np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    return np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1), counts.sum(axis=-2)
 
 
 def ratio(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> PerClass:
