@@ -17,6 +17,7 @@ from kseg.files import expand_home
 from kseg.inference import Model, PredictionPlan, resolve_model
 from kseg.latency import Results, Settings, find_targets, run_benchmark
 from kseg.latency.stage import Device
+from kseg.sizes import Size
 from kseg.tensorflow_runtime import DeviceName, load_tensorflow
 
 __all__ = ["benchmark", "evaluate", "export", "load"]
@@ -33,6 +34,8 @@ def load(
     flip: bool = False,
     zoom: float = 1.0,
     min_area: int | str | Sequence[int | str] = (),
+    size: Size | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Model:
     """Load a trained model for prediction.
 
@@ -48,6 +51,9 @@ def load(
         zoom: Above 1, also predict the image enlarged by this factor, in windows: finds smaller objects. Defaults to 1.
         min_area: The smallest area of a region in pixels: ``50``, ``"car=50"``, or a list of these; smaller regions
             get the classes around them. Defaults to none.
+        size: Height and width of the input of a model without a card, which kseg did not write.
+        classes: The names of the classes of such a model, in the order of its scores, the background first. With
+            background and one class, the model returns one score a pixel, that of the class.
 
     Returns:
         The model: a function of a picture or of a list of pictures, see `Model`.
@@ -72,6 +78,8 @@ def load(
         flip=flip,
         zoom=zoom,
         min_area=_areas(min_area),
+        size=size,
+        classes=classes,
     )
     return Model(plan.load(), plan.model)
 

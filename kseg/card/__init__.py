@@ -11,7 +11,17 @@ Every artifact carries its card, so that the file alone is enough to predict. A 
 All are read and written without the library that runs the file. A card is at most 4 MB, and nothing of it is executed.
 """
 
+from kseg.card.contradiction import CardContradiction
 from kseg.card.model_card import CARD_NAME, ModelCard
 from kseg.card.storage import ArtifactFormat, artifact_format, find_card, read_card, write_card
 
-__all__ = ["CARD_NAME", "ArtifactFormat", "ModelCard", "artifact_format", "find_card", "read_card", "write_card"]
+__all__ = [
+    "CARD_NAME",
+    "ArtifactFormat",
+    "CardContradiction",
+    "ModelCard",
+    "artifact_format",
+    "find_card",
+    "read_card",
+    "write_card",
+]

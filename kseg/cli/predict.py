@@ -22,6 +22,10 @@ __all__ = ["command"]
 @click.option("--out", type=PATH, required=True, help="Folder for the masks.")
 @click.option("--overlay", is_flag=True, help="Also write the pictures with the masks over them.")
 @click.option("--save-prob", is_flag=True, help="Also write the scores: PNG (0..255), or NPZ for several classes.")
+@click.option(
+    "--size", nargs=2, type=click.IntRange(min=1), metavar="H W", help="Input size of a model without a card."
+)
+@click.option("--classes", metavar="NAME,NAME…", help="Classes of a model without a card, the background first.")
 @threshold_option
 @min_area_option
 @flip_option
@@ -33,6 +37,8 @@ def command(
     out: Path,
     overlay: bool,
     save_prob: bool,
+    size: tuple[int, int] | None,
+    classes: str | None,
     threshold: float | None,
     min_area: tuple[str, ...],
     flip: bool,
@@ -52,12 +58,21 @@ def command(
       kseg predict saved_models/NAME/model_int8.tflite photos/ --out masks/ --save-prob
       kseg predict runs/fit/NAME photos/ --out masks/ --min-area 50 --min-area car=200
       kseg predict runs/fit/NAME photos/ --out masks/ --zoom 2
+      kseg predict of_another_tool.tflite photos/ --out masks/ --size 256 256 --classes background,person
     """
     from kseg.api.progress import progress_bar
     from kseg.inference import FilesPlan, PredictionPlan, predict_files
 
     plan = PredictionPlan.make(
-        model, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom, min_area=min_area
+        model,
+        device=device,
+        threads=threads,
+        threshold=threshold,
+        flip=flip,
+        zoom=zoom,
+        min_area=min_area,
+        size=size,
+        classes=None if classes is None else classes.split(","),
     )
     files = FilesPlan.make(plan.card, sources, out, overlay=overlay, save_prob=save_prob)
     with progress_bar("predicting") as progress:

@@ -9,9 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
-from kseg.card import ModelCard, read_card
+from kseg.card import CardContradiction, ModelCard
 from kseg.errors import ArtifactError, UsageError
-from kseg.inference.predictor import Predictor, with_flip
+from kseg.inference.no_card import card_of, check_scores, misfit
+from kseg.inference.predictor import Predictor, Run, with_flip
 from kseg.inference.regions import parse_min_area
 from kseg.inference.runtime_table import (
     KINDS,
@@ -24,6 +25,7 @@ from kseg.inference.runtime_table import (
 from kseg.inference.windows import check_zoom
 from kseg.registry import lookup
 from kseg.run_folder import RunFolder
+from kseg.sizes import Size
 from kseg.tensorflow_runtime import DeviceName
 
 __all__ = ["PredictionPlan", "check_threshold", "load_predictor", "resolve_model"]
@@ -43,6 +45,7 @@ class PredictionPlan:
         flip: Also predict the mirror image, and average the scores: slightly better, at twice the time.
         zoom: Above 1, also predict the image enlarged by this factor, in windows; see `zoomed_scores`.
         min_area: Class id → the smallest area of a region in pixels; see `Predictor`.
+        declared: Whether the file has no card, and ``card`` is what the caller said of it; see `card_of`.
     """
 
     model: Path
@@ -54,6 +57,7 @@ class PredictionPlan:
     flip: bool = False
     zoom: float = 1.0
     min_area: Mapping[int, int] = field(default_factory=dict)
+    declared: bool = False
 
     @classmethod
     def make(
@@ -67,6 +71,8 @@ class PredictionPlan:
         flip: bool = False,
         zoom: float = 1.0,
         min_area: Sequence[str] = (),
+        size: Size | None = None,
+        classes: Sequence[str] | None = None,
     ) -> PredictionPlan:
         """Find the model, read its card and check the options.
 
@@ -77,6 +83,8 @@ class PredictionPlan:
                 LiteRT for a ``.tflite`` file, …
             device: As in `PredictionPlan`; so are ``threads``, ``threshold``, ``flip`` and ``zoom``.
             min_area: As `parse_min_area` reads it: ``50``, ``car=50``.
+            size: Height and width of the network's input, for a model without a card only.
+            classes: The names of its classes, for such a model only; see `card_of`.
 
         Raises:
             ArtifactError: There is no such model, or it is corrupt, not kseg's, or of an unknown kind.
@@ -86,12 +94,12 @@ class PredictionPlan:
         """
         model = resolve_model(path)
         choice = check_runtime(model, own_runtime(model) if runtime is None else runtime)
-        card = read_card(model)
+        card = card_of(model, size, classes)
         lookup(dict.fromkeys(get_args(DeviceName), True), device, kind="device", where="--device")
         check_threshold(card, threshold)
         check_zoom(zoom)
         areas = parse_min_area(min_area, card.labels)
-        return cls(model, card, choice, device, threads, threshold, flip, zoom, areas)
+        return cls(model, card, choice, device, threads, threshold, flip, zoom, areas, declared=size is not None)
 
     def load(self) -> Predictor:
         """Load the model into its runtime.
@@ -100,9 +108,17 @@ class PredictionPlan:
             ArtifactError: The model is corrupt.
             UsageError: A GPU is asked for and there is none, or the runtime's extra of kseg is not installed.
         """
-        runtime = own_runtime(self.model) if self.runtime == "auto" else self.runtime
-        run = import_module(RUNTIMES[runtime]).load(self.model, self.card, device=self.device, threads=self.threads)
+        run = self._run()
         return Predictor(with_flip(run) if self.flip else run, self.card, self.min_area, self.zoom, self.threshold)
+
+    def _run(self) -> Run:
+        runtime = own_runtime(self.model) if self.runtime == "auto" else self.runtime
+        load = import_module(RUNTIMES[runtime]).load
+        try:
+            run: Run = load(self.model, self.card, device=self.device, threads=self.threads)
+        except CardContradiction as error:
+            raise misfit(error, self.card) if self.declared else error from None
+        return check_scores(run, self.model) if self.declared else run
 
     def settings(self) -> dict[str, Any]:
         """The options that change the scores, as plain JSON types: ``flip``, ``zoom`` and ``min_area`` (by name)."""

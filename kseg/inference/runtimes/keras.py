@@ -43,7 +43,7 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         _log.warning("--device and --threads are ignored: only TensorFlow has them, and Keras runs on %s", backend)
     from kseg.models import load_model
 
-    model, _ = load_model(path)
+    model, _ = load_model(path, card)
     return _compiled(model, (card.height, card.width))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kseg.card import ModelCard
+from kseg.card import CardContradiction, ModelCard
 from kseg.errors import ArtifactError
 from kseg.inference.runtimes.devices import refuse_gpu, single
 from kseg.processor import usable_cores
@@ -109,7 +109,6 @@ def _check_fit(input: Details, output: Details, card: ModelCard, path: Path) -> 
     input_shape, output_shape = input["shape"].tolist(), output["shape"].tolist()
     size = [1, card.height, card.width]
     if input_shape != [*size, 3] or output_shape != [*size, card.channels]:
-        raise ArtifactError(
-            "the network contradicts its card", where=str(path), expected=f"{[*size, 3]} → {[*size, card.channels]}",
-            found=f"{input_shape} → {output_shape}",
-        )  # fmt: skip
+        raise CardContradiction(
+            path, expected=f"{[*size, 3]} → {[*size, card.channels]}", found=f"{input_shape} → {output_shape}"
+        )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kseg.card import ModelCard
+from kseg.card import CardContradiction, ModelCard
 from kseg.errors import ArtifactError, missing_extra
 from kseg.inference.runtimes.devices import refuse_gpu, single
 from kseg.processor import usable_cores
@@ -40,10 +40,10 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
     session = _session(path, threads or usable_cores())
     input, output = single(session.get_inputs(), path), single(session.get_outputs(), path)
     _check_fit(input, output, card, path)
-    name = input.name
+    name, dtype = input.name, np.uint8 if "uint8" in input.type else np.float32
 
     def run(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        scores: npt.NDArray[np.float32] = session.run(None, {name: images})[0]
+        scores: npt.NDArray[np.float32] = session.run(None, {name: images.astype(dtype, copy=False)})[0]
         return scores
 
     return run
@@ -72,8 +72,6 @@ def _check_fit(input: Any, output: Any, card: ModelCard, path: Path) -> None:
     # The first dimension is the batch; it may have any name.
     signature = tuple(f"{value.type} {value.shape[1:]}" for value in (input, output))
     expected = (f"tensor(uint8) {[*size, 3]}", f"tensor(float) {[*size, card.channels]}")
-    if signature != expected:
-        raise ArtifactError(
-            "the network contradicts its card", where=str(path), expected=" → ".join(expected),
-            found=" → ".join(signature),
-        )  # fmt: skip
+    # Networks of other origin may take the same values 0..255 as floats.
+    if signature not in (expected, (expected[0].replace("uint8", "float"), expected[1])):
+        raise CardContradiction(path, expected=" → ".join(expected), found=" → ".join(signature))

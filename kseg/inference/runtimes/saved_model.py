@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kseg.card import ModelCard
+from kseg.card import CardContradiction, ModelCard
 from kseg.errors import ArtifactError
 from kseg.inference.runtimes.devices import prepare_tensorflow
 from kseg.tensorflow_runtime import DeviceName, quiet_stderr
@@ -60,10 +60,10 @@ def _caller(module: Any, signature: Any, card: ModelCard, path: Path) -> Run:
     inputs = list(signature.structured_input_signature[1].items())
     outputs = list(signature.structured_outputs.items())
     size = (card.height, card.width)
-    if len(inputs) != 1 or len(outputs) != 1 or tuple(inputs[0][1].shape[1:]) != (*size, 3):
-        raise ArtifactError(
-            "the network contradicts its card", where=str(path), expected=f"images [B, {size[0]}, {size[1]}, 3]",
-            found=str({name: list(spec.shape) for name, spec in inputs}),
+    if len(inputs) != 1 or len(outputs) != 1 or not _fits(inputs[0][1], outputs[0][1], card):
+        raise CardContradiction(
+            path, expected=f"images [B, {size[0]}, {size[1]}, 3] → scores [B, {size[0]}, {size[1]}, {card.channels}]",
+            found=f"{_shapes(inputs)} → {_shapes(outputs)}",
         )  # fmt: skip
     (input_name, spec), (output_name, _) = inputs[0], outputs[0]
 
@@ -74,3 +74,13 @@ def _caller(module: Any, signature: Any, card: ModelCard, path: Path) -> Run:
 
     run.module = module  # type: ignore[attr-defined]  # keeps the variables alive, which the signature does not
     return run
+
+
+def _fits(input: Any, output: Any, card: ModelCard) -> bool:
+    """Whether the shapes are those of the card; a dimension that the graph leaves open fits any."""
+    shapes = [None, card.height, card.width, 3], [None, card.height, card.width, card.channels]
+    return bool(input.shape.is_compatible_with(shapes[0]) and output.shape.is_compatible_with(shapes[1]))
+
+
+def _shapes(tensors: Any) -> str:
+    return ", ".join(f"{name} {spec.shape}" for name, spec in tensors) or "none"
