@@ -1,16 +1,21 @@
-"""TFLite in float32: a single file that runs without TensorFlow."""
+"""TFLite: a single file that runs without TensorFlow. Here in float32, and what all kinds of TFLite files share."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
+import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from kseg.card import write_card
+import numpy as np
+
+from kseg.card import ModelCard, write_card
 from kseg.errors import ArtifactError
 from kseg.exporters.conversion import Conversion
 from kseg.exporters.formats.graph import SIGNATURE, save_graph
+from kseg.exporters.formats.tflite_metadata import LABELS_FILE, add_metadata, labels_text
 from kseg.tensorflow_runtime import quiet_stderr
 
 if TYPE_CHECKING:
@@ -19,19 +24,43 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-__all__ = ["convert", "write_tflite"]
+__all__ = ["convert", "save_file", "write_tflite"]
+
+_MISSING: Final = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
+"""How the converter says that TFLite lacks an operation."""
+_UNQUANTIZABLE: Final = re.compile(r"Quantization (?:to 16x8-bit )?not yet supported for op: '(\w+)'")
+_FAILED_NODE: Final = re.compile(r"Node number \d+ \((\w+)\) failed to (?:prepare|invoke)")
+_OTHER_FORMATS: Final = "use --format saved_model,onnx"
+_OTHER_NETWORK: Final = f"train with another encoder, norm, bottleneck or upsampling, or {_OTHER_FORMATS}"
 
 
 def write_tflite(conversion: Conversion, path: Path) -> None:
-    """Write a float32 ``.tflite``: uint8 ``[1, h, w, 3]`` → float32 ``[1, h, w, C]``, with the card appended.
+    """Write a float32 ``.tflite``: uint8 ``[1, h, w, 3]`` → float32 ``[1, h, w, C]``, with metadata, labels and card.
 
     Raises:
-        ArtifactError: TensorFlow's converter refuses the network.
+        ArtifactError: TensorFlow's converter refuses the network, or LiteRT does not run the result.
     """
     import tensorflow as tf
 
-    path.write_bytes(convert(conversion.model, tf.uint8, lambda _: None))
-    write_card(path, conversion.card)
+    save_file(convert(conversion.model, tf.uint8, lambda _: None), conversion.card, path)
+
+
+def save_file(flatbuffer: bytes, card: ModelCard, path: Path) -> None:
+    """Write a converted network to a file, with the metadata that other runtimes read, its labels and its card.
+
+    Args:
+        flatbuffer: What `convert` returned: one uint8 image ``[1, h, w, 3]`` in, scores ``[1, h, w, C]`` out.
+        card: The model card.
+        path: The file; it need not exist.
+
+    Raises:
+        ArtifactError: LiteRT does not run the network.
+    """
+    path.write_bytes(add_metadata(flatbuffer, card))
+    _check_runs(path)
+    with zipfile.ZipFile(path, "a") as associated_files:
+        associated_files.writestr(zipfile.ZipInfo(LABELS_FILE), labels_text(card))
+    write_card(path, card)
 
 
 def convert(model: keras.Model, dtype: Any, configure: Callable[[tf.lite.TFLiteConverter], None]) -> bytes:
@@ -47,10 +76,11 @@ def convert(model: keras.Model, dtype: Any, configure: Callable[[tf.lite.TFLiteC
         configure: Sets the converter's options.
 
     Returns:
-        The content of the ``.tflite`` file.
+        The content of the ``.tflite`` file, without metadata and card.
 
     Raises:
-        ArtifactError: The conversion fails; ``found`` is the first line of the converter's error.
+        ArtifactError: The conversion fails; it names the operations that TFLite lacks, else ``found`` is the first
+            line of the converter's error.
     """
     import tensorflow as tf
 
@@ -64,5 +94,44 @@ def convert(model: keras.Model, dtype: Any, configure: Callable[[tf.lite.TFLiteC
         # ConverterError for a refused graph, and RuntimeError or ValueError from the calibrator.
         except Exception as error:
             failure = error
-    lines = str(failure).strip().splitlines() or [type(failure).__name__]
-    raise ArtifactError("TensorFlow's TFLite converter failed", found=lines[0][:300]) from failure
+    raise _refused(str(failure) or type(failure).__name__) from failure
+
+
+def _refused(message: str) -> ArtifactError:
+    """The error for what the converter said."""
+    if missing := sorted(set(_MISSING.findall(message))):
+        return ArtifactError(
+            f"TFLite lacks operations of this network: {', '.join(missing)}", remedy=_OTHER_NETWORK
+        )  # fmt: skip
+    if unquantizable := sorted(set(_UNQUANTIZABLE.findall(message))):
+        return ArtifactError(
+            f"TFLite cannot quantise operations of this network: {', '.join(unquantizable)}",
+            remedy=f"use --quantize fp16, or {_OTHER_NETWORK}",
+        )  # fmt: skip
+    return ArtifactError(
+        "TensorFlow's TFLite converter failed", found=message.strip().splitlines()[0][:300], remedy=_OTHER_FORMATS
+    )  # fmt: skip
+
+
+def _check_runs(path: Path) -> None:
+    """Run the file once: LiteRT lacks some operations that the converter writes. Raises ArtifactError."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with quiet_stderr():
+        try:
+            interpreter = Interpreter(model_path=str(path))
+            interpreter.allocate_tensors()
+            image = interpreter.get_input_details()[0]
+            interpreter.set_tensor(image["index"], np.zeros(image["shape"], image["dtype"]))
+            interpreter.invoke()
+            return
+        except (RuntimeError, ValueError) as error:
+            failure = error
+    message = str(failure).strip()
+    operation = _FAILED_NODE.search(message)
+    raise ArtifactError(
+        f"LiteRT cannot run the operation {operation[1]} of the converted network" if operation
+        else "LiteRT cannot run the converted network",
+        where=path.name, found=(message.splitlines() or [type(failure).__name__])[0][:300],
+        remedy=f"use another --quantize, or {_OTHER_FORMATS}",
+    ) from failure  # fmt: skip
