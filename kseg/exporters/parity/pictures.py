@@ -33,10 +33,13 @@ _TALLEST: Final = 3.3
 _MARGIN: Final = 0.08
 _HEAD: Final = 0.88
 _LABEL: Final = 0.30
-_FOOT: Final = 0.75
+_LINE: Final = 0.21
 _COLUMNS: Final = ("image", "truth", "model", "artifact", "where they differ")
-_NAMED_CLASSES: Final = 12
-"""More classes than these the legend does not name."""
+_CLASSES_A_LINE: Final = 6
+_NAMED_CLASSES: Final = 24
+"""The legend names no more classes than these."""
+_LONGEST_NAME: Final = 18
+"""Characters of a class name that the legend shows."""
 _LARGEST_SIDE: Final = 512
 """Pixels of the longer side of a drawn picture, which are more than its tile has."""
 _DPI: Final = 120
@@ -143,26 +146,31 @@ def _iou(score: ImageScore) -> str:
 
 
 def _draw(path: Path, rows: Sequence[_Row], labels: LabelMap, title: tuple[str, str]) -> None:
-    heights = [_TILE * row.truth.shape[0] / row.truth.shape[1] for row in rows]
-    scales = [min(1.0, _TALLEST / height) for height in heights]
+    tiles = [_tile_size(row.truth.shape) for row in rows]
     width = len(_COLUMNS) * (_TILE + _MARGIN) + _MARGIN
-    height = _HEAD + sum(scale * tile for scale, tile in zip(scales, heights, strict=True)) + len(rows) * _LABEL + _FOOT
+    height = _HEAD + sum(_LABEL + tile_height for tile_height, _ in tiles) + _foot(labels)
     with figure(path, width, height, layout=None, dpi=_DPI) as sheet, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a key in a script that the font lacks
         _write_head(sheet, width, height, title)
         top = height - _HEAD
-        for row, scale, tile in zip(rows, scales, heights, strict=True):
+        for row, (tile_height, tile_width) in zip(rows, tiles, strict=True):
             top -= _LABEL
             sheet.text(_MARGIN / width, (top + 0.05) / height, _printable(row.label), size=9, va="bottom")
             for column, picture in enumerate(row.tiles(labels)):
                 left = _MARGIN + column * (_TILE + _MARGIN)
-                box = (left / width, (top - scale * tile) / height, scale * _TILE / width, scale * tile / height)
+                box = (left / width, (top - tile_height) / height, tile_width / width, tile_height / height)
                 axes = sheet.add_axes(box)
                 axes.imshow(picture, interpolation="antialiased", aspect="auto")
                 axes.set_axis_off()
-            top -= scale * tile
-        _write_legend(sheet, labels)
+            top -= tile_height
+        _write_legend(sheet, labels, height)
         sheet.canvas.draw()
+
+
+def _tile_size(shape: tuple[int, ...]) -> tuple[float, float]:
+    """Height and width in inches of an image of this height and width in pixels, as wide as a column or narrower."""
+    height = min(_TALLEST, _TILE * shape[0] / shape[1])
+    return height, height * shape[1] / shape[0]
 
 
 def _write_head(sheet: Figure, width: float, height: float, title: tuple[str, str]) -> None:
@@ -178,15 +186,25 @@ def _printable(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _write_legend(sheet: Figure, labels: LabelMap) -> None:
+def _write_legend(sheet: Figure, labels: LabelMap, height: float) -> None:
+    """The kinds of differences in the lowest line, the classes above."""
     from matplotlib.patches import Patch
 
-    classes = [(labels.names[k], labels.colors[k]) for k in labels.foreground[:_NAMED_CLASSES]]
-    style: dict[str, Any] = {"frameon": False, "fontsize": 9, "handlelength": 1.0, "handleheight": 1.0}
-    corners: tuple[tuple[Any, Any, int], ...] = ((classes, "lower left", 4), (_KINDS, "lower right", 3))
-    for entries, corner, columns in corners:
+    classes = [_Kind(labels.names[k][:_LONGEST_NAME], labels.colors[k]) for k in _named_classes(labels)]
+    style: dict[str, Any] = {"loc": "lower left", "frameon": False, "fontsize": 9, "borderaxespad": 0.3}
+    for entries, bottom, columns in ((_KINDS, 0.0, len(_KINDS)), (classes, _LINE, _CLASSES_A_LINE)):
         patches = [Patch(color=_share(color), label=_printable(text)) for text, color in entries]
-        sheet.legend(handles=patches, loc=corner, ncols=columns, borderaxespad=0.3, **style)
+        place = (0.0, bottom / height)
+        sheet.legend(handles=patches, bbox_to_anchor=place, ncols=columns, handlelength=1.0, handleheight=1.0, **style)
+
+
+def _named_classes(labels: LabelMap) -> tuple[int, ...]:
+    return labels.foreground[:_NAMED_CLASSES]
+
+
+def _foot(labels: LabelMap) -> float:
+    """Inches of the legend."""
+    return 0.2 + _LINE * (1 + math.ceil(len(_named_classes(labels)) / _CLASSES_A_LINE))
 
 
 def _share(color: tuple[int, int, int]) -> tuple[float, float, float]:
