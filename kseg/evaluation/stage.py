@@ -17,9 +17,9 @@ from kseg.errors import DataError
 from kseg.evaluation.counts import count
 from kseg.evaluation.scores import ImageScore, Scores
 from kseg.evaluation.source import choose_split, load_data
-from kseg.inference import PredictionPlan, Predictor, prefetch
+from kseg.inference import PredictionPlan, Predictor, for_threads
 from kseg.labels import LabelMap
-from kseg.parallel import Progress
+from kseg.parallel import Progress, parallel_results
 from kseg.sizes import format_size
 
 __all__ = ["EvaluationPlan", "check_labels", "evaluate"]
@@ -63,10 +63,11 @@ class EvaluationPlan:
     def run(self, *, boundary: bool = True, on_progress: Progress | None = None) -> Scores:
         """Load the model and score it, as `evaluate` does. Raises the errors of `PredictionPlan.load`, too."""
         samples = self.dataset.samples(self.split)
-        predictor = self.prediction.load()
+        prediction = self.prediction.with_runtime(len(samples))
+        predictor = prediction.load(pictures=len(samples))
         scores = evaluate(predictor, samples, self.dataset.labels, boundary=boundary, on_progress=on_progress)
         data = {"data": str(self.dataset.root), "split": self.split}
-        return replace(scores, facts={"model": str(self.prediction.model), **data, **self.prediction.settings()})
+        return replace(scores, facts={"model": str(self.prediction.model), **data, **prediction.settings()})
 
 
 def evaluate(
@@ -93,10 +94,15 @@ def evaluate(
     if not samples:
         raise DataError("there are no images to evaluate on")
     rows: list[ImageScore] = []
-    for sample, read_result in prefetch(lambda sample: _read(sample, labels), samples):
-        image, truth = read_result()
-        counts = count(truth, predictor.decide(image), labels.num_classes, boundary=boundary)
-        rows.append(ImageScore(sample.key, counts, labels.foreground))
+    shared = for_threads(predictor)
+
+    def score(sample: Sample) -> ImageScore:
+        image, truth = _read(sample, labels)
+        counts = count(truth, shared.decide(image), labels.num_classes, boundary=boundary)
+        return ImageScore(sample.key, counts, labels.foreground)
+
+    for _, result in parallel_results(score, samples):
+        rows.append(result())
         if on_progress:
             on_progress(len(rows), len(samples))
     return Scores(labels, tuple(rows), predictor.decision_threshold)

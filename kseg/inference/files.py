@@ -6,9 +6,11 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,16 +19,20 @@ from kseg.drawing import overlay as draw_overlay
 from kseg.errors import ImageError, OutputError, abbreviate
 from kseg.files import make_folder
 from kseg.images import jpeg_bytes, png_bytes, printable, read_image
+from kseg.inference.copies import for_threads
 from kseg.inference.predictor import Predictor
-from kseg.inference.prefetch import prefetch
 from kseg.inference.sources import COMMAND, Picture, Target, find_pictures, name_targets
-from kseg.parallel import Progress
+from kseg.labels import LabelMap
+from kseg.parallel import Progress, parallel_results
+from kseg.processor import usable_cores
 from kseg.provenance import display_path, origin_of, write_marked
 
 __all__ = ["FilesPlan", "PredictReport", "PredictedFile", "predict_files"]
 
 Pixels = npt.NDArray[np.uint8]
 
+_MOST_THREADS: Final = 16
+"""Photographs of 12 megapixels in so many threads take 2.5 GB."""
 _LONGEST_NAME: Final = 255
 """Bytes of a file's name that common file systems allow."""
 
@@ -108,15 +114,19 @@ class FilesPlan:
         return cls(out, tuple(targets))
 
 
-def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progress | None = None) -> PredictReport:
+def predict_files(
+    predictor: Predictor, plan: FilesPlan, *, threads: int | None = None, on_progress: Progress | None = None
+) -> PredictReport:
     """Write a mask for every picture: a PNG of the picture's size that holds the data's own on-disk values.
 
     A picture that cannot be read is reported, and the others are predicted. Each file says in itself of which picture
-    it is, see `kseg.provenance`.
+    it is, see `kseg.provenance`. The files and the report do not depend on the number of threads.
 
     Args:
-        predictor: The network.
+        predictor: The network; for many pictures `PredictionPlan.load` loads several copies of it.
         plan: The pictures and the files to write.
+        threads: The number of CPU threads, each of which reads, predicts and writes a picture at a time; each picture
+            in work takes about 12 bytes a pixel. Defaults to one for each core.
         on_progress: Called with the number of finished pictures, and their total.
 
     Raises:
@@ -124,24 +134,26 @@ def predict_files(predictor: Predictor, plan: FilesPlan, *, on_progress: Progres
     """
     written: list[PredictedFile] = []
     failed: dict[Picture, str] = {}
-    for done, (target, read_result) in enumerate(prefetch(_read, plan.targets), start=1):
+    predict = partial(_predict, for_threads(predictor))
+    workers = min(_workers(threads), len(plan.targets))
+    for done, (target, result) in enumerate(parallel_results(predict, plan.targets, workers=workers), start=1):
         try:
-            image = read_result()
+            written.append(result())
         except ImageError as error:
             failed[target.picture] = str(error)
-        else:
-            written.append(_predict(predictor, image, target))
         if on_progress:
             on_progress(done, len(plan.targets))
     return PredictReport(plan.out, tuple(written), failed, _renamed(written, plan.targets))
 
 
-def _read(target: Target) -> Pixels:
-    return read_image(target.picture.image, page=target.picture.page)
+def _workers(threads: int | None) -> int:
+    # One more than there are cores: the system writes to the disk while a thread waits.
+    return min(threads or usable_cores(), _MOST_THREADS) + 1
 
 
-def _predict(predictor: Predictor, image: Pixels, target: Target) -> PredictedFile:
+def _predict(predictor: Predictor, target: Target) -> PredictedFile:
     labels = predictor.card.labels
+    image = read_image(target.picture.image, page=target.picture.page)
     if target.prob is None:
         ids = predictor.predict(image)
     else:
@@ -155,7 +167,12 @@ def _predict(predictor: Predictor, image: Pixels, target: Target) -> PredictedFi
         write_marked(target.overlay, jpeg_bytes(draw_overlay(image, ids, labels)), origin)
     if target.prob:
         write_marked(target.prob, _score_bytes(target.prob, scores), origin)
-    return PredictedFile(target.picture.image, target.mask, float(np.isin(ids, labels.foreground).mean()))
+    return PredictedFile(target.picture.image, target.mask, _foreground_share(ids, labels))
+
+
+def _foreground_share(ids: Pixels, labels: LabelMap) -> float:
+    pixels = sum(cv2.countNonZero(cv2.compare(ids, k, cv2.CMP_EQ)) for k in labels.foreground)
+    return pixels / ids.size
 
 
 def _score_bytes(path: Path, scores: npt.NDArray[np.float32]) -> bytes:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
 from kseg.card import CardContradiction, ModelCard
 from kseg.errors import ArtifactError, UsageError
+from kseg.inference.choose_runtime import choose_runtime
+from kseg.inference.copies import Copies, number_of_copies
 from kseg.inference.no_card import card_of, check_scores, misfit
 from kseg.inference.predictor import Predictor, Run, with_flip
 from kseg.inference.regions import parse_min_area
 from kseg.inference.runtime_table import (
+    CPU_ONLY,
     KINDS,
     OPENVINO_NETWORK,
     RUNTIMES,
     RuntimeChoice,
+    RuntimeName,
     check_runtime,
     own_runtime,
 )
+from kseg.inference.saturation import warn_of_saturation
 from kseg.inference.windows import check_zoom
+from kseg.processor import usable_cores
 from kseg.registry import lookup
 from kseg.run_folder import RunFolder
 from kseg.sizes import Size
@@ -38,7 +44,7 @@ class PredictionPlan:
     Args:
         model: The model's file or folder.
         card: Its card.
-        runtime: What runs it; ``auto`` is the fastest of the installed ones that agree with the card's scores.
+        runtime: What runs it; ``auto`` is chosen when it is loaded, see `choose_runtime`.
         device: The device: ``auto`` is a GPU if the runtime sees one.
         threads: The number of CPU threads; None leaves it to the runtime.
         threshold: Pixels with at least this score are foreground (binary models); None takes the card's.
@@ -101,29 +107,46 @@ class PredictionPlan:
         areas = parse_min_area(min_area, card.labels)
         return cls(model, card, choice, device, threads, threshold, flip, zoom, areas, declared=size is not None)
 
-    def load(self) -> Predictor:
+    def with_runtime(self, pictures: int | None = None) -> PredictionPlan:
+        """The plan with a runtime in the place of ``auto``; ``pictures`` as in `choose_runtime`."""
+        if self.runtime != "auto":
+            return self
+        runtime = choose_runtime(self.model, self.card, device=self.device, threads=self.threads, pictures=pictures)
+        return replace(self, runtime=runtime)
+
+    def load(self, *, pictures: int = 1) -> Predictor:
         """Load the model into its runtime.
+
+        Args:
+            pictures: The number of pictures that will be predicted. For many, `Copies` of the network are loaded, which
+                share the threads. Keras and TensorFlow distribute their work themselves: of them there is one.
 
         Raises:
             ArtifactError: The model is corrupt.
             UsageError: A GPU is asked for and there is none, or the runtime's extra of kseg is not installed.
         """
-        run = self._run()
-        return Predictor(with_flip(run) if self.flip else run, self.card, self.min_area, self.zoom, self.threshold)
+        if self.runtime == "auto":
+            return self.with_runtime(pictures).load(pictures=pictures)
+        runtime = self.runtime
+        warn_of_saturation(self.model, runtime, self.card)
+        count = number_of_copies(pictures, self.threads) if runtime in CPU_ONLY else 1
+        threads = self.threads if count == 1 else (self.threads or usable_cores()) // count
+        runs = [self._run(runtime, threads) for _ in range(count)]
+        run = Copies([with_flip(run) if self.flip else run for run in runs])
+        return Predictor(run, self.card, self.min_area, self.zoom, self.threshold)
 
-    def _run(self) -> Run:
-        runtime = own_runtime(self.model) if self.runtime == "auto" else self.runtime
+    def _run(self, runtime: RuntimeName, threads: int | None) -> Run:
         load = import_module(RUNTIMES[runtime]).load
         try:
-            run: Run = load(self.model, self.card, device=self.device, threads=self.threads)
+            run: Run = load(self.model, self.card, device=self.device, threads=threads)
         except CardContradiction as error:
             raise misfit(error, self.card) if self.declared else error from None
         return check_scores(run, self.model) if self.declared else run
 
     def settings(self) -> dict[str, Any]:
-        """The options that change the scores, as plain JSON types: ``flip``, ``zoom`` and ``min_area`` (by name)."""
+        """What the scores depend on, as plain JSON: ``runtime``, ``flip``, ``zoom`` and ``min_area`` (by name)."""
         areas = {self.card.labels.names[k]: pixels for k, pixels in self.min_area.items()}
-        return {"flip": self.flip, "zoom": self.zoom, "min_area": areas}
+        return {"runtime": self.runtime, "flip": self.flip, "zoom": self.zoom, "min_area": areas}
 
 
 def load_predictor(path: str | os.PathLike[str], **options: Any) -> Predictor:

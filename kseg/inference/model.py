@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
@@ -20,9 +20,11 @@ from kseg.drawing import overlay
 from kseg.errors import UsageError
 from kseg.files import expand_home, make_folder, require_new
 from kseg.images import page_count, png_bytes, printable, read_image, resize_scores, rgb_pixels
+from kseg.inference.copies import for_threads
 from kseg.inference.predictor import Predictor
 from kseg.inference.sources import COMMAND
 from kseg.labels import LabelMap
+from kseg.parallel import parallel_results
 from kseg.provenance import Origin, write_marked
 
 __all__ = ["Model", "PictureLike", "Prediction"]
@@ -152,18 +154,20 @@ class Model:
             ArtifactError: The network returns scores of another shape than its card says, or NaN.
         """
         if isinstance(picture, (list, tuple)):
-            return [self._predict(entry) for entry in picture]
-        return self._predict(picture)
-
-    def _predict(self, picture: Any) -> Prediction:
-        image = _pixels(picture)
-        native = self.predictor.native_scores(image)
-        mask = self.predictor.native_ids(native, (image.shape[0], image.shape[1]))
-        return Prediction(image, mask, self.card.labels, native)
+            predict = partial(_predict, for_threads(self.predictor))
+            return [result() for _, result in parallel_results(predict, picture)]
+        return _predict(self.predictor, picture)
 
     def __repr__(self) -> str:
         size = f"{self.card.height} × {self.card.width}"
         return f"Model({str(self.path)!r}, {size}, classes: {', '.join(self.classes)})"
+
+
+def _predict(predictor: Predictor, picture: Any) -> Prediction:
+    image = _pixels(picture)
+    native = predictor.native_scores(image)
+    mask = predictor.native_ids(native, (image.shape[0], image.shape[1]))
+    return Prediction(image, mask, predictor.card.labels, native)
 
 
 def _read(path: Path) -> Pixels:

@@ -36,6 +36,8 @@ def drop_small_regions(ids: Ids, min_area: Mapping[int, int]) -> Ids:
     Returns:
         Class ids uint8 ``[H, W]``; ``ids`` itself if no region is too small.
     """
+    if not min_area:
+        return ids
     small = np.zeros(ids.shape, bool)
     for k, least in min_area.items():
         count, components, stats, _ = cv2.connectedComponentsWithStats((ids == k).view(np.uint8), connectivity=8)
