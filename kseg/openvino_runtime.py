@@ -52,11 +52,10 @@ def _without_telemetry() -> Iterator[None]:
     Otherwise ``import openvino`` alone writes an identifier into the home folder and sends events to Google Analytics.
     A program that imported openvino before kseg did has decided for itself.
     """
-    hidden = _TELEMETRY not in sys.modules
-    if hidden:
-        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+    earlier = {_TELEMETRY: sys.modules[_TELEMETRY]} if _TELEMETRY in sys.modules else {}
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        if hidden:
-            del sys.modules[_TELEMETRY]
+        del sys.modules[_TELEMETRY]
+        sys.modules.update(earlier)

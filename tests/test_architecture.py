@@ -17,8 +17,8 @@ PACKAGE = Path(kseg.__file__).parent
 
 FOUNDATION = {
     "errors", "lazy", "signals", "sizes", "fields", "files", "registry", "processor", "parallel", "environment",
-    "tensorflow_runtime", "openvino_runtime", "images", "provenance", "labels", "drawing", "figures", "card",
-    "run_folder", "html", "truth",
+    "tensorflow_runtime", "openvino_runtime", "child_process", "images", "provenance", "labels", "drawing",
+    "figures", "card", "run_folder", "html", "truth",
 }  # fmt: skip
 DATA_NOUNS = {
     "data.spec", "data.sample", "data.names", "data.objects", "data.run_lengths", "data.dataset", "data.truth",
@@ -50,7 +50,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "parallel": {"processor"},
     "environment": {"processor"},
     "tensorflow_runtime": {"errors", "processor"},
+    "onnx_runtime": {"errors"},
     "openvino_runtime": {"errors"},
+    "child_process": set(),
     "images": {"errors", "files", "sizes"},
     "provenance": {"errors", "files", "images"},
     "labels": {"errors"},
@@ -105,8 +107,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": EVERYTHING,
 }  # fmt: skip
 
-HEAVY = {"tensorflow", "keras", "jax", "ai_edge_litert", "onnxruntime", "openvino", "tf2onnx", "matplotlib"}
-MAY_LOAD_HEAVY = {"tensorflow_runtime", "openvino_runtime", "figures"}
+HEAVY = {"tensorflow", "keras", "jax", "ai_edge_litert", "onnxruntime", "openvino", "nncf", "tf2onnx", "matplotlib"}
+MAY_LOAD_HEAVY = {"tensorflow_runtime", "onnx_runtime", "openvino_runtime", "figures"}
 """Of the foundation, those whose business it is, inside their functions."""
 LIGHT = FOUNDATION | NOUNS_OF_CONFIG | {"config"}
 

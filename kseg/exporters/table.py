@@ -10,16 +10,28 @@ from typing import Final
 
 from kseg.errors import UsageError, missing_extra
 from kseg.exporters.conversion import Conversion
-from kseg.exporters.formats.onnx import write_onnx
+from kseg.exporters.formats.onnx import write_onnx, write_onnx_fp16
+from kseg.exporters.formats.onnx_int8 import write_onnx_int8
+from kseg.exporters.formats.openvino import write_openvino, write_openvino_fp16
+from kseg.exporters.formats.openvino_int8 import write_openvino_int8
 from kseg.exporters.formats.saved_model import write_saved_model
 from kseg.exporters.formats.tflite import write_tflite
-from kseg.exporters.formats.tflite_int8 import write_tflite_int8
+from kseg.exporters.formats.tflite_quantized import (
+    write_tflite_dynamic,
+    write_tflite_fp16,
+    write_tflite_int8,
+    write_tflite_int16x8,
+)
 from kseg.registry import lookup
 
-__all__ = ["EXPORTERS", "Exporter", "choose", "uninstalled"]
+__all__ = ["ALL", "EXPORTERS", "Exporter", "choose", "uninstalled"]
 
-_MODULES: Final = {"onnx": ("tf2onnx", "onnx", "onnxruntime")}
+ALL: Final = "all"
+"""Instead of the name of a format: every format whose extra is installed."""
+_MODULES: Final = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "openvino": ("openvino", "nncf")}
 """Extra of kseg → the modules that it installs."""
+_CALIBRATED: Final = frozenset({"int8", "int16x8"})
+"""Quantisations of activations, whose ranges are measured on training images."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Exporter:
 
     Args:
         format: The name on the command line.
-        quantization: ``none`` (float32) or ``int8``.
+        quantization: ``none`` (float32), ``fp16``, ``dynamic``, ``int8`` or ``int16x8``.
         file: The artifact's name in the output folder.
         write: Writes the artifact with its card to a path that does not exist.
         extra: The extra of kseg that installs its converter and runtime; None if no extra is needed.
@@ -43,7 +55,7 @@ class Exporter:
     @property
     def calibrated(self) -> bool:
         """Whether its quantisation is calibrated on training images."""
-        return self.quantization != "none"
+        return self.quantization in _CALIBRATED
 
     @property
     def installed(self) -> bool:
@@ -54,38 +66,49 @@ class Exporter:
 EXPORTERS: tuple[Exporter, ...] = (
     Exporter("saved_model", "none", "saved_model", write_saved_model),
     Exporter("tflite", "none", "model_float32.tflite", write_tflite),
+    Exporter("tflite", "fp16", "model_fp16.tflite", write_tflite_fp16),
+    Exporter("tflite", "dynamic", "model_dynamic.tflite", write_tflite_dynamic),
     Exporter("tflite", "int8", "model_int8.tflite", write_tflite_int8),
+    Exporter("tflite", "int16x8", "model_int16x8.tflite", write_tflite_int16x8),
     Exporter("onnx", "none", "model.onnx", write_onnx, extra="onnx"),
+    Exporter("onnx", "fp16", "model_fp16.onnx", write_onnx_fp16, extra="onnx"),
+    Exporter("onnx", "int8", "model_int8.onnx", write_onnx_int8, extra="onnx"),
+    Exporter("openvino", "none", "openvino", write_openvino, extra="openvino"),
+    Exporter("openvino", "fp16", "openvino_fp16", write_openvino_fp16, extra="openvino"),
+    Exporter("openvino", "int8", "openvino_int8", write_openvino_int8, extra="openvino"),
 )
 
 
 def choose(formats: Sequence[str] | None, quantizations: Sequence[str]) -> tuple[Exporter, ...]:
     """The rows of `EXPORTERS` with these formats and quantisations, in the table's order.
 
+    A format that has some of the quantisations is exported with these.
+
     Args:
-        formats: Names of formats; None for every format whose extra is installed.
+        formats: Names of formats; None or ``all`` for every format whose extra is installed.
         quantizations: Names of quantisations.
 
     Raises:
         UnknownNameError: There is no such format or quantisation.
-        UsageError: A list is empty, none of the formats has any of the quantisations, or the extra of a format is not
-            installed.
+        UsageError: A list is empty, a format has none of the quantisations, or the extra of a format is not installed.
     """
-    if formats is None:
-        formats = [row.format for row in EXPORTERS if row.installed]
-    by_format = {row.format: row for row in EXPORTERS}
-    by_quantization = {row.quantization: row for row in EXPORTERS}
-    for name in formats:
-        lookup(by_format, name, kind="export format", where="--format")
-    for name in quantizations:
-        lookup(by_quantization, name, kind="quantisation", where="--quantize")
-    rows = tuple(row for row in EXPORTERS if row.format in formats and row.quantization in quantizations)
-    if not rows:
-        _refuse(formats, quantizations)
-    for row in rows:
+    named = None if formats is None or ALL in formats else formats
+    _check_names(formats or (), quantizations)
+    if (named is not None and not named) or not quantizations:
+        raise UsageError(
+            "nothing to export", where="--quantize" if formats else "--format", found="an empty list",
+            remedy="leave the flag out to export everything",
+        )  # fmt: skip
+    rows = tuple(row for row in EXPORTERS if row.quantization in quantizations)
+    if named is None:
+        return tuple(row for row in rows if row.installed)
+    for name in named:
+        _require_quantization(name, quantizations)
+    chosen = tuple(row for row in rows if row.format in named)
+    for row in chosen:
         if row.extra and not row.installed:
             raise missing_extra(row.extra, f"the packages for {row.format} are not installed", where="--format")
-    return rows
+    return chosen
 
 
 def uninstalled(quantizations: Sequence[str]) -> tuple[Exporter, ...]:
@@ -93,14 +116,20 @@ def uninstalled(quantizations: Sequence[str]) -> tuple[Exporter, ...]:
     return tuple(row for row in EXPORTERS if row.quantization in quantizations and not row.installed)
 
 
-def _refuse(formats: Sequence[str], quantizations: Sequence[str]) -> None:
-    if not formats or not quantizations:
+def _check_names(formats: Sequence[str], quantizations: Sequence[str]) -> None:
+    by_format = {ALL: None, **{row.format: None for row in EXPORTERS}}
+    by_quantization = {row.quantization: None for row in EXPORTERS}
+    for name in formats:
+        lookup(by_format, name, kind="export format", where="--format")
+    for name in quantizations:
+        lookup(by_quantization, name, kind="quantisation", where="--quantize")
+
+
+def _require_quantization(format: str, quantizations: Sequence[str]) -> None:
+    """Check that a format has one of the quantisations. Raises UsageError."""
+    available = [row.quantization for row in EXPORTERS if row.format == format]
+    if not set(available) & set(quantizations):
         raise UsageError(
-            "nothing to export", where="--quantize" if formats else "--format", found="an empty list",
-            remedy="leave the flag out to export everything",
+            f"{format} has no quantisation {' or '.join(quantizations)}", where="--quantize",
+            remedy=f"use --quantize {','.join(available)}, or leave {format} out of --format",
         )  # fmt: skip
-    quantizable = sorted({row.format for row in EXPORTERS if row.quantization in quantizations})
-    raise UsageError(
-        f"{', '.join(formats)} has no quantisation {', '.join(quantizations)}", where="--quantize",
-        remedy=f"use --format {quantizable[0]}",
-    )  # fmt: skip
