@@ -17,8 +17,8 @@ PACKAGE = Path(kseg.__file__).parent
 
 FOUNDATION = {
     "errors", "lazy", "signals", "sizes", "fields", "files", "registry", "processor", "parallel", "environment",
-    "tensorflow_runtime", "openvino_runtime", "child_process", "images", "provenance", "labels", "drawing",
-    "figures", "card", "run_folder", "html", "truth",
+    "tensorflow_runtime", "onnx_runtime", "openvino_runtime", "child_process", "images", "provenance", "labels",
+    "drawing", "figures", "card", "run_folder", "html", "truth",
 }  # fmt: skip
 DATA_NOUNS = {
     "data.spec", "data.sample", "data.names", "data.objects", "data.run_lengths", "data.dataset", "data.truth",
