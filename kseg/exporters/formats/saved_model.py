@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kseg.card import CARD_NAME
+from kseg.card import write_card
 from kseg.exporters.conversion import Conversion
-from kseg.exporters.formats.graph import save_graph
-from kseg.files import make_folder, write_text
+from kseg.exporters.formats.signatures import signed_module
 from kseg.tensorflow_runtime import quiet_stderr
 
 __all__ = ["write_saved_model"]
 
 
 def write_saved_model(conversion: Conversion, path: Path) -> None:
-    """Write a SavedModel folder, whose ``serving_default`` takes ``images`` and returns ``scores``.
-
-    ``images`` is uint8 ``[B, h, w, 3]``, ``scores`` float32 ``[B, h, w, C]``.
+    """Write a SavedModel folder with the signatures of `kseg.exporters.formats.signatures`, and with the card.
 
     Raises:
         UsageError: Keras' backend is not TensorFlow.
@@ -25,5 +22,6 @@ def write_saved_model(conversion: Conversion, path: Path) -> None:
     import tensorflow as tf
 
     with quiet_stderr():
-        save_graph(conversion.model, str(path), batch=None, dtype=tf.uint8)
-    write_text(make_folder(path / "assets.extra") / CARD_NAME, conversion.card.to_json())
+        module, signatures = signed_module(conversion.model, conversion.card)
+        tf.saved_model.save(module, str(path), signatures=signatures)
+    write_card(path, conversion.card)
