@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,8 @@ from kseg.errors import OutputError
 
 __all__ = [
     "cache_folder",
+    "content_files",
+    "content_sha256",
     "expand_home",
     "link_or_copy",
     "make_folder",
@@ -40,6 +43,21 @@ def cache_folder() -> Path:
     if named := os.environ.get("KSEG_CACHE"):
         return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kseg"
+
+
+def content_files(path: Path) -> list[Path]:
+    """A file itself; of a folder, all files in it at any depth, sorted."""
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def content_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal; of a folder, of the names and contents of its files."""
+    digest = hashlib.sha256()
+    for file in content_files(path):
+        if file != path:
+            digest.update(file.relative_to(path).as_posix().encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

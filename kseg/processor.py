@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-__all__ = ["cpu_flags", "cpu_name", "is_x86", "usable_cores"]
+__all__ = ["cpu_flags", "cpu_name", "is_x86", "saturates_int8", "usable_cores"]
 
 
 def usable_cores() -> int:
@@ -27,6 +27,16 @@ def cpu_flags() -> frozenset[str]:
 def is_x86() -> bool:
     """Whether the processor is a 64-bit x86 (Intel or AMD)."""
     return platform.machine().lower() in ("x86_64", "amd64")
+
+
+def saturates_int8() -> bool:
+    """Whether the fast int8 instruction of this processor (VPMADDUBSW) saturates sums of products at 16 bits.
+
+    It does on x86 with AVX2 or AVX-512; newer ones have VNNI or AMX instructions beside it, whose sums have 32 bits.
+    """
+    flags = cpu_flags()
+    exact = {"avx512_vnni", "avx_vnni", "amx_int8"}
+    return is_x86() and bool(flags & {"avx2", "avx512bw"}) and not flags & exact
 
 
 def _cpuinfo(key: str) -> str:

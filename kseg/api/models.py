@@ -14,7 +14,7 @@ from kseg.evaluation import EvaluationPlan, Scores, load_data
 from kseg.exporters import MAX_IOU_DROP, ExportReport, choose, export_model
 from kseg.exporters.source import find_source
 from kseg.files import expand_home
-from kseg.inference import Model, PredictionPlan, resolve_model
+from kseg.inference import Model, PredictionPlan, RuntimeChoice, RuntimeName, resolve_model
 from kseg.latency import Results, Settings, find_targets, run_benchmark
 from kseg.latency.stage import Device
 from kseg.sizes import Size
@@ -28,6 +28,7 @@ PathLike = str | os.PathLike[str]
 def load(
     model: PathLike,
     *,
+    runtime: RuntimeChoice | None = None,
     device: DeviceName = "auto",
     threads: int | None = None,
     threshold: float | None = None,
@@ -42,6 +43,9 @@ def load(
     Args:
         model: A `Run`, a run folder, a ``.keras``, ``.tflite`` or ``.onnx`` file, or a SavedModel folder, as kseg
             writes them.
+        runtime: What runs the model: ``litert`` or ``openvino`` (.tflite), ``onnxruntime`` or ``openvino`` (.onnx),
+            ``openvino``, ``keras``, ``saved_model``; ``auto`` measures once which of the installed ones is the fastest
+            here with this file. Defaults to the first that is named for its kind.
         device: ``auto``, ``cpu`` or ``gpu``. Defaults to ``auto``: a GPU if the runtime sees one.
         threads: The number of CPU threads. Defaults to the runtime's choice.
         threshold: Pixels with at least this score are foreground (background and one class only). Defaults to the
@@ -72,6 +76,7 @@ def load(
     """
     plan = PredictionPlan.make(
         expand_home(model),
+        runtime=runtime,
         device=device,
         threads=threads,
         threshold=threshold,
@@ -81,7 +86,7 @@ def load(
         size=size,
         classes=classes,
     )
-    return Model(plan.load(), plan.model)
+    return Model(plan.with_runtime().load(), plan.model)
 
 
 def evaluate(
@@ -89,6 +94,7 @@ def evaluate(
     data: PathLike | None = None,
     *,
     split: SplitName | Literal["all"] | None = None,
+    runtime: RuntimeChoice | None = None,
     device: DeviceName = "auto",
     threads: int | None = None,
     threshold: float | None = None,
@@ -100,7 +106,8 @@ def evaluate(
     """Score a model against ground truth, at the images' original size, as ``kseg evaluate`` does.
 
     Args:
-        model: As in `load`; so are ``device``, ``threads``, ``threshold``, ``flip``, ``zoom`` and ``min_area``.
+        model: As in `load`; so are ``runtime``, ``device``, ``threads``, ``threshold``, ``flip``, ``zoom`` and
+            ``min_area``.
         data: A YAML file, a run folder, a ``data.json`` or a folder of images and masks. Defaults to the data of the
             model's run.
         split: ``train``, ``val``, ``test`` or ``all``. Defaults to ``test``, or ``val`` if there are no test images.
@@ -122,6 +129,7 @@ def evaluate(
     """
     prediction = PredictionPlan.make(
         expand_home(model),
+        runtime=runtime,
         device=device,
         threads=threads,
         threshold=threshold,
@@ -201,6 +209,7 @@ def export(
 
 def benchmark(
     *models: PathLike,
+    runtimes: Literal["all"] | RuntimeName | Sequence[RuntimeName] | None = None,
     devices: Device | Sequence[Device] | None = None,
     threads: int | Sequence[int] | None = None,
     num_runs: int = 50,
@@ -211,6 +220,8 @@ def benchmark(
 
     Args:
         models: Runs, model files, or export folders, which stand for every model in them.
+        runtimes: The runtimes to measure each model with, where they are installed and run its kind of file; ``all``
+            for every such runtime. Defaults to each model's own.
         devices: ``cpu``, ``gpu`` or both. Defaults to the CPU, and the GPU if TensorFlow sees one.
         threads: Numbers of CPU threads to measure with. Defaults to the number of cores.
         num_runs: The number of timed calls. Defaults to 50.
@@ -218,8 +229,8 @@ def benchmark(
         batch: Images in a call. Defaults to 1.
 
     Returns:
-        The results: ``results.rows`` has a row for each model, device and number of threads. Shown as a table in a
-        notebook.
+        The results: ``results.rows`` has a row for each model, runtime, device and number of threads. Shown as a table
+        in a notebook.
 
     Raises:
         ArtifactError, UsageError: There is no such model, no models are named, or a number is below 1.
@@ -235,7 +246,7 @@ def benchmark(
         None if devices is None else tuple(_as_list(devices)), None if threads is None else tuple(_as_list(threads)),
         num_runs, warmup, batch,
     )  # fmt: skip
-    targets = find_targets([expand_home(model) for model in models])
+    targets = find_targets([expand_home(model) for model in models], None if runtimes is None else _as_list(runtimes))
     with status_line("measuring") as progress:
         return run_benchmark(targets, settings, on_progress=lambda done, total: progress("measuring", done, total))
 

@@ -20,6 +20,10 @@ DEVICES = {"cpu": "cpu", "gpu": "gpu"}
 
 @click.command("benchmark")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--runtime", metavar="LIST",
+    help="Runtimes to measure each model with, where they run its kind of file, or all.  [default: each model's own]",
+)  # fmt: skip
 @click.option("--device", metavar="LIST", help="cpu, gpu or both.  [default: cpu, and gpu if TensorFlow sees one]")
 @click.option(
     "--threads", metavar="LIST", help="Numbers of CPU threads to measure with, e.g. 1,2.  [default: all cores]"
@@ -33,6 +37,7 @@ DEVICES = {"cpu": "cpu", "gpu": "gpu"}
 @click.option("--against", type=PATH, help="Results of another machine (--json there) to compare with.")
 def command(
     models: tuple[Path, ...],
+    runtime: str | None,
     device: str | None,
     threads: str | None,
     num_runs: int,
@@ -41,17 +46,19 @@ def command(
     json_file: Path | None,
     against: Path | None,
 ) -> None:
-    """Measure latency, throughput, memory and load time of Keras, SavedModel, TFLite and ONNX artifacts.
+    """Measure latency, throughput, memory and load time of Keras, SavedModel, TFLite, ONNX and OpenVINO artifacts.
 
-    MODEL is a run folder, a SavedModel folder, a .keras, .tflite or .onnx file, or an export folder, which stands for
-    every model in it. Inference only, on fixed random pixels; each row is measured in a fresh process.
+    MODEL is a run folder, a SavedModel or OpenVINO folder, a .keras, .tflite or .onnx file, or an export folder, which
+    stands for every model in it. Inference only, on fixed random pixels; each row is measured in a fresh process.
 
     \b
       kseg benchmark saved_models/NAME --threads 1,2
+      kseg benchmark saved_models/NAME --runtime all
       kseg benchmark saved_models/NAME --device gpu --json gpu.json      on the machine with a GPU
       kseg benchmark saved_models/NAME --against gpu.json                here
     """
     devices = _devices(device)
+    runtimes: Any = None if runtime is None else _split(runtime, "--runtime")
     counts = _counts(threads)
     import kseg
     from kseg.files import make_folder
@@ -65,7 +72,9 @@ def command(
     if json_file:
         require_replaceable(json_file, origin, option="--json")
         make_folder(json_file.absolute().parent)
-    results = kseg.benchmark(*models, devices=devices, threads=counts, num_runs=num_runs, warmup=warmup, batch=batch)
+    results = kseg.benchmark(
+        *models, runtimes=runtimes, devices=devices, threads=counts, num_runs=num_runs, warmup=warmup, batch=batch
+    )
     if json_file:
         write_results(json_file, results)
         mark_file(json_file, origin)
@@ -110,7 +119,10 @@ def _show(results: Results, other: Results | None) -> None:
         if row.error:
             outcome = "failed" if row.failed else "skipped"
             console.print(
-                f"{outcome}: {row.model} on {row.device}: {row.error}", soft_wrap=True, highlight=False, markup=False
+                f"{outcome}: {row.model} with {row.runtime} on {row.device}: {row.error}",
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
             )
 
 

@@ -50,6 +50,7 @@ def command(
     min_area: tuple[str, ...],
     flip: bool,
     zoom: float,
+    runtime: Any,
     device: Any,
     threads: int | None,
     boundary: bool,
@@ -57,8 +58,8 @@ def command(
 ) -> None:
     """Score a model against ground truth, at the images' original size.
 
-    RUN_OR_MODEL is a run folder, a SavedModel folder, or a .keras, .tflite or .onnx file. A model in a run folder is
-    scored on the run's own test images; any other needs --data.
+    RUN_OR_MODEL is a run folder, a SavedModel or OpenVINO folder, or a .keras, .tflite or .onnx file. A model in a run
+    folder is scored on the run's own test images; any other needs --data.
 
     \b
       kseg evaluate runs/fit/NAME
@@ -75,8 +76,8 @@ def command(
         origin = _origin(model, data, split)
         require_replaceable(json_file, origin, option="--json")
     scores = kseg.evaluate(
-        model, data, split=split, device=device, threads=threads, threshold=threshold, flip=flip, zoom=zoom,
-        min_area=min_area, boundary=boundary,
+        model, data, split=split, runtime=runtime, device=device, threads=threads, threshold=threshold, flip=flip,
+        zoom=zoom, min_area=min_area, boundary=boundary,
     )  # fmt: skip
     _show(scores)
     for warning in scores.warnings:

@@ -110,12 +110,17 @@ def min_area_option(function: F) -> F:
 
 
 def runtime_options(function: F) -> F:
-    """Add ``--device`` and ``--threads``, passed as ``device``: str and ``threads``: int or None."""
+    """Add ``--runtime``, ``--device`` (passed as str) and ``--threads`` (int or None)."""
+    runtimes = click.Choice(["auto", "litert", "onnxruntime", "openvino", "keras", "saved_model"])
     devices = click.Choice(["auto", "cpu", "gpu"])
     function = click.option(
         "--threads", type=click.IntRange(min=1), help="Number of CPU threads.  [default: the runtime's]"
     )(function)
-    return click.option("--device", type=devices, default="auto", show_default=True, help="Device to run on.")(function)
+    function = click.option("--device", type=devices, default="auto", show_default=True, help="Device to run on.")(
+        function
+    )
+    text = "What runs the model; auto measures once which of the installed ones is the fastest here with this file."
+    return click.option("--runtime", type=runtimes, default="auto", show_default=True, help=text)(function)
 
 
 def overrides_from(

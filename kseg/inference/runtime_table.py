@@ -11,8 +11,9 @@ from kseg.errors import ArtifactError, UsageError, missing_extra
 from kseg.registry import lookup
 
 __all__ = [
-    "CPU_ONLY", "KINDS", "OPENVINO_NETWORK", "RUNTIMES", "ArtifactKind", "RuntimeChoice", "RuntimeName",
-    "artifact_kind", "check_runtime", "installed_runtimes", "own_runtime",
+    "CPU_ONLY", "DISTRIBUTIONS", "KINDS", "OPENVINO_NETWORK", "RUNTIMES", "ArtifactKind", "RuntimeChoice",
+    "RuntimeName", "artifact_kind", "check_runtime", "installed_runtimes", "own_runtime",
+    "suitable_runtimes",
 ]  # fmt: skip
 
 RuntimeName = Literal["keras", "saved_model", "litert", "onnxruntime", "openvino"]
@@ -31,7 +32,7 @@ RUNTIMES: Final[Mapping[RuntimeName, str]] = {
 Names of modules, so that only the runtime that is needed is imported: importing TensorFlow takes seconds.
 """
 
-RUNTIMES_OF: Final[Mapping[ArtifactKind, tuple[RuntimeName, ...]]] = {
+_RUNTIMES_OF: Final[Mapping[ArtifactKind, tuple[RuntimeName, ...]]] = {
     "keras": ("keras",),
     "saved_model": ("saved_model",),
     "tflite": ("litert", "openvino"),
@@ -42,6 +43,16 @@ RUNTIMES_OF: Final[Mapping[ArtifactKind, tuple[RuntimeName, ...]]] = {
 
 CPU_ONLY: Final[Mapping[str, str]] = {"litert": "LiteRT", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 """Runtimes that kseg runs on the CPU only → their names in messages."""
+
+
+DISTRIBUTIONS: Final[Mapping[RuntimeName, tuple[str, ...]]] = {
+    "keras": ("tensorflow", "tensorflow-cpu"),
+    "saved_model": ("tensorflow", "tensorflow-cpu"),
+    "litert": ("ai-edge-litert",),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "openvino": ("openvino",),
+}
+"""Runtime → the names under which package indexes have it."""
 
 
 class _Package(NamedTuple):
@@ -84,12 +95,17 @@ def artifact_kind(model: Path) -> ArtifactKind:
 
 def own_runtime(model: Path) -> RuntimeName:
     """The runtime that a kind of file was made for. Raises ArtifactError for other kinds."""
-    return RUNTIMES_OF[artifact_kind(model)][0]
+    return suitable_runtimes(model)[0]
+
+
+def suitable_runtimes(model: Path) -> tuple[RuntimeName, ...]:
+    """The runtimes for a kind of file, installed or not, its own first. Raises ArtifactError for other kinds."""
+    return _RUNTIMES_OF[artifact_kind(model)]
 
 
 def installed_runtimes(model: Path) -> tuple[RuntimeName, ...]:
     """The installed runtimes that run a file, its own first. Raises ArtifactError for other kinds."""
-    return tuple(runtime for runtime in RUNTIMES_OF[artifact_kind(model)] if _is_installed(runtime))
+    return tuple(runtime for runtime in suitable_runtimes(model) if _is_installed(runtime))
 
 
 def check_runtime(model: Path, runtime: str) -> RuntimeChoice:
@@ -104,7 +120,7 @@ def check_runtime(model: Path, runtime: str) -> RuntimeChoice:
     choice: RuntimeChoice = lookup(
         {name: name for name in ("auto", *names)}, runtime, kind="runtime", where="--runtime"
     )
-    suitable = RUNTIMES_OF[artifact_kind(model)]
+    suitable = suitable_runtimes(model)
     if choice == "auto":
         return choice
     if choice not in suitable:

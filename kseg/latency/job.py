@@ -18,7 +18,8 @@ class Job:
     """One model to measure on one device.
 
     Args:
-        path: The model file or SavedModel folder.
+        path: The model file or folder.
+        runtime: What runs it.
         device: The device to run on.
         threads: The number of CPU threads; None leaves it to the runtime.
         batch: Images in a call.
@@ -28,6 +29,7 @@ class Job:
     """
 
     path: str
+    runtime: str
     device: Literal["cpu", "gpu"]
     threads: int | None
     batch: int

@@ -96,6 +96,7 @@ def _new_table(title: str, caption: str, *, machine: bool = False) -> Table:
     if machine:
         table.add_column("on")
     table.add_column("model", overflow="fold")
+    table.add_column("runtime", no_wrap=True)
     table.add_column("device", no_wrap=True)
     for heading in COLUMNS:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -120,6 +121,7 @@ def _folder(rows: Sequence[Row]) -> str:
 def _cells(row: Row, folder: str, ratios: Sequence[str]) -> list[str]:
     head = [
         row.model.removeprefix(f"{folder}/") if folder else row.model,
+        row.runtime,
         row.device,
         "" if row.threads is None else str(row.threads),
     ]

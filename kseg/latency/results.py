@@ -47,7 +47,7 @@ class Row:
 
     Args:
         model: The path of the model or export folder as the user wrote it, with the file's name in an export folder.
-        runtime: ``keras``, ``saved_model``, ``tflite`` or ``onnx``.
+        runtime: What ran it: ``keras``, ``saved_model``, ``litert``, ``onnxruntime`` or ``openvino``.
         bytes: The size on disk.
         sha256: The hash of the file, or of all files in the folder; it identifies a model on another machine.
         device: ``cpu`` or ``gpu``.

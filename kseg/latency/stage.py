@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, Literal
 
-import kseg
+from kseg.child_process import python_command
 from kseg.environment import environment
 from kseg.errors import UsageError
 from kseg.latency.job import SEED, Job
@@ -26,7 +24,11 @@ __all__ = ["Settings", "run_benchmark"]
 Device = Literal["cpu", "gpu"]
 
 NO_GPU = "TensorFlow sees no GPU on this machine"
-CPU_ONLY = {"tflite": "LiteRT runs on the CPU only", "onnx": "kseg runs .onnx files on the CPU only"}
+CPU_ONLY = {
+    "litert": "LiteRT runs on the CPU only",
+    "onnxruntime": "kseg runs ONNX Runtime on the CPU only",
+    "openvino": "kseg runs OpenVINO on the CPU only",
+}
 """Runtime → why it is not measured on a GPU."""
 
 
@@ -143,7 +145,7 @@ def _measure(case: _Case, settings: Settings) -> Row:
     if case.skip_reason:
         return row
     path = str(target.path.resolve())
-    job = Job(path, case.device, case.threads, settings.batch, settings.warmup, settings.runs)
+    job = Job(path, target.runtime, case.device, case.threads, settings.batch, settings.warmup, settings.runs)
     measured = _run_worker(job.to_json(), case.device)
     if "error" in measured:
         return replace(row, error=str(measured["error"]), failed=True)
@@ -164,9 +166,7 @@ def _run_worker(job: str, device: Device) -> dict[str, Any]:
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     if device == "cpu":
         env["CUDA_VISIBLE_DEVICES"] = "-1"
-    # Not `-m`, which imports the user's files in the current folder (random.py, types.py) in place of the library's.
-    program = f"import sys; sys.path[:] = {_import_path()!r}; from kseg.latency.worker import main; sys.exit(main())"
-    command = [sys.executable, "-c", program, job, str(os.getpid())]
+    command = python_command("kseg.latency.worker", job, str(os.getpid()))
     # A KeyboardInterrupt (Ctrl-C, or SIGTERM to the command line) kills the worker, too.
     completed = subprocess.run(
         command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
@@ -177,18 +177,3 @@ def _run_worker(job: str, device: Device) -> dict[str, Any]:
         message = (completed.stderr.strip().splitlines() or ["no error message"])[-1]
         return {"error": f"the measuring process ended with status {completed.returncode}: {message[:300]}"}
     return dict(result)
-
-
-def _import_path() -> list[str]:
-    """The folders that this process imports from, without the current one, and with that of this copy of kseg."""
-    folders = [folder for folder in sys.path if folder and not _is_current(folder)]
-    root = str(Path(kseg.__file__).resolve().parent.parent)
-    # At the end, so that nothing beside kseg comes before the standard library.
-    return folders if root in folders else [*folders, root]
-
-
-def _is_current(folder: str) -> bool:
-    try:
-        return os.path.samefile(folder, ".")
-    except OSError:  # a zip file of modules, or one of the two folders is gone
-        return False

@@ -46,7 +46,7 @@ def measure(job: Job) -> dict[str, Any]:
     """
     from kseg.inference import load_predictor
 
-    predictor = load_predictor(Path(job.path), device=job.device, threads=job.threads)
+    predictor = load_predictor(Path(job.path), runtime=job.runtime, device=job.device, threads=job.threads)
     load_s = time.monotonic() - job.started
     images = _images(predictor, job.batch)
     first_ms = _time(predictor, images)
