@@ -26,6 +26,7 @@ from kseg.inference.runtime_table import (
     check_runtime,
     own_runtime,
 )
+from kseg.inference.runtimes.failures import guarded
 from kseg.inference.saturation import warn_of_saturation
 from kseg.inference.windows import check_zoom
 from kseg.processor import usable_cores
@@ -141,6 +142,7 @@ class PredictionPlan:
             run: Run = load(self.model, self.card, device=self.device, threads=threads)
         except CardContradiction as error:
             raise misfit(error, self.card) if self.declared else error from None
+        run = guarded(run, self.model)
         return check_scores(run, self.model) if self.declared else run
 
     def settings(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import CardContradiction, ModelCard
-from kseg.errors import ArtifactError
 from kseg.inference.runtimes.devices import refuse_gpu, single
+from kseg.inference.runtimes.failures import load_failure
 from kseg.processor import usable_cores
 from kseg.tensorflow_runtime import DeviceName, quiet_stderr
 
@@ -47,7 +47,7 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         except (ValueError, RuntimeError, TypeError) as error:
             failure = error  # raised outside the block, where `quiet_stderr` does not print LiteRT's own lines
     if failure:
-        raise _corrupt(path, str(failure).strip()) from failure
+        raise load_failure(path, str(failure), runtime="LiteRT") from failure
     input, output = single(inputs, path), single(outputs, path)
     _check_fit(input, output, card, path)
     return LiteRT(interpreter, input, output)
@@ -95,14 +95,7 @@ def _check_flatbuffer(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(8)
     if head[4:8] != b"TFL3":
-        raise _corrupt(path, "no TFLite identifier at its start")
-
-
-def _corrupt(path: Path, reason: str) -> ArtifactError:
-    return ArtifactError(
-        "the model is corrupt", where=str(path), expected="a TFLite flatbuffer",
-        found=(reason.splitlines() or ["nothing"])[0][:200], remedy="export it again",
-    )  # fmt: skip
+        raise load_failure(path, "no TFLite identifier at its start", runtime="LiteRT")
 
 
 def _check_fit(input: Details, output: Details, card: ModelCard, path: Path) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.card import CardContradiction, ModelCard
-from kseg.errors import ArtifactError
 from kseg.inference.runtimes.devices import prepare_tensorflow
+from kseg.inference.runtimes.failures import load_failure
+from kseg.inference.runtimes.operations import check_operations
 from kseg.tensorflow_runtime import DeviceName, quiet_stderr
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
     prepare_tensorflow(device, threads)
     import tensorflow as tf
 
+    check_operations(path)
     with quiet_stderr():
         try:
             module = tf.saved_model.load(str(path))
@@ -47,10 +49,7 @@ def load(path: Path, card: ModelCard, *, device: DeviceName, threads: int | None
         except Exception as error:
             failure = error
     if failure:
-        reason = (str(failure).strip().splitlines() or [type(failure).__name__])[0][:200]
-        raise ArtifactError(
-            "the SavedModel cannot be loaded", where=str(path), found=reason, remedy="export it again"
-        ) from failure
+        raise load_failure(path, str(failure) or type(failure).__name__, runtime="TensorFlow") from failure
     return _caller(module, signature, card, path)
 
 
@@ -62,7 +61,7 @@ def _caller(module: Any, signature: Any, card: ModelCard, path: Path) -> Run:
     size = (card.height, card.width)
     if len(inputs) != 1 or len(outputs) != 1 or not _fits(inputs[0][1], outputs[0][1], card):
         raise CardContradiction(
-            path, expected=f"images [B, {size[0]}, {size[1]}, 3] → scores [B, {size[0]}, {size[1]}, {card.channels}]",
+            path, expected=f"images {('B', *size, 3)} → scores float32 {('B', *size, card.channels)}".replace("'", ""),
             found=f"{_shapes(inputs)} → {_shapes(outputs)}",
         )  # fmt: skip
     (input_name, spec), (output_name, _) = inputs[0], outputs[0]
@@ -77,10 +76,11 @@ def _caller(module: Any, signature: Any, card: ModelCard, path: Path) -> Run:
 
 
 def _fits(input: Any, output: Any, card: ModelCard) -> bool:
-    """Whether the shapes are those of the card; a dimension that the graph leaves open fits any."""
+    """Whether the tensors are those of the card; a dimension that the graph leaves open fits any."""
     shapes = [None, card.height, card.width, 3], [None, card.height, card.width, card.channels]
-    return bool(input.shape.is_compatible_with(shapes[0]) and output.shape.is_compatible_with(shapes[1]))
+    fits = input.shape.is_compatible_with(shapes[0]) and output.shape.is_compatible_with(shapes[1])
+    return bool(fits and output.dtype.name == "float32")
 
 
 def _shapes(tensors: Any) -> str:
-    return ", ".join(f"{name} {spec.shape}" for name, spec in tensors) or "none"
+    return ", ".join(f"{name} {spec.dtype.name} {spec.shape}" for name, spec in tensors) or "none"
