@@ -28,6 +28,8 @@ __all__ = ["ALL", "EXPORTERS", "Exporter", "choose", "uninstalled"]
 
 ALL: Final = "all"
 """Instead of the name of a format: every format whose extra is installed."""
+KERAS: Final = "keras"
+"""The format of the model itself, a copy of which is in every export."""
 _MODULES: Final = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "openvino": ("openvino", "nncf")}
 """Extra of kseg → the modules that it installs."""
 _CALIBRATED: Final = frozenset({"int8", "int16x8"})
@@ -85,26 +87,22 @@ def choose(formats: Sequence[str] | None, quantizations: Sequence[str]) -> tuple
     A format that has some of the quantisations is exported with these.
 
     Args:
-        formats: Names of formats; None or ``all`` for every format whose extra is installed.
+        formats: Names of formats; None or ``all`` for every format whose extra is installed. ``keras`` has no row: the
+            model is copied in any case.
         quantizations: Names of quantisations.
 
     Raises:
         UnknownNameError: There is no such format or quantisation.
         UsageError: A list is empty, a format has none of the quantisations, or the extra of a format is not installed.
     """
-    named = None if formats is None or ALL in formats else formats
-    _check_names(formats or (), quantizations)
-    if (named is not None and not named) or not quantizations:
-        raise UsageError(
-            "nothing to export", where="--quantize" if formats else "--format", found="an empty list",
-            remedy="leave the flag out to export everything",
-        )  # fmt: skip
+    _check_names(formats, quantizations)
     rows = tuple(row for row in EXPORTERS if row.quantization in quantizations)
-    if named is None:
-        return tuple(row for row in rows if row.installed)
-    for name in named:
-        _require_quantization(name, quantizations)
-    chosen = tuple(row for row in rows if row.format in named)
+    if formats is None or ALL in formats:
+        chosen = tuple(row for row in rows if row.installed) or rows
+    else:
+        for name in formats:
+            _require_quantization(name, quantizations)
+        chosen = tuple(row for row in rows if row.format in formats)
     for row in chosen:
         if row.extra and not row.installed:
             raise missing_extra(row.extra, f"the packages for {row.format} are not installed", where="--format")
@@ -116,19 +114,25 @@ def uninstalled(quantizations: Sequence[str]) -> tuple[Exporter, ...]:
     return tuple(row for row in EXPORTERS if row.quantization in quantizations and not row.installed)
 
 
-def _check_names(formats: Sequence[str], quantizations: Sequence[str]) -> None:
-    by_format = {ALL: None, **{row.format: None for row in EXPORTERS}}
-    by_quantization = {row.quantization: None for row in EXPORTERS}
-    for name in formats:
+def _check_names(formats: Sequence[str] | None, quantizations: Sequence[str]) -> None:
+    for flag, names in (("--format", formats), ("--quantize", quantizations)):
+        if names is not None and not names:
+            raise UsageError(
+                "nothing to export", where=flag, found="an empty list",
+                remedy=f"leave {flag} out, which has a default",
+            )  # fmt: skip
+    by_format = dict.fromkeys((ALL, KERAS, *(row.format for row in EXPORTERS)))
+    by_quantization = dict.fromkeys(row.quantization for row in EXPORTERS)
+    for name in formats or ():
         lookup(by_format, name, kind="export format", where="--format")
     for name in quantizations:
         lookup(by_quantization, name, kind="quantisation", where="--quantize")
 
 
 def _require_quantization(format: str, quantizations: Sequence[str]) -> None:
-    """Check that a format has one of the quantisations. Raises UsageError."""
+    """Check that a format of the table has one of the quantisations. Raises UsageError."""
     available = [row.quantization for row in EXPORTERS if row.format == format]
-    if not set(available) & set(quantizations):
+    if available and not set(available) & set(quantizations):
         raise UsageError(
             f"{format} has no quantisation {' or '.join(quantizations)}", where="--quantize",
             remedy=f"use --quantize {','.join(available)}, or leave {format} out of --format",

@@ -91,6 +91,8 @@ def save(network: Any, path: Path, card: ModelCard) -> None:
     (images,), (scores,) = network.graph.input, network.graph.output
     images.doc_string = "RGB images, raw values 0..255, [batch, height, width, channel]"
     scores.doc_string = f"scores in 0..1, [batch, height, width, channel]: {_channels(card)}"
+    # Notes of the quantiser for itself.
+    del network.metadata_props[:]
     path.write_bytes(network.SerializeToString())
     write_card(path, card)
 
