@@ -12,6 +12,7 @@ import numpy as np
 
 from kseg.card import CARD_NAME, ModelCard, write_card
 from kseg.labels import LabelMap
+from kseg.openvino_runtime import load_openvino
 
 SIZE = (16, 24)
 RED = ModelCard("red", "none", *SIZE, LabelMap(("background", "red"), {0: "background", 200: "red"}))
@@ -21,7 +22,7 @@ COLORS = ModelCard(
     *SIZE,
     LabelMap(("background", "red", "blue"), {7: "background", 1: "red", 2: "blue", 9: "ignore"}),
 )
-FORMS = ("red.keras", "saved_model", "red.tflite", "red_int8.tflite", "red.onnx")
+FORMS = ("red.keras", "saved_model", "red.tflite", "red_int8.tflite", "red.onnx", "red_openvino")
 
 
 def network(card):
@@ -50,6 +51,7 @@ def write_all(folder: Path) -> Path:
     write_tflite(folder / "saved_model", folder / "red.tflite", quantize=False)
     write_tflite(folder / "float", folder / "red_int8.tflite", quantize=True)
     write_onnx(RED, folder / "red.onnx")
+    write_openvino(folder / "red.onnx", folder / "red_openvino", RED)
     shutil.rmtree(folder / "float")
     return folder
 
@@ -105,6 +107,14 @@ def write_onnx(card: ModelCard, path: Path) -> None:
     checker.check_model(network)
     path.write_bytes(network.SerializeToString())
     write_card(path, card)
+
+
+def write_openvino(source: Path, folder: Path, card: ModelCard) -> None:
+    """The network of an ``.onnx`` file as an OpenVINO folder."""
+    openvino = load_openvino()
+    folder.mkdir()
+    openvino.save_model(openvino.Core().read_model(str(source)), str(folder / "model.xml"), compress_to_fp16=False)
+    write_card(folder, card)
 
 
 def picture(size=(20, 30), red=(slice(2, 12), slice(5, 20)), blue=None):
