@@ -3,7 +3,7 @@
 from kseg.evaluation.counts import CLASS_SCORES, Counts, Score, count
 from kseg.evaluation.scores import Classes, ImageScore, Scores
 from kseg.evaluation.source import choose_split, load_data
-from kseg.evaluation.stage import EvaluationPlan, check_labels, evaluate
+from kseg.evaluation.stage import EvaluationPlan, OnScores, check_labels, evaluate
 
 __all__ = [
     "CLASS_SCORES",
@@ -11,6 +11,7 @@ __all__ = [
     "Counts",
     "EvaluationPlan",
     "ImageScore",
+    "OnScores",
     "Score",
     "Scores",
     "check_labels",

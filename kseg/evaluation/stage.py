@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -22,9 +22,12 @@ from kseg.labels import LabelMap
 from kseg.parallel import Progress, parallel_results
 from kseg.sizes import format_size
 
-__all__ = ["EvaluationPlan", "check_labels", "evaluate"]
+__all__ = ["EvaluationPlan", "OnScores", "check_labels", "evaluate"]
 
 Ids = npt.NDArray[np.uint8]
+NativeScores = npt.NDArray[np.float32]
+OnScores = Callable[[int, NativeScores], None]
+"""Called with the number of a sample, from 0, and its scores float32 ``[h, w, C]`` at the network's size."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def evaluate(
     labels: LabelMap,
     *,
     boundary: bool = True,
+    on_scores: OnScores | None = None,
     on_progress: Progress | None = None,
 ) -> Scores:
     """Score a predictor against ground truth, each image at its original size.
@@ -86,6 +90,8 @@ def evaluate(
         labels: The meaning of the masks' values; its classes are the predictor's.
         boundary: Also compute boundary scores, which on photographs of 12 megapixels adds half the time; otherwise
             they are NaN.
+        on_scores: Called with the number of each sample, from 0 and in their order, and with the predictor's
+            `native_scores` of it, which are not kept.
         on_progress: Called with the number of scored images, and their total.
 
     Raises:
@@ -96,13 +102,18 @@ def evaluate(
     rows: list[ImageScore] = []
     shared = for_threads(predictor)
 
-    def score(sample: Sample) -> ImageScore:
+    def score(sample: Sample) -> tuple[ImageScore, NativeScores]:
         image, truth = _read(sample, labels)
-        counts = count(truth, shared.decide(image), labels.num_classes, boundary=boundary)
-        return ImageScore(sample.key, counts, labels.foreground)
+        native = shared.native_scores(image)
+        decision = shared.native_decision(native, (truth.shape[0], truth.shape[1]))
+        counts = count(truth, decision, labels.num_classes, boundary=boundary)
+        return ImageScore(sample.key, counts, labels.foreground), native
 
     for _, result in parallel_results(score, samples):
-        rows.append(result())
+        row, native = result()
+        rows.append(row)
+        if on_scores:
+            on_scores(len(rows) - 1, native)
         if on_progress:
             on_progress(len(rows), len(samples))
     return Scores(labels, tuple(rows), predictor.decision_threshold)

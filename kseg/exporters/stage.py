@@ -28,10 +28,11 @@ from typing import Any, Literal
 from kseg import __version__
 from kseg.card import ModelCard, read_card, write_card
 from kseg.data.dataset import Dataset
-from kseg.data.sample import Sample, SplitName
+from kseg.data.sample import SplitName
 from kseg.errors import DataError, KsegError, ParityFailure
 from kseg.evaluation import check_labels, choose_split
-from kseg.exporters.conversion import Conversion, calibration_images
+from kseg.exporters.calibration import calibration_images
+from kseg.exporters.conversion import Conversion
 from kseg.exporters.earlier import COMMAND, require_replaceable_export
 from kseg.exporters.formats.graph import require_tensorflow
 from kseg.exporters.journal import KERAS_FILE, REPORT_FILES, Journal
@@ -89,9 +90,9 @@ def export_model(
         The scores of each artifact, the failures, and what did not pass the gate.
 
     Raises:
-        UsageError: Keras' backend is not TensorFlow.
+        UsageError: Keras' backend is not TensorFlow, or too few calibration images are asked for.
         ArtifactError: The model or the reference cannot be loaded, or every artifact failed.
-        DataError: The split is empty, there are no training images to calibrate with, or the data or the reference
+        DataError: The split is empty, there are too few training images to calibrate with, or the data or the reference
             have other classes than the model.
         OutputError: The folder cannot be written, or it holds files of another model, or some that kseg did not write.
     """
@@ -110,8 +111,8 @@ def export_model(
     if any(exporter.calibrated for exporter in exporters):
         size = (card.height, card.width)
         images = calibration_images(
-            _training_samples(dataset), calibration, size, lambda *n: progress("reading calibration images", *n)
-        )
+            dataset, calibration, size, lambda *n: progress("choosing calibration images", *n)
+        )  # fmt: skip
     require_tensorflow()
     make_folder(out)
     remove_leftovers(out)
@@ -139,15 +140,6 @@ def _check_reference(reference: Path | None, card: ModelCard) -> None:
             expected=", ".join(card.labels.names), found=", ".join(names or ()),
             remedy="name the model that this one was fine-tuned from",
         )  # fmt: skip
-
-
-def _training_samples(dataset: Dataset) -> tuple[Sample, ...]:
-    if not dataset.splits.get("train"):
-        raise DataError(
-            "there are no training images, which int8 is calibrated on", where=printable(dataset.root),
-            remedy="use --quantize none, or add --data with the data that the model was trained on",
-        )  # fmt: skip
-    return dataset.samples("train")
 
 
 def _facts(model: Path, dataset: Dataset) -> dict[str, Any]:

@@ -133,11 +133,14 @@ class Predictor:
         Raises:
             ArtifactError: As `scores`.
         """
-        native = self.native_scores(image)
+        return self.native_decision(self.native_scores(image), _size(image))
+
+    def native_decision(self, native: Scores, size: Size) -> Decision:
+        """The result of `decide`, from the `native_scores` of an image of this height and width."""
         if self.card.channels > 1:
-            ids, confidence = _best_class(native, _size(image))
+            ids, confidence = _best_class(native, size)
             return Decision(drop_small_regions(ids, self.min_area), ids, confidence)
-        scores = resize_scores(native, _size(image))
+        scores = resize_scores(native, size)
         likeliest = self.card.class_ids(scores, 0.5)
         return Decision(self.ids(scores), likeliest, np.maximum(scores[..., 0], 1 - scores[..., 0]))
 

@@ -12,7 +12,7 @@ from kseg.exporters.parity.comparison import Agreement, Comparison
 from kseg.exporters.parity.gate import Gate
 from kseg.exporters.parity.record import PredictionRecord, record_predictions
 from kseg.exporters.parity.row import ClassDrop, ParityRow
-from kseg.inference import load_predictor
+from kseg.inference import PredictionPlan, Predictor
 from kseg.labels import LabelMap
 from kseg.parallel import Progress
 
@@ -90,11 +90,11 @@ class Yardstick:
             ArtifactError: A model cannot be loaded.
             DataError: An image or mask cannot be used.
         """
-        predictor = load_predictor(model, threads=threads)
+        predictor = _load(model, None, threads, len(samples))
         exported = record_predictions(predictor, samples, labels, keep_scores=True, on_progress=on_progress)
         compared = exported
         if reference is not None:
-            predictor = load_predictor(reference, threads=threads)
+            predictor = _load(reference, None, threads, len(samples))
             compared = record_predictions(predictor, samples, labels, on_progress=on_progress)
         return cls(samples, labels, exported, compared, gate or Gate(), threads)
 
@@ -117,7 +117,7 @@ class Yardstick:
             DataError: An image or mask cannot be used.
         """
         comparison = Comparison(self.model)
-        predictor = load_predictor(artifact.path, runtime=artifact.runtime, threads=self.threads)
+        predictor = _load(artifact.path, artifact.runtime, self.threads, len(self.samples))
         record = record_predictions(
             predictor, self.samples, self.labels, observe=comparison.add, on_progress=on_progress
         )  # fmt: skip
@@ -156,6 +156,10 @@ class Yardstick:
             for k, name in enumerate(self.labels.names)
         )
         return intervals.foreground, classes
+
+
+def _load(path: Path, runtime: str | None, threads: int | None, pictures: int) -> Predictor:
+    return PredictionPlan.make(path, runtime=runtime, threads=threads).load(pictures=pictures)
 
 
 def _size(path: Path) -> int:

@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kseg.data.sample import Sample
-from kseg.evaluation import Scores, evaluate
+from kseg.evaluation import OnScores, Scores, evaluate
 from kseg.inference import Predictor
 from kseg.labels import LabelMap
 from kseg.parallel import Progress
@@ -28,8 +28,6 @@ _SHARE_OF_DISK: Final = 0.5
 
 Ids = npt.NDArray[np.uint8]
 NativeScores = npt.NDArray[np.float32]
-Observer = Callable[[int, NativeScores], None]
-"""Called with the number of an image, from 0, and its scores float32 ``[h, w, C]`` at the network's size."""
 
 
 class KeptScores:
@@ -102,7 +100,7 @@ def record_predictions(
     labels: LabelMap,
     *,
     keep_scores: bool = False,
-    observe: Observer | None = None,
+    observe: OnScores | None = None,
     on_progress: Progress | None = None,
 ) -> PredictionRecord:
     """Predict and score each image once, and record what was predicted.
@@ -122,16 +120,12 @@ def record_predictions(
     kept = KeptScores(len(samples), (card.height, card.width, card.channels)) if keep_scores else None
     compressed: list[bytes] = []
 
-    def run(images: npt.NDArray[np.uint8]) -> NativeScores:
-        scores = predictor.run(images)
-        for native in scores:  # one image a call, in the order of the samples
-            index = len(compressed)
-            compressed.append(zlib.compress(card.class_ids(native).tobytes(), 1))
-            if kept is not None:
-                kept.put(index, native)
-            if observe is not None:
-                observe(index, native)
-        return scores
+    def record(index: int, scores: NativeScores) -> None:
+        compressed.append(zlib.compress(card.class_ids(scores).tobytes(), 1))
+        if kept is not None:
+            kept.put(index, scores)
+        if observe is not None:
+            observe(index, scores)
 
-    scores = evaluate(Predictor(run, card), samples, labels, boundary=False, on_progress=on_progress)
+    scores = evaluate(predictor, samples, labels, boundary=False, on_scores=record, on_progress=on_progress)
     return PredictionRecord(predictor, scores, tuple(compressed), kept)
