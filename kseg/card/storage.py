@@ -97,6 +97,10 @@ def find_card(path: Path) -> ModelCard | None:
         raise ArtifactError("the file is empty", where=str(path), remedy="copy or export it again")
     try:
         text = format.read(path)
+    except PermissionError as error:
+        raise ArtifactError(
+            "the model cannot be read", where=str(path), found=error.strerror, remedy="correct its permissions"
+        ) from error  # fmt: skip
     except (ValueError, OSError) as error:
         raise _damaged(path, format, error) from error
     return None if text is None else ModelCard.from_json(text, where=str(path))

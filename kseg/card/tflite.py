@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from kseg.card.limits import CARD_NAME
+from kseg.card.limits import CARD_NAME, MAX_CARD_BYTES
 from kseg.card.zip_members import read_member, replace_member
 
 __all__ = ["read", "write"]
@@ -22,7 +22,12 @@ def read(path: Path) -> bytes | None:
     with path.open("rb") as file:
         if file.read(8)[4:] != _IDENTIFIER:
             raise ValueError("no TFLite identifier at its start")
-    return read_member(path, CARD_NAME) if zipfile.is_zipfile(path) else None
+        if zipfile.is_zipfile(file):
+            return read_member(path, CARD_NAME)
+        file.seek(max(0, path.stat().st_size - MAX_CARD_BYTES))
+        if CARD_NAME.encode() in file.read():
+            raise ValueError("the archive behind the network, with the card, is cut off")
+    return None
 
 
 def write(path: Path, text: str) -> None:
