@@ -1,0 +1,52 @@
+"""The latency of several files on this machine, measured in turn so that all of them share what else it is doing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from kseg.inference import Predictor
+
+__all__ = ["latencies_ms"]
+
+_ROUNDS: Final = 7
+_CALLS: Final = 6
+_BUDGET_MS: Final = 100.0
+"""A file that takes longer for its calls of a round is called less often."""
+
+Name = TypeVar("Name")
+
+
+def latencies_ms(predictors: Mapping[Name, Predictor]) -> dict[Name, float]:
+    """The median time of a call with one image, in milliseconds, over seven rounds of at most six calls of each file.
+
+    ``kseg benchmark`` measures each file in a process of its own, with percentiles and memory; this tells files apart
+    that differ by some per cent.
+
+    Args:
+        predictors: Name → the file, loaded.
+    """
+    times: dict[Name, list[float]] = {name: [] for name in predictors}
+    for _ in range(_ROUNDS):
+        for name, predictor in predictors.items():
+            times[name] += _round(predictor)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _round(predictor: Predictor) -> list[float]:
+    image = np.full((1, predictor.card.height, predictor.card.width, 3), 127, np.uint8)
+    # Not counted: the threads of the file before spin for a while, and the caches hold its weights.
+    untimed = _call_ms(predictor, image)
+    calls = min(_CALLS, max(1, round(_BUDGET_MS / untimed)))
+    return [_call_ms(predictor, image) for _ in range(calls)]
+
+
+def _call_ms(predictor: Predictor, image: npt.NDArray[np.uint8]) -> float:
+    start = time.perf_counter()
+    predictor.run(image)
+    return (time.perf_counter() - start) * 1000
