@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 __all__ = ["CARD_NAME", "MAX_CARD_BYTES", "check_size", "read_bounded", "read_file"]
 
@@ -18,7 +18,7 @@ def check_size(size: int) -> None:
         raise ValueError(f"a model card of {size} bytes; at most {MAX_CARD_BYTES} are read")
 
 
-def read_bounded(file: BinaryIO) -> bytes:
+def read_bounded(file: IO[bytes]) -> bytes:
     """The rest of an open file, if it is small enough for a card. Raises ValueError."""
     data = file.read(MAX_CARD_BYTES + 1)
     check_size(len(data))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from kseg.card.limits import check_size, read_bounded
 from kseg.files import write_aside
@@ -18,7 +21,9 @@ _MAX_DIRECTORY: Final = 4 * 1024 * 1024
 """Bytes of the archive's list of members; a Keras file has some hundred."""
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Compressions that zipfile undoes in small steps; 4 kB of bzip2 or LZMA may become some hundred megabytes at once."""
-_BROKEN: Final = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, RuntimeError, EOFError, OverflowError)
+_BROKEN: Final = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, RuntimeError, EOFError, OverflowError,
+)  # fmt: skip
 """What zipfile raises for damaged archives, beside ValueError and OSError; RuntimeError for encrypted members."""
 
 
@@ -38,27 +43,27 @@ def read_member(path: Path, name: str) -> bytes | None:
         ValueError: It is no zip archive, it is damaged, or the member is too large, encrypted or of a rare compression.
         OSError: The file cannot be read.
     """
-    try:
-        with _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
-            if name not in archive.NameToInfo:
-                return None
-            member = archive.getinfo(name)
-            check_size(member.file_size)
-            if member.compress_type not in _BOUNDED:
-                raise ValueError(
-                    f"{name} is compressed by method {member.compress_type}, which zip archives rarely use"
-                )
-            with archive.open(member) as content:
-                return read_bounded(content)  # type: ignore[arg-type]
-    except _BROKEN as error:
-        raise ValueError(str(error) or type(error).__name__) from error
+    with _damage_as_value_error(), _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
+        if name not in archive.NameToInfo:
+            return None
+        member = archive.getinfo(name)
+        check_size(member.file_size)
+        if member.compress_type not in _BOUNDED:
+            raise ValueError(f"{name} is compressed by method {member.compress_type}, which zip archives rarely use")
+        with archive.open(member) as content:
+            return read_bounded(content)
 
 
 def member_names(path: Path) -> list[str]:
     """The names of all members. Raises as `read_member`."""
+    with _damage_as_value_error(), _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
+        return archive.namelist()
+
+
+@contextmanager
+def _damage_as_value_error() -> Iterator[None]:
     try:
-        with _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
-            return archive.namelist()
+        yield
     except _BROKEN as error:
         raise ValueError(str(error) or type(error).__name__) from error
 
@@ -74,7 +79,7 @@ def replace_member(path: Path, name: str, data: bytes) -> None:
     """
     member = zipfile.ZipInfo(name)  # of 1980, so that equal content makes equal files
     member.external_attr = 0o644 << 16
-    with write_aside(path) as aside:
+    with _damage_as_value_error(), write_aside(path) as aside:
         _copy_without(path, aside, name)
         with zipfile.ZipFile(aside, "a") as archive:
             archive.writestr(member, data)
@@ -84,20 +89,21 @@ def _copy_without(path: Path, copy: Path, name: str) -> None:
     if not zipfile.is_zipfile(path) or name not in member_names(path):
         shutil.copyfile(path, copy)
         return
-    with zipfile.ZipFile(path) as source:
+    with zipfile.ZipFile(path) as source, copy.open("wb") as file:
         members = source.infolist()
-        _copy_start(path, copy, min(member.header_offset for member in members))
-        with zipfile.ZipFile(copy, "a") as target:
+        _copy_start(path, file, min(member.header_offset for member in members))
+        # On the open file, since by its name zipfile would add to an archive that the start may end with.
+        with zipfile.ZipFile(file, "w") as target:
             target.comment = source.comment
             for member in members:
                 if member.filename != name:
                     _copy_member(source, target, member)
 
 
-def _copy_start(path: Path, copy: Path, size: int) -> None:
-    with path.open("rb") as source, copy.open("wb") as target:
+def _copy_start(path: Path, copy: IO[bytes], size: int) -> None:
+    with path.open("rb") as source:
         while size > 0 and (chunk := source.read(min(size, 1 << 20))):
-            target.write(chunk)
+            copy.write(chunk)
             size -= len(chunk)
 
 
