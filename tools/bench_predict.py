@@ -1,0 +1,165 @@
+"""Images/s of folder prediction, beside the rate of the network alone, and where the time goes.
+
+    python tools/bench_predict.py MODEL... [--runtime litert ...] [--rounds 5]
+
+MODEL is whatever `kseg predict` takes. The two networks of docs/results/predict.md, with the data sets of KSEG_DATA:
+
+    kseg fit configs/portraits.yaml --imgsz 128x96 --epochs 3 --encoder mobilenetv2 --name small \\
+        --set model.weights=null --set model.block=separable --set model.widths=null \\
+        --set 'model.decoder_widths=[64,48,32,16,16]' --set model.upsampling=bilinear
+    kseg fit configs/pets.yaml --imgsz 256 --epochs 1 --name medium
+    kseg export runs/fit/small --force
+    kseg export runs/fit/medium --force
+
+The photographs are those of KSEG_DATA/pets, once shrunk to 480 × 360 and once enlarged to 4000 × 3000, JPEG of quality
+90. Every file is read once before. The measurements take turns, round after round, so that other load on the machine
+affects all alike; each number is the median over the rounds:
+
+    network   images/s of a single network that uses all threads, on pictures that are resized already
+    folder    images/s of `predict_files`: from files to masks
+    bound     cores / (core-seconds of an image): what no schedule on these cores can exceed
+    parts     milliseconds of one core for an image, measured in a single thread
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import cv2
+import numpy as np
+
+from kseg.environment import describe_environment, environment
+from kseg.images import png_bytes, read_image, resize_image, write_jpeg
+from kseg.inference import FilesPlan, PredictionPlan, Predictor, predict_files
+from kseg.inference.runtime_table import RUNTIMES
+from kseg.processor import usable_cores
+from kseg.provenance import Origin, write_marked
+
+PHOTOS: Final[dict[str, tuple[tuple[int, int], int]]] = {"0.2 MP": ((360, 480), 64), "12 MP": ((3000, 4000), 12)}
+"""Kind of photograph → its height and width, and how many are predicted."""
+PARTS: Final = ("read", "resize", "network", "decide", "encode", "write")
+
+
+def make_photos(folder: Path, size: tuple[int, int], count: int) -> list[Path]:
+    """Write JPEG files of this size from the photographs of KSEG_DATA/pets."""
+    folder.mkdir()
+    sources = sorted((Path(os.environ["KSEG_DATA"]) / "pets" / "images").glob("*.jpg"))
+    paths = []
+    for number, source in enumerate(islice(sources, count)):
+        image = cv2.resize(read_image(source), size[::-1], interpolation=cv2.INTER_AREA)
+        paths.append(folder / f"{number:03d}.jpg")
+        write_jpeg(paths[-1], np.asarray(image, np.uint8), quality=90)
+    return paths
+
+
+class Case:
+    """A model on a kind of photographs; each method is a measurement.
+
+    Args:
+        plan: The model and its runtime.
+        photos: The photographs.
+        out: An empty folder for the masks.
+    """
+
+    def __init__(self, plan: PredictionPlan, photos: Sequence[Path], out: Path) -> None:
+        self.photos, self.out = photos, out
+        self.alone = plan.load()
+        self.several = plan.load(pictures=len(photos) * 100)
+        self.single = PredictionPlan.make(plan.model, runtime=plan.runtime, threads=1).load()
+        size = (plan.card.height, plan.card.width)
+        self.batches = [resize_image(read_image(path), size)[None] for path in photos[:8]]
+
+    def network(self) -> float:
+        """Images/s of the network alone."""
+        count = max(16, len(self.photos))
+        begin = time.perf_counter()
+        for batch in islice(cycle(self.batches), count):
+            self.alone.run(batch)
+        return count / (time.perf_counter() - begin)
+
+    def folder(self) -> float:
+        """Images/s of `predict_files`."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        files = FilesPlan.make(self.several.card, [str(self.photos[0].parent)], self.out)
+        begin = time.perf_counter()
+        predict_files(self.several, files)
+        return len(self.photos) / (time.perf_counter() - begin)
+
+    def parts(self) -> dict[str, float]:
+        """Milliseconds of one core that each part takes for an image, by name: `PARTS`."""
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        rows = [_parts(self.single, path, self.out) for path in self.photos[:12]]
+        cv2.setNumThreads(threads)
+        return {name: statistics.median(row[name] for row in rows) for name in PARTS}
+
+
+def _parts(predictor: Predictor, path: Path, out: Path) -> dict[str, float]:
+    """The parts of `predict_files`, one after the other, of one image."""
+    milliseconds = {}
+
+    def timed(name: str, function: Callable[[], Any]) -> Any:
+        begin = time.process_time()
+        result = function()
+        milliseconds[name] = 1000 * (time.process_time() - begin)
+        return result
+
+    card = predictor.card
+    image = timed("read", lambda: read_image(path))
+    network_input = timed("resize", lambda: resize_image(image, (card.height, card.width)))
+    scores = timed("network", lambda: predictor.native_scores(network_input))
+    ids = timed("decide", lambda: predictor.native_ids(scores, image.shape[:2]))
+    data = timed("encode", lambda: png_bytes(card.labels.decode(ids)))
+    timed("write", lambda: write_marked(out / f"{path.stem}.png", data, Origin.of("kseg predict", path)))
+    return milliseconds
+
+
+def measure(case: Case, rounds: int) -> tuple[float, float, dict[str, float]]:
+    """The medians of network and folder in images/s, and of the parts in ms of a core."""
+    case.network(), case.folder(), case.parts()
+    rows = [(case.network(), case.folder(), case.parts()) for _ in range(rounds)]
+    parts = {name: statistics.median(row[2][name] for row in rows) for name in PARTS}
+    return statistics.median(row[0] for row in rows), statistics.median(row[1] for row in rows), parts
+
+
+def table_row(names: Sequence[str], network: float, folder: float, parts: dict[str, float]) -> str:
+    """A row of the Markdown table."""
+    bound = 1000 * usable_cores() / sum(parts.values())
+    cells = [f"{network:.1f}", f"{folder:.1f}", f"{folder / network:.2f}", f"{bound:.1f}", f"{folder / bound:.2f}"]
+    return f"| {' | '.join([*names, *cells, *(f'{parts[name]:.2f}' for name in PARTS)])} |"
+
+
+@click.command(help=__doc__)
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--runtime", "runtimes", multiple=True, type=click.Choice(list(RUNTIMES)), help="Default: the file's own."
+)
+@click.option("--rounds", default=5, show_default=True)
+def main(models: tuple[Path, ...], runtimes: tuple[str, ...], rounds: int) -> None:
+    """Print a Markdown table."""
+    click.echo(f"{describe_environment(environment())}, {datetime.date.today()}\n")
+    click.echo(f"| model | runtime | photographs | network | folder | ÷ | bound | ÷ | {' | '.join(PARTS)} |")
+    click.echo("|" + "---|" * (8 + len(PARTS)))
+    with tempfile.TemporaryDirectory() as temporary:
+        photos = {kind: make_photos(Path(temporary) / kind, *PHOTOS[kind]) for kind in PHOTOS}
+        for model in models:
+            for runtime in runtimes or (None,):
+                plan = PredictionPlan.make(model, runtime=runtime)
+                for kind, paths in photos.items():
+                    medians = measure(Case(plan, paths, Path(temporary) / "masks"), rounds)
+                    name = f"{model.parent.name}/{model.name}"
+                    click.echo(table_row((name, plan.runtime, kind), *medians))
+
+
+if __name__ == "__main__":
+    main()
