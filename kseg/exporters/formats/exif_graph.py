@@ -3,14 +3,16 @@
 ::
 
     JPEG    FF D8, then segments: FF, marker, length (2 bytes, itself included), content; EXIF: marker E1, "Exif\\0\\0"
-    PNG     8 bytes, then chunks: length (4 bytes), name (4), content, checksum (4); EXIF: "eXIf"
+    PNG     the chunk "eXIf", which may be the last
     EXIF    "II" (little-endian) or "MM", 42, place of the table; the table: count, then 12 bytes an entry:
             tag (2), type (2), count (4), value (4)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from kseg.exporters.formats.file_graph import FileBytes, png_chunk
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,11 +26,11 @@ _APP1: Final = 0xE1
 _MAX_ENTRIES: Final = 512
 
 
-def upright(pixels: tf.Tensor, data: tf.Tensor, *, is_jpeg: tf.Tensor) -> tf.Tensor:
-    """Turn decoded pixels ``[H, W, 3]`` as the EXIF block of their file, a string, says."""
+def upright(pixels: tf.Tensor, content: FileBytes, *, is_jpeg: tf.Tensor) -> tf.Tensor:
+    """Turn decoded pixels ``[H, W, 3]`` as the EXIF block of their file says."""
     import tensorflow as tf
 
-    turn = orientation(data, is_jpeg=is_jpeg)
+    turn = orientation(content, is_jpeg=is_jpeg)
 
     def one_of(*numbers: int) -> tf.Tensor:
         return tf.reduce_any(turn == tf.constant(numbers))
@@ -38,45 +40,15 @@ def upright(pixels: tf.Tensor, data: tf.Tensor, *, is_jpeg: tf.Tensor) -> tf.Ten
     return tf.cond(one_of(2, 3, 6, 7), lambda: tf.reverse(pixels, [1]), lambda: pixels)
 
 
-def orientation(data: tf.Tensor, *, is_jpeg: tf.Tensor) -> tf.Tensor:
-    """The EXIF orientation, 1 (upright) to 8, of the bytes of a file; 1 where it is missing or damaged."""
+def orientation(content: FileBytes, *, is_jpeg: tf.Tensor) -> tf.Tensor:
+    """The EXIF orientation, 1 (upright) to 8, of a file; 1 where it is missing or damaged."""
     import tensorflow as tf
 
-    content = _Bytes(data)
-    start = tf.cond(is_jpeg, lambda: _exif_of_jpeg(content), lambda: _exif_of_png(content))
+    start = tf.cond(is_jpeg, lambda: _exif_of_jpeg(content), lambda: png_chunk(content, b"eXIf"))
     return tf.cond(start < 0, lambda: 1, lambda: _orientation_at(content, start))
 
 
-class _Bytes:
-    """The bytes of a file as numbers; beyond its end are zeros."""
-
-    def __init__(self, data: tf.Tensor) -> None:
-        import tensorflow as tf
-
-        self.values = tf.io.decode_raw(data, tf.uint8)
-        self.size = tf.size(self.values)
-
-    def number(self, at: Any, size: int, *, little: Any = False) -> tf.Tensor:
-        """The unsigned number of ``size`` bytes at a place, or at each of several places; at most 2³¹ - 1."""
-        import tensorflow as tf
-
-        places = tf.expand_dims(at, -1) + tf.range(size)
-        inside = (places >= 0) & (places < self.size)
-        digits = tf.where(inside, tf.cast(tf.gather(self.values, tf.where(inside, places, 0)), tf.int32), 0)
-        digits = tf.where(little, tf.reverse(digits, [-1]), digits)
-        powers = [256**power for power in reversed(range(size))]
-        number = tf.reduce_sum(tf.cast(digits, tf.int64) * tf.constant(powers, tf.int64), axis=-1)
-        return tf.cast(tf.minimum(number, tf.int32.max), tf.int32)
-
-    def equal(self, at: tf.Tensor, text: bytes) -> tf.Tensor:
-        """Whether a text stands at a place."""
-        import tensorflow as tf
-
-        digits = self.number(at + tf.range(len(text)), 1)
-        return tf.reduce_all(digits == tf.constant(list(text)))
-
-
-def _exif_of_jpeg(content: _Bytes) -> tf.Tensor:
+def _exif_of_jpeg(content: FileBytes) -> tf.Tensor:
     """The place of the TIFF header in the EXIF block; -1 if there is none."""
     import tensorflow as tf
 
@@ -93,21 +65,7 @@ def _exif_of_jpeg(content: _Bytes) -> tf.Tensor:
     return tf.while_loop(more, step, (tf.constant(2), tf.constant(-1)))[1]
 
 
-def _exif_of_png(content: _Bytes) -> tf.Tensor:
-    """The place of the TIFF header in the EXIF chunk, which may be the last; -1 if there is none."""
-    import tensorflow as tf
-
-    def more(at: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-        return (start < 0) & (at + 12 <= content.size)
-
-    def step(at: tf.Tensor, start: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        length = tf.minimum(content.number(at, 4), content.size)
-        return at + 12 + length, tf.where(content.equal(at + 4, b"eXIf"), at + 8, start)
-
-    return tf.while_loop(more, step, (tf.constant(8), tf.constant(-1)))[1]
-
-
-def _orientation_at(content: _Bytes, start: tf.Tensor) -> tf.Tensor:
+def _orientation_at(content: FileBytes, start: tf.Tensor) -> tf.Tensor:
     """The orientation in the first table of a TIFF header; 1 if there is none."""
     import tensorflow as tf
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kseg.exporters.formats.exif_graph import upright
+from kseg.exporters.formats.file_graph import FileBytes, png_chunk
 from kseg.sizes import Size
 
 if TYPE_CHECKING:
@@ -18,8 +19,12 @@ __all__ = ["decode_picture", "resize_picture", "resize_planes"]
 
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
-_BIT_DEPTH: Final = 24
-"""The place of a PNG's bits per channel, which its first chunk holds."""
+_DEPTH: Final = 24
+"""The place of a PNG's bits per channel."""
+_KIND: Final = 25
+"""The place of a PNG's kind of pixels."""
+_WITH_ALPHA: Final = (4, 6)
+"""Kinds of pixels: grey with alpha, RGB with alpha. Of the others, a chunk may say which value is transparent."""
 
 NEITHER: Final = "the picture is neither JPEG nor PNG; convert it"
 DEEP: Final = "the image has more than 8 bits a channel; convert it to 8 bits, choosing the range"
@@ -30,26 +35,34 @@ def decode_picture(data: tf.Tensor) -> tf.Tensor:
     """The bytes of a JPEG or PNG file, a string → RGB uint8 ``[H, W, 3]``, turned as its EXIF block says."""
     import tensorflow as tf
 
-    is_jpeg = tf.equal(tf.strings.substr(data, 0, len(_JPEG)), tf.constant(_JPEG))
-    pixels = tf.cond(is_jpeg, lambda: _decode_jpeg(data), lambda: _decode_png(data))
-    return upright(pixels, data, is_jpeg=is_jpeg)
+    content = FileBytes(data)
+    is_jpeg = content.equal(0, _JPEG)
+    pixels = tf.cond(is_jpeg, lambda: _decode_jpeg(data), lambda: _decode_png(data, content))
+    return upright(pixels, content, is_jpeg=is_jpeg)
 
 
 def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
-    # Pillow's choice; TensorFlow's own default is a faster approximation.
+    # As Pillow decodes.
     return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _decode_png(data: tf.Tensor) -> tf.Tensor:
+def _decode_png(data: tf.Tensor, content: FileBytes) -> tf.Tensor:
     import tensorflow as tf
 
-    is_png = tf.equal(tf.strings.substr(data, 0, len(_PNG)), tf.constant(_PNG))
-    with tf.control_dependencies([tf.debugging.Assert(is_png, [NEITHER])]):
-        depth = tf.io.decode_raw(tf.strings.substr(data, _BIT_DEPTH, 1), tf.uint8)
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(depth <= 8), [DEEP])]):
-        pixels = tf.io.decode_png(data, channels=4)
+    with tf.control_dependencies([tf.debugging.Assert(content.equal(0, _PNG), [NEITHER])]):
+        depth = content.number(_DEPTH, 1)
+    with tf.control_dependencies([tf.debugging.Assert(depth <= 8, [DEEP])]):
+        has_alpha = tf.reduce_any(content.number(_KIND, 1) == tf.constant(_WITH_ALPHA))
+        has_alpha |= png_chunk(content, b"tRNS", before=b"IDAT") >= 0
+    return tf.cond(has_alpha, lambda: _decode_opaque(data), lambda: tf.io.decode_png(data, channels=3))
+
+
+def _decode_opaque(data: tf.Tensor) -> tf.Tensor:
+    import tensorflow as tf
+
+    pixels = tf.io.decode_png(data, channels=4)
     with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(pixels[..., 3] == 255), [TRANSPARENT])]):
         return pixels[..., :3]
 
