@@ -16,9 +16,10 @@ The photographs are those of KSEG_DATA/pets, once shrunk to 480 × 360 and once 
 affects all alike; each number is the median over the rounds:
 
     network   images/s of a single network that uses all threads, on pictures that are resized already
-    folder    images/s of `predict_files`: from files to masks
-    bound     cores / (core-seconds of an image): what no schedule on these cores can exceed
-    parts     milliseconds of one core for an image, measured in a single thread
+    copies    the same of copies of the network with a thread each, as `predict_files` uses them; / network
+    folder    images/s of `predict_files`, from files to masks; / network
+    bound     cores / (core-seconds of an image): what no schedule on these cores can exceed; folder / bound
+    read …    milliseconds of one core for an image, each part measured in a single thread
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from kseg.environment import describe_environment, environment
 from kseg.images import png_bytes, read_image, resize_image, write_jpeg
 from kseg.inference import FilesPlan, PredictionPlan, Predictor, predict_files
 from kseg.inference.runtime_table import RUNTIMES
+from kseg.parallel import parallel_map
 from kseg.processor import usable_cores
 from kseg.provenance import Origin, write_marked
 
@@ -87,6 +89,13 @@ class Case:
             self.alone.run(batch)
         return count / (time.perf_counter() - begin)
 
+    def copies(self) -> float:
+        """Images/s of copies of the network, in a thread each."""
+        count = max(16, len(self.photos))
+        begin = time.perf_counter()
+        parallel_map(self.several.run, list(islice(cycle(self.batches), count)))
+        return count / (time.perf_counter() - begin)
+
     def folder(self) -> float:
         """Images/s of `predict_files`."""
         shutil.rmtree(self.out, ignore_errors=True)
@@ -124,19 +133,28 @@ def _parts(predictor: Predictor, path: Path, out: Path) -> dict[str, float]:
     return milliseconds
 
 
-def measure(case: Case, rounds: int) -> tuple[float, float, dict[str, float]]:
-    """The medians of network and folder in images/s, and of the parts in ms of a core."""
-    case.network(), case.folder(), case.parts()
-    rows = [(case.network(), case.folder(), case.parts()) for _ in range(rounds)]
-    parts = {name: statistics.median(row[2][name] for row in rows) for name in PARTS}
-    return statistics.median(row[0] for row in rows), statistics.median(row[1] for row in rows), parts
+def measure(case: Case, rounds: int) -> dict[str, float]:
+    """The medians: network, copies and folder in images/s, and each part in ms of a core."""
+
+    def measure_all() -> dict[str, float]:
+        return {"network": case.network(), "copies": case.copies(), "folder": case.folder()} | {
+            f"{name} ms": value for name, value in case.parts().items()
+        }
+
+    measure_all()
+    rows = [measure_all() for _ in range(rounds)]
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
-def table_row(names: Sequence[str], network: float, folder: float, parts: dict[str, float]) -> str:
+def table_row(names: Sequence[str], medians: dict[str, float]) -> str:
     """A row of the Markdown table."""
-    bound = 1000 * usable_cores() / sum(parts.values())
-    cells = [f"{network:.1f}", f"{folder:.1f}", f"{folder / network:.2f}", f"{bound:.1f}", f"{folder / bound:.2f}"]
-    return f"| {' | '.join([*names, *cells, *(f'{parts[name]:.2f}' for name in PARTS)])} |"
+    parts = [medians[f"{name} ms"] for name in PARTS]
+    bound = 1000 * usable_cores() / sum(parts)
+    network, copies, folder = (medians[name] for name in ("network", "copies", "folder"))
+    cells = [f"{network:.1f}"]
+    cells += [f"{rate:.1f} ({rate / base:.2f})" for rate, base in ((copies, network), (folder, network))]
+    cells += [f"{bound:.1f} ({folder / bound:.2f})", *(f"{part:.2f}" for part in parts)]
+    return f"| {' | '.join([*names, *cells])} |"
 
 
 @click.command(help=__doc__)
@@ -148,17 +166,17 @@ def table_row(names: Sequence[str], network: float, folder: float, parts: dict[s
 def main(models: tuple[Path, ...], runtimes: tuple[str, ...], rounds: int) -> None:
     """Print a Markdown table."""
     click.echo(f"{describe_environment(environment())}, {datetime.date.today()}\n")
-    click.echo(f"| model | runtime | photographs | network | folder | ÷ | bound | ÷ | {' | '.join(PARTS)} |")
-    click.echo("|" + "---|" * (8 + len(PARTS)))
+    click.echo(f"| model | runtime | photographs | network | copies | folder | bound | {' | '.join(PARTS)} |")
+    click.echo("|" + "---|" * (7 + len(PARTS)))
     with tempfile.TemporaryDirectory() as temporary:
         photos = {kind: make_photos(Path(temporary) / kind, *PHOTOS[kind]) for kind in PHOTOS}
         for model in models:
             for runtime in runtimes or (None,):
                 plan = PredictionPlan.make(model, runtime=runtime)
                 for kind, paths in photos.items():
-                    medians = measure(Case(plan, paths, Path(temporary) / "masks"), rounds)
-                    name = f"{model.parent.name}/{model.name}"
-                    click.echo(table_row((name, plan.runtime, kind), *medians))
+                    case = Case(plan, paths, Path(temporary) / "masks")
+                    names = (f"{model.parent.name}/{model.name}", plan.runtime, kind)
+                    click.echo(table_row(names, measure(case, rounds)))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class ModelCard:
         """Scores ``[..., C]`` → class ids uint8 ``[...]``, by threshold (default: the card's) or by argmax."""
         if self.channels == 1:
             foreground: npt.NDArray[np.bool_] = scores[..., 0] >= (self.threshold if threshold is None else threshold)
-            return foreground.astype(np.uint8)
+            return foreground.view(np.uint8)
         ids: npt.NDArray[np.uint8] = scores.argmax(axis=-1).astype(np.uint8)
         return ids
 
