@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+import weakref
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class KeptScores:
         indices = np.linspace(0, images - 1, number).round().astype(int).tolist()
         self._slots = {index: slot for slot, index in enumerate(indices)}
         self._file = tempfile.TemporaryFile(prefix="kseg-")  # noqa: SIM115, it lives as long as this object
+        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, self._file.close)
 
     def __len__(self) -> int:
         return len(self._slots)
