@@ -11,7 +11,7 @@ from kseg.api.progress import progress_bar, status_line
 from kseg.data.sample import SplitName
 from kseg.errors import UsageError
 from kseg.evaluation import EvaluationPlan, Scores, load_data
-from kseg.exporters import MAX_IOU_DROP, ExportReport, choose, export_model
+from kseg.exporters import MAX_IOU_DROP, ExportReport, choose, climbs, export_model
 from kseg.exporters.source import find_source
 from kseg.files import expand_home
 from kseg.inference import Model, PredictionPlan, RuntimeChoice, RuntimeName, resolve_model
@@ -194,14 +194,15 @@ def export(
     """
     if not 0.0 <= max_iou_drop <= 1.0:
         raise UsageError("not a drop of an IoU", where="--max-iou-drop", expected="0 to 1", found=f"{max_iou_drop:g}")
-    exporters = choose(None if formats is None else _as_list(formats), _as_list(quantize))
+    format_names, quantizations = None if formats is None else _as_list(formats), _as_list(quantize)
+    exporters, ladder = choose(format_names, quantizations), climbs(format_names, quantizations)
     source = find_source(expand_home(model), data_named=data is not None)
     dataset = load_data(None if data is None else expand_home(data), source.path)
     load_tensorflow()
     folder = Path("saved_models") / source.name if out is None else expand_home(out)
     with status_line("loading the model") as progress:
         return export_model(
-            source.path, dataset, folder, exporters, calibration=calibration_images, split=split,
+            source.path, dataset, folder, exporters, ladder=ladder, calibration=calibration_images, split=split,
             max_iou_drop=max_iou_drop, force=force, threads=threads,
             reference=None if reference is None else resolve_model(expand_home(reference)), on_progress=progress,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from kseg.cli.options import PATH
 if TYPE_CHECKING:
     from kseg.exporters import ExportReport
 
-__all__ = ["command"]
+__all__ = ["command", "show_report"]
 
 _WIDTH = 100
 
@@ -73,7 +73,7 @@ def command(model: Path, formats: str | None, quantize: str, **options: Any) -> 
 
     named = None if formats is None or _names(formats) == ["all"] else _names(formats)
     report = kseg.export(model, formats=named, quantize=_names(quantize), **options)
-    _show(report)
+    show_report(report)
     for exporter in uninstalled(_names(quantize)) if named is None else ():
         click.echo(f"Not exported: {exporter.file}, which needs pip install 'kseg[{exporter.extra}]'")
     if error := report.error():
@@ -84,12 +84,15 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _show(report: ExportReport) -> None:
+def show_report(report: ExportReport) -> None:
     from rich.console import Console
 
     from kseg.exporters.parity.tables import parity_table
 
     console = Console() if Console().is_terminal else Console(width=_WIDTH)
     console.print(parity_table(report.rows, report.split), soft_wrap=False)
+    if report.ladder is not None:
+        console.print(report.ladder.table(), soft_wrap=False)
+        console.print("\n".join(report.ladder.notes), soft_wrap=True, highlight=False, markup=False)
     files = "parity.md, parity.json, card.json" + (", the worst images in parity/" if report.pictures else "")
     console.print(f"Written to {report.out}/ ({files})", soft_wrap=True, highlight=False)

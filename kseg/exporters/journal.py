@@ -11,6 +11,8 @@ from typing import Any, Final
 from kseg.card import ModelCard
 from kseg.errors import ArtifactError
 from kseg.exporters.earlier import RECORD
+from kseg.exporters.ladder import KEPT_FILES, Ladder
+from kseg.exporters.ladder.tables import ladder_markdown
 from kseg.exporters.parity.measure import Measurement, Yardstick
 from kseg.exporters.parity.pictures import draw_worst
 from kseg.exporters.parity.row import ParityRow, plain
@@ -45,6 +47,7 @@ class Journal:
         self.split = split
         self.facts = facts
         self.reference: dict[str, Any] = {}
+        self.ladder: Ladder | None = None
         self.written: list[str] = []
         self.failures: dict[str, str] = {}
         self._images = images
@@ -115,22 +118,22 @@ class Journal:
             ArtifactError: Every artifact failed.
             OutputError: A file cannot be written.
         """
-        for exporter in EXPORTERS:
-            if exporter.file not in self.written and (self.out / exporter.file).exists():
-                self.warn(f"{self.out / exporter.file} is of an earlier export and was not replaced")
+        for file in (*(exporter.file for exporter in EXPORTERS), *KEPT_FILES):
+            if file not in self.written and (self.out / file).exists():
+                self.warn(f"{self.out / file} is of an earlier export and was not replaced")
         files = [exporter.file for exporter in exporters if exporter.file in self.written]
         card = card.with_provenance(export={**self.facts, "files": files})
         write_text(self.out / "card.json", card.to_json() + "\n")
         self._write_record(forced=forced)
         notes = [*self._rejected.values(), *(f"{file} failed: {reason}" for file, reason in self.failures.items())]
         table = parity_markdown(self._rows, images=self._images, split=self.split, notes=notes)
-        write_text(self.out / "parity.md", table)
-        if len(self.failures) == len(exporters):
+        write_text(self.out / "parity.md", table if self.ladder is None else f"{table}\n{ladder_markdown(self.ladder)}")
+        if self.failures and not (self.written or self._rejected):
             reasons = "; ".join(f"{file}: {reason}" for file, reason in self.failures.items())
             raise ArtifactError("nothing could be exported", where=str(self.out), found=reasons)
         return ExportReport(
             self.out, tuple(self._rows), self.failures, self._rejected, forced, tuple(self._warnings), self.split,
-            self.out / PICTURES if self._pictures else None,
+            self.out / PICTURES if self._pictures else None, self.ladder,
         )  # fmt: skip
 
     def _write_record(self, *, forced: bool = False) -> None:
@@ -148,6 +151,7 @@ class Journal:
             "forced": forced,
             "warnings": self._warnings,
             "pictures": self._pictures,
+            "ladder": None if self.ladder is None else self.ladder.to_json(),
         }
         write_json(self.out / RECORD, record)
         mark_file(self.out / RECORD, self._origin)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kseg.errors import KsegError, ParityFailure, PartialFailure
+from kseg.errors import KsegError, ParityFailure, PartialFailure, abbreviate
+from kseg.exporters.ladder import Ladder
 from kseg.exporters.parity.row import ParityRow
 from kseg.exporters.parity.tables import parity_table
 from kseg.html import rich_html
@@ -29,6 +30,7 @@ class ExportReport:
         warnings: Warnings, which are also logged.
         split: The split whose images scored the artifacts.
         pictures: The folder with a picture of each artifact's worst images; None if no artifact differs anywhere.
+        ladder: What ``--quantize auto`` tried; None if it was not asked for.
     """
 
     out: Path
@@ -39,20 +41,29 @@ class ExportReport:
     warnings: tuple[str, ...]
     split: str
     pictures: Path | None
+    ladder: Ladder | None = None
 
     @property
     def artifacts(self) -> int:
         """The number of artifacts that were asked for, the copy of the Keras model not counted."""
         return len({row.file for row in self.rows[1:]} | set(self.failures))
 
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """The artifacts that were written, the copy of the Keras model not counted."""
+        files = dict.fromkeys(row.file for row in self.rows[1:] if self.forced or row.file not in self.rejected)
+        return tuple(self.out / file for file in files)
+
     def error(self) -> KsegError | None:
         """The error that ends the command: artifacts that did not pass the gate, or could not be written; else None."""
         reasons = "; ".join(f"{file}: {reason}" for file, reason in self.failures.items())
         if self.rejected:
-            kept = "kept because of --force" if self.forced else "not written"
-            what = f"{len(self.rejected)} of {self.artifacts} artifacts did not pass the parity gate ({kept})"
-            also = f"; also {len(self.failures)} failed: {reasons}" if self.failures else ""
-            return ParityFailure(what, found="; ".join(self.rejected.values()) + also)
+            state = "were kept because of --force" if self.forced else "were not written"
+            failed = f"; {len(self.failures)} failed: {reasons}" if self.failures else ""
+            return ParityFailure(
+                f"{len(self.rejected)} of {self.artifacts} artifacts did not pass the parity gate and {state}",
+                found=abbreviate(self.rejected) + failed, remedy=f"the reasons are above and in {self.out / 'parity.md'}",
+            )  # fmt: skip
         if self.failures:
             return PartialFailure(f"{len(self.failures)} of {self.artifacts} artifacts failed", found=reasons)
         return None
@@ -68,4 +79,8 @@ class ExportReport:
 
         lines = [f"{self.out}", *(f"failed: {file}: {reason}" for file, reason in self.failures.items())]
         lines += [f"did not pass: {reason}" for reason in self.rejected.values()]
-        return rich_html(Text("\n".join(lines)), parity_table(self.rows, self.split))
+        tables = [parity_table(self.rows, self.split)]
+        if self.ladder is not None:
+            tables.append(self.ladder.table())
+            lines += self.ladder.notes
+        return rich_html(Text("\n".join(lines)), *tables)

@@ -4,6 +4,7 @@
 
     OUT/model.keras            the model, copied
     OUT/saved_model/ …         an artifact for each row of `kseg.exporters.EXPORTERS` that was asked for
+    OUT/model_auto.tflite …    what the ladder chose, if it was asked for
     OUT/card.json              their model card: input, classes, origin
     OUT/parity.json, .md       the scores of each beside the Keras model's
     OUT/parity/                a picture of each artifact's worst images
@@ -18,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -35,7 +37,9 @@ from kseg.exporters.calibration import calibration_images
 from kseg.exporters.conversion import Conversion
 from kseg.exporters.earlier import COMMAND, require_replaceable_export
 from kseg.exporters.formats.graph import require_tensorflow
+from kseg.exporters.formats.tflite_qat import require_qat
 from kseg.exporters.journal import KERAS_FILE, REPORT_FILES, Journal
+from kseg.exporters.ladder import FILE, KEPT_FILES, Rung, climb
 from kseg.exporters.parity.gate import MAX_IOU_DROP, Gate
 from kseg.exporters.parity.measure import Measured, Measurement, Yardstick
 from kseg.exporters.parity.row import ParityRow
@@ -59,6 +63,7 @@ def export_model(
     out: Path,
     exporters: Sequence[Exporter],
     *,
+    ladder: bool = False,
     calibration: int = 100,
     split: SplitName | Literal["all"] | None = None,
     max_iou_drop: float = MAX_IOU_DROP,
@@ -76,6 +81,7 @@ def export_model(
         dataset: Its own data: the training split calibrates, ``split`` scores.
         out: The folder; an earlier export of the same model in it is replaced file by file.
         exporters: The artifacts to write: rows of `kseg.exporters.EXPORTERS`.
+        ladder: Also try the quantisations of TFLite, and write the smallest and the fastest file that pass.
         calibration: The number of training images for the quantiser.
         split: The images that score the artifacts: ``test``, ``val``, ``train`` or ``all``; None is ``test``, or
             ``val`` if there are no test images.
@@ -101,14 +107,16 @@ def export_model(
     card = read_card(model)
     check_labels(dataset.labels, card.labels)
     _check_reference(reference, card)
+    if any(exporter.quantization == "qat" for exporter in exporters):
+        require_qat(card, model)
     split = choose_split(dataset, split)
     samples = dataset.samples(split)
     facts = _facts(model, dataset)
-    files = [KERAS_FILE, *(exporter.file for exporter in exporters), *REPORT_FILES]
+    files = [KERAS_FILE, *(exporter.file for exporter in exporters), *REPORT_FILES, *(KEPT_FILES if ladder else ())]
     require_replaceable_export(out, model, facts["source_sha256"], files)
     progress = on_progress or (lambda *_: None)
     images = []
-    if any(exporter.calibrated for exporter in exporters):
+    if ladder or any(exporter.calibrated for exporter in exporters):
         size = (card.height, card.width)
         images = calibration_images(
             dataset, calibration, size, lambda *n: progress("choosing calibration images", *n)
@@ -129,7 +137,8 @@ def export_model(
     export = _Export(Conversion(network, card, images), yardstick, journal, force, progress)
     for exporter in exporters:
         export.run(exporter)
-    return journal.finish(card, exporters, forced=force)
+    chosen = export.climb() if ladder else ()
+    return journal.finish(card, [*exporters, *chosen], forced=force)
 
 
 def _check_reference(reference: Path | None, card: ModelCard) -> None:
@@ -181,10 +190,10 @@ class _Export:
     force: bool
     progress: Progress
 
-    def run(self, exporter: Exporter) -> None:
-        """Write an artifact; a failure is recorded for the report."""
+    def run(self, exporter: Exporter, **facts: Any) -> None:
+        """Write an artifact, with these facts in its card; a failure is recorded for the report."""
         self.progress(f"converting {exporter.file}", 0, 1)
-        conversion = self._conversion(exporter)
+        conversion = self._conversion(exporter, facts)
         try:
             with write_aside(self.journal.out / exporter.file) as aside:
                 exporter.write(conversion, aside)
@@ -194,13 +203,44 @@ class _Export:
             return
         # Converters and runtimes raise almost anything; it must not keep the other artifacts from being written.
         except Exception as error:
-            logger.debug("export of %s failed", exporter.file, exc_info=True)
-            self.journal.failures[exporter.file] = _reason(error)
+            self._fail(exporter.file, error)
             return
         self.journal.written.append(exporter.file)
 
-    def _conversion(self, exporter: Exporter) -> Conversion:
-        facts = {**self.journal.facts, "format": exporter.format, "quantization": exporter.quantization}
+    def climb(self) -> tuple[Exporter, ...]:
+        """Climb the ladder of TFLite, and write what it keeps; returns the exporters of that."""
+        with tempfile.TemporaryDirectory(prefix="kseg-") as folder:
+            try:
+                ladder = climb(
+                    self.conversion, self._score_rung, Path(folder), threads=self.yardstick.threads,
+                    on_progress=self.progress,
+                )  # fmt: skip
+            except Exception as error:  # as in `run`
+                self._fail(FILE, error)
+                return ()
+            self.journal.ladder = ladder
+            exporters = tuple(_exporter_of(file, rung) for file, rung in ladder.kept.items())
+            for exporter in exporters:
+                self.run(exporter, ladder=ladder.facts(exporter.file))
+        if not exporters:
+            self.journal.failures[FILE] = ladder.notes[0]
+        return exporters
+
+    def _score_rung(self, path: Path, name: str, quantization: str) -> ParityRow:
+        artifact = Measured(path, name, "tflite", quantization, own_runtime(path))
+        return self.yardstick.measure(artifact, lambda *n: self.progress(f"scoring {name}", *n)).row
+
+    def _fail(self, file: str, error: Exception) -> None:
+        logger.debug("export of %s failed", file, exc_info=error)
+        self.journal.failures[file] = _reason(error)
+
+    def _conversion(self, exporter: Exporter, facts: Mapping[str, Any]) -> Conversion:
+        facts = {
+            **self.journal.facts,
+            "format": exporter.format,
+            "quantization": exporter.quantization,
+            **facts,
+        }
         facts["calibration_images"] = len(self.conversion.calibration) if exporter.calibrated else 0
         return self.conversion.with_card(self.conversion.card.with_provenance(export=facts))
 
@@ -261,6 +301,15 @@ class _Export:
             f"{fault.what} ({state})", where=printable(target), expected=fault.expected, found=found,
             remedy=None if self.force else fault.remedy,
         )  # fmt: skip
+
+
+def _exporter_of(file: str, rung: Rung) -> Exporter:
+    """The exporter of a file that the ladder keeps: copies the rung."""
+
+    def write(_: Conversion, path: Path) -> None:
+        shutil.copyfile(rung.path, path)
+
+    return Exporter("tflite", rung.quantization, file, write)
 
 
 def _reason(error: Exception) -> str:

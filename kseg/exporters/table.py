@@ -16,6 +16,7 @@ from kseg.exporters.formats.openvino import write_openvino, write_openvino_fp16
 from kseg.exporters.formats.openvino_int8 import write_openvino_int8
 from kseg.exporters.formats.saved_model import write_saved_model
 from kseg.exporters.formats.tflite import write_tflite
+from kseg.exporters.formats.tflite_qat import write_tflite_qat
 from kseg.exporters.formats.tflite_quantized import (
     write_tflite_dynamic,
     write_tflite_fp16,
@@ -24,15 +25,17 @@ from kseg.exporters.formats.tflite_quantized import (
 )
 from kseg.registry import lookup
 
-__all__ = ["ALL", "EXPORTERS", "Exporter", "choose", "uninstalled"]
+__all__ = ["ALL", "AUTO", "EXPORTERS", "Exporter", "choose", "climbs", "uninstalled"]
 
 ALL: Final = "all"
 """Instead of the name of a format: every format whose extra is installed."""
+AUTO: Final = "auto"
+"""The quantisation that stands for the ladder, `kseg.exporters.ladder`; of TFLite only."""
 KERAS: Final = "keras"
 """The format of the model itself, a copy of which is in every export."""
 _MODULES: Final = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "openvino": ("openvino", "nncf")}
 """Extra of kseg → the modules that it installs."""
-_CALIBRATED: Final = frozenset({"int8", "int16x8"})
+_CALIBRATED: Final = frozenset({"int8", "int16x8", "qat"})
 """Quantisations of activations, whose ranges are measured on training images."""
 
 
@@ -42,7 +45,7 @@ class Exporter:
 
     Args:
         format: The name on the command line.
-        quantization: ``none`` (float32), ``fp16``, ``dynamic``, ``int8`` or ``int16x8``.
+        quantization: ``none`` (float32), ``fp16``, ``dynamic``, ``int8``, ``int16x8`` or ``qat``.
         file: The artifact's name in the output folder.
         write: Writes the artifact with its card to a path that does not exist.
         extra: The extra of kseg that installs its converter and runtime; None if no extra is needed.
@@ -72,6 +75,7 @@ EXPORTERS: tuple[Exporter, ...] = (
     Exporter("tflite", "dynamic", "model_dynamic.tflite", write_tflite_dynamic),
     Exporter("tflite", "int8", "model_int8.tflite", write_tflite_int8),
     Exporter("tflite", "int16x8", "model_int16x8.tflite", write_tflite_int16x8),
+    Exporter("tflite", "qat", "model_qat.tflite", write_tflite_qat),
     Exporter("onnx", "none", "model.onnx", write_onnx, extra="onnx"),
     Exporter("onnx", "fp16", "model_fp16.onnx", write_onnx_fp16, extra="onnx"),
     Exporter("onnx", "int8", "model_int8.onnx", write_onnx_int8, extra="onnx"),
@@ -89,7 +93,7 @@ def choose(formats: Sequence[str] | None, quantizations: Sequence[str]) -> tuple
     Args:
         formats: Names of formats; None or ``all`` for every format whose extra is installed. ``keras`` has no row: the
             model is copied in any case.
-        quantizations: Names of quantisations.
+        quantizations: Names of quantisations. ``auto`` has no row, see `climbs`.
 
     Raises:
         UnknownNameError: There is no such format or quantisation.
@@ -109,6 +113,11 @@ def choose(formats: Sequence[str] | None, quantizations: Sequence[str]) -> tuple
     return chosen
 
 
+def climbs(formats: Sequence[str] | None, quantizations: Sequence[str]) -> bool:
+    """Whether these formats and quantisations, which `choose` checks, ask for the ladder of TFLite."""
+    return AUTO in quantizations and (formats is None or ALL in formats or "tflite" in formats)
+
+
 def uninstalled(quantizations: Sequence[str]) -> tuple[Exporter, ...]:
     """The rows whose extras are not installed, which `choose` omits if no formats are named."""
     return tuple(row for row in EXPORTERS if row.quantization in quantizations and not row.installed)
@@ -122,7 +131,7 @@ def _check_names(formats: Sequence[str] | None, quantizations: Sequence[str]) ->
                 remedy=f"leave {flag} out, which has a default",
             )  # fmt: skip
     by_format = dict.fromkeys((ALL, KERAS, *(row.format for row in EXPORTERS)))
-    by_quantization = dict.fromkeys(row.quantization for row in EXPORTERS)
+    by_quantization = dict.fromkeys((*(row.quantization for row in EXPORTERS), AUTO))
     for name in formats or ():
         lookup(by_format, name, kind="export format", where="--format")
     for name in quantizations:
@@ -132,6 +141,7 @@ def _check_names(formats: Sequence[str] | None, quantizations: Sequence[str]) ->
 def _require_quantization(format: str, quantizations: Sequence[str]) -> None:
     """Check that a format of the table has one of the quantisations. Raises UsageError."""
     available = [row.quantization for row in EXPORTERS if row.format == format]
+    available += [AUTO] if format == "tflite" else []
     if available and not set(available) & set(quantizations):
         raise UsageError(
             f"{format} has no quantisation {' or '.join(quantizations)}", where="--quantize",

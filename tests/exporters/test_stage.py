@@ -12,16 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kseg.card import ModelCard
 from kseg.data.dataset import Dataset
-from kseg.errors import ArtifactError, DataError, OutputError, UnknownNameError, UsageError
-from kseg.exporters import EXPORTERS, choose, export_model, table, uninstalled
-from kseg.exporters.conversion import Conversion, calibration_images
-from kseg.exporters.formats.tflite_int8 import calibration_inputs
+from kseg.errors import ArtifactError, DataError, OutputError, UsageError
+from kseg.exporters import EXPORTERS, export_model
+from kseg.exporters.conversion import Conversion
+from kseg.exporters.formats.tflite_quantized import calibration_inputs
 from kseg.inference import load_predictor
 from kseg.labels import LabelMap
 from kseg.models import load_model, save_model
-from tests.tiny_run import SIZE
 
 BY_FILE = {exporter.file: exporter for exporter in EXPORTERS}
 FLOAT = BY_FILE["model_float32.tflite"]
@@ -36,53 +34,12 @@ def break_down(_: Conversion, path: Path) -> None:
     raise RuntimeError("no such operation\nand a long trace")
 
 
-def test_choose_takes_the_rows_that_are_asked_for() -> None:
-    assert [row.file for row in choose(["tflite"], ["none", "int8"])] == ["model_float32.tflite", "model_int8.tflite"]
-    assert [row.file for row in choose(["tflite", "saved_model"], ["int8"])] == ["model_int8.tflite"]
-    assert [row.file for row in choose(["saved_model"], ["none", "int8"])] == ["saved_model"]
-    assert choose(None, ["none", "int8"]) == EXPORTERS
-
-
-def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "find_spec", lambda name: None if name == "onnxruntime" else object())
-    assert [row.file for row in choose(None, ["none"])] == ["saved_model", "model_float32.tflite"]
-    assert [row.file for row in uninstalled(["none"])] == ["model.onnx"]
-    assert uninstalled(["int8"]) == ()
-    with pytest.raises(UsageError, match=r"--format: the packages for onnx are .*; pip install 'kseg\[onnx\]'"):
-        choose(["onnx", "tflite"], ["none"])
-
-
 def test_without_tf2onnx_the_exporter_tells_the_remedy(
     run: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     report = export_model(best(run), dataset, tmp_path / "out", [FLOAT, BY_FILE["model.onnx"]])
     assert report.failures == {"model.onnx": "tf2onnx, which writes ONNX, is not installed; pip install 'kseg[onnx]'"}
-
-
-def test_an_operation_that_onnx_lacks_is_told(tmp_path: Path) -> None:
-    import keras
-
-    image = keras.Input((*SIZE, 3))
-    labels = LabelMap(("background", "x"))
-    odd = keras.Model(image, keras.layers.Lambda(lambda x: keras.ops.erfinv(x[..., :1] / 256))(image))
-    with pytest.raises(ArtifactError, match="the conversion to ONNX failed; found No Op registered for Erfinv"):
-        BY_FILE["model.onnx"].write(Conversion(odd, ModelCard("x", "odd", *SIZE, labels)), tmp_path / "m.onnx")
-    assert not list(tmp_path.iterdir())
-
-
-def test_choose_suggests_the_near_name() -> None:
-    with pytest.raises(UnknownNameError, match=r"--format: unknown export format 'tflight'.*did you mean 'tflite'"):
-        choose(["tflight"], ["none"])
-    with pytest.raises(UnknownNameError, match=r"--quantize: unknown quantisation 'int'.*did you mean 'int8'"):
-        choose(["tflite"], ["int"])
-
-
-def test_choose_refuses_what_no_format_can_do() -> None:
-    with pytest.raises(UsageError, match="saved_model has no quantisation int8; use --format tflite"):
-        choose(["saved_model"], ["int8"])
-    with pytest.raises(UsageError, match="nothing to export"):
-        choose([], ["none"])
 
 
 def test_one_failing_format_loses_no_other(run: Path, dataset: Dataset, tmp_path: Path) -> None:
@@ -234,7 +191,7 @@ def test_without_test_images_those_for_validation_score(run: Path, dataset: Data
 
 def test_int8_without_training_images_says_how_to_do_without(run: Path, dataset: Dataset, tmp_path: Path) -> None:
     without = replace(dataset, splits={**dataset.splits, "train": ()})
-    with pytest.raises(DataError, match=r"no training images, which int8 is calibrated on.*use --quantize none"):
+    with pytest.raises(DataError, match=r"too few training images.*found 0; use --quantize none, fp16 or"):
         export_model(best(run), without, tmp_path / "out", [BY_FILE["model_int8.tflite"]])
     assert not (tmp_path / "out").exists()
 
@@ -246,16 +203,6 @@ def test_another_backend_than_tensorflow_is_refused_before_any_work(
     with pytest.raises(UsageError, match=r"only a network of Keras' TensorFlow.*KERAS_BACKEND=tensorflow"):
         export_model(best(run), dataset, tmp_path / "out", [FLOAT])
     assert not (tmp_path / "out").exists()
-
-
-def test_calibration_spreads_over_the_training_images_at_the_networks_size(dataset: Dataset) -> None:
-    train = dataset.samples("train")
-    few = calibration_images(train, 3, SIZE)
-    every = calibration_images(train, 1000, SIZE)
-    assert [image.shape for image in few] == [(*SIZE, 3)] * 3
-    assert len(every) == len(train)
-    np.testing.assert_array_equal(few[0], every[0])
-    np.testing.assert_array_equal(few[-1], every[-1])
 
 
 def test_calibration_spans_all_raw_values_and_keeps_the_images() -> None:

@@ -126,7 +126,8 @@ class CalibratedGraph:
         import tensorflow as tf
         from tensorflow.lite.python.convert import mlir_quantize
 
-        names = {self.operations[place].name for place in self._float_places(float_groups)}
+        places = self._float_places(float_groups) if float_groups else ()
+        names = {self.operations[place].name for place in places}
         failure: Exception
         try:
             with quiet_stderr():

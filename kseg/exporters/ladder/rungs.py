@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FASTEST_FILE", "FILE", "Ladder", "Rung"]
 
 FILE: Final = "model_auto.tflite"
-FASTEST_FILE: Final = "model_auto_fastest.tflite"
+FASTEST_FILE: Final = "model_fastest.tflite"
 NOISE: Final = 0.1
 """Latencies that differ by less count as the same; of such files the smaller one is kept."""
 

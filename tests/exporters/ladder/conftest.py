@@ -68,9 +68,7 @@ Climb = Callable[..., Ladder]
 
 
 @pytest.fixture(scope="session")
-def ladder(
-    conversion: Conversion, outlier: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory
-) -> Ladder:
+def ladder(conversion: Conversion, outlier: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ladder:
     """The ladder of the network that int8 does not suit, with latencies that are the same on every machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(climber, "latencies_ms", lambda predictors: {name: LATENCIES[name] for name in predictors})
