@@ -372,3 +372,15 @@ def test_ids_without_a_colour_are_kept(tmp_path: Path, count: int) -> None:
     ids = np.arange(256, dtype=np.uint8).reshape(16, 16)
     write_index_png(tmp_path / "ids.png", ids, [(9, 9, 9)] * count)
     np.testing.assert_array_equal(read_mask(tmp_path / "ids.png"), ids)
+
+
+@pytest.mark.parametrize("size", [(300, 400), (1, 40_000), (40_000, 1), (2, 16_384)])
+@pytest.mark.parametrize(("mode", "suffix"), [("RGB", "png"), ("L", "png"), ("RGB", "jpg"), ("CMYK", "jpg")])
+def test_large_images_hold_the_pixels_that_pillow_decodes(tmp_path, size, mode, suffix):
+    """They are copied strip by strip."""
+    channels = {"RGB": (3,), "L": (), "CMYK": (4,)}[mode]
+    values = np.random.default_rng(0).integers(0, 256, (*size, *channels), np.uint8)
+    Image.fromarray(values, mode if mode == "CMYK" else None).save(tmp_path / f"x.{suffix}")
+    with Image.open(tmp_path / f"x.{suffix}") as picture:
+        expected = np.array(picture.convert("RGB"))
+    np.testing.assert_array_equal(read_image(tmp_path / f"x.{suffix}"), expected)
