@@ -28,10 +28,9 @@ __all__ = ["convert", "save_file", "write_tflite"]
 
 _MISSING: Final = re.compile(r"'tf\.(\w+)' op is neither a custom op nor a flex op")
 """How the converter says that TFLite lacks an operation."""
-_UNQUANTIZABLE: Final = re.compile(r"Quantization (?:to 16x8-bit )?not yet supported for op: '(\w+)'")
 _FAILED_NODE: Final = re.compile(r"Node number \d+ \((\w+)\) failed to (?:prepare|invoke)")
-_OTHER_FORMATS: Final = "use --format saved_model,onnx"
-_OTHER_NETWORK: Final = f"train with another encoder, norm, bottleneck or upsampling, or {_OTHER_FORMATS}"
+_OTHER_FORMAT: Final = "use --format saved_model, which takes every operation"
+_OTHER_NETWORK: Final = f"train with another encoder, norm, bottleneck or upsampling, or {_OTHER_FORMAT}"
 
 
 def write_tflite(conversion: Conversion, path: Path) -> None:
@@ -103,13 +102,8 @@ def _refused(message: str) -> ArtifactError:
         return ArtifactError(
             f"TFLite lacks operations of this network: {', '.join(missing)}", remedy=_OTHER_NETWORK
         )  # fmt: skip
-    if unquantizable := sorted(set(_UNQUANTIZABLE.findall(message))):
-        return ArtifactError(
-            f"TFLite cannot quantise operations of this network: {', '.join(unquantizable)}",
-            remedy=f"use --quantize fp16, or {_OTHER_NETWORK}",
-        )  # fmt: skip
     return ArtifactError(
-        "TensorFlow's TFLite converter failed", found=message.strip().splitlines()[0][:300], remedy=_OTHER_FORMATS
+        "TensorFlow's TFLite converter failed", found=message.strip().splitlines()[0][:300], remedy=_OTHER_FORMAT
     )  # fmt: skip
 
 
@@ -132,6 +126,6 @@ def _check_runs(path: Path) -> None:
     raise ArtifactError(
         f"LiteRT cannot run the operation {operation[1]} of the converted network" if operation
         else "LiteRT cannot run the converted network",
-        where=path.name, found=(message.splitlines() or [type(failure).__name__])[0][:300],
-        remedy=f"use another --quantize, or {_OTHER_FORMATS}",
+        where=path.name, found=None if operation else (message.splitlines() or [type(failure).__name__])[0][:300],
+        remedy=f"use another --quantize, or {_OTHER_FORMAT}",
     ) from failure  # fmt: skip
