@@ -224,7 +224,7 @@ def test_decode_says_what_is_wrong(colours: Served, files: list[bytes], reason: 
         colours.module.signatures["decode"](image_bytes=tf.constant(files, tf.string))
 
 
-def test_decode_runs_without_keras_and_kseg(binary: Served, tmp_path: Path) -> None:
+def test_signatures_run_without_keras_and_kseg(binary: Served, tmp_path: Path) -> None:
     data = png_bytes(draw(1, seed=7, size=(30, 20))[0])
     (tmp_path / "picture.png").write_bytes(data)
     program = f"""
@@ -234,9 +234,12 @@ import tensorflow as tf
 loaded = tf.saved_model.load({str(binary.folder)!r})
 data = tf.io.read_file({str(tmp_path / "picture.png")!r})
 print(loaded.signatures["decode"](image_bytes=data[None])["class_ids"].numpy()[0].tolist())
+scores = loaded.signatures["serving_default"](images=tf.zeros([3, {SIZE[0]}, {SIZE[1]}, 3], tf.uint8))["scores"]
+print(scores.dtype.name, scores.shape)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == str(binary.decode(data)[0].tolist()), done.stderr[-500:]
+    expected = [str(binary.decode(data)[0].tolist()), f"float32 (3, {SIZE[0]}, {SIZE[1]}, 1)"]
+    assert done.stdout.splitlines() == expected, done.stderr[-500:]
 
 
 def test_kseg_runs_the_default_signature(served: Served) -> None:
