@@ -235,7 +235,7 @@ def onnx_that_cannot_run(folder, models):
         (half_onnx, "half.onnx: the model is corrupt; expected an .onnx file that is whole"),
         (card_alone_onnx, "hollow.onnx: the model is corrupt; expected a network that ONNX Runtime loads"),
         (onnx_of_other_classes, "other.onnx: the network contradicts its card; expected tensor(uint8) [16, 24, 3] → "),
-        (onnx_that_cannot_run, "odd.onnx: the model is corrupt; expected a network that ONNX Runtime loads"),
+        (onnx_that_cannot_run, "odd.onnx: ONNX Runtime lacks an operation of the network; found Sigmund"),
     ],
 )
 def test_a_bad_model_is_one_clear_line(tmp_path, models, make, message, capfd):

@@ -384,7 +384,7 @@ class TestFiles:
         image = keras.Input((32, 48, 3))
         scores = keras.layers.Lambda(lambda x: x[..., :1])(image)
         save_model(keras.Model(image, scores), tmp_path / "m.keras", CARD)
-        with pytest.raises(ArtifactError, match="the model cannot be loaded"):
+        with pytest.raises(ArtifactError, match="the model holds Python code, which kseg does not run"):
             load_model(tmp_path / "m.keras")
 
     def test_a_full_disk_leaves_the_earlier_checkpoint(self, tmp_path: Path) -> None:
