@@ -13,8 +13,8 @@ from kseg.processor import cpu_name, usable_cores
 __all__ = ["describe_environment", "environment"]
 
 _PACKAGES: Final = (
-    "tensorflow", "tensorflow-cpu", "keras", "jax", "ai-edge-litert", "onnxruntime", "numpy", "opencv-python-headless",
-    "pillow",
+    "tensorflow", "tensorflow-cpu", "keras", "jax", "ai-edge-litert", "onnxruntime", "openvino", "numpy",
+    "opencv-python-headless", "pillow",
 )  # fmt: skip
 
 
@@ -35,7 +35,12 @@ def environment() -> dict[str, Any]:
 def describe_environment(environment: dict[str, Any]) -> str:
     """What `environment` returned as one line, for the heading of a table: CPU, cores, GPUs and versions."""
     packages = environment["packages"]
-    runtimes = {"TensorFlow": "tensorflow", "LiteRT": "ai-edge-litert", "ONNX Runtime": "onnxruntime"}
+    runtimes = {
+        "TensorFlow": "tensorflow",
+        "LiteRT": "ai-edge-litert",
+        "ONNX Runtime": "onnxruntime",
+        "OpenVINO": "openvino",
+    }
     parts = [
         f"{environment['cpu']}, {environment['cores']} cores",
         *(environment.get("gpus") or []),

@@ -30,7 +30,7 @@ def test_table_and_json_tell_the_same_and_another_machine_can_read_them(model: P
     data = json.loads(Path("new/here.json").read_text())
     (row,) = data["rows"]
     line = next(line.split() for line in out.splitlines() if line.split()[:1] == ["model_float32.tflite"])
-    assert line[1:4] == ["cpu", "1", f"{row['latency_ms']['p50']:.2f}"]
+    assert line[1:5] == ["litert", "cpu", "1", f"{row['latency_ms']['p50']:.2f}"]
     assert (data["kind"], data["schema"], data["settings"]["runs"]) == ("kseg-benchmark", 1, 3)
     assert data["environment"]["packages"]["ai-edge-litert"] in out
     assert "Inference only" in out
@@ -46,6 +46,12 @@ def test_table_and_json_tell_the_same_and_another_machine_can_read_them(model: P
     ("args", "code", "message"),
     [
         (("--device", "gppu"), 2, "--device: unknown device 'gppu'; expected one of cpu, gpu; did you mean 'gpu'?"),
+        (
+            ("--runtime", "litert,keras,onnx"),
+            2,
+            "--runtime: unknown runtime 'onnx'; expected one of all, keras, litert, onnxruntime, openvino, saved_model",
+        ),
+        (("--runtime", "keras"), 2, "--runtime: this runtime does not run this kind of file; expected litert or open"),
         (("--device", ","), 2, "--device: the list is empty"),
         (("--threads", "1,two"), 2, "--threads: not numbers of threads; expected 1 to 1024, e.g. 1,2,4; found 1,two"),
         (("--threads", "0"), 2, "--threads: not numbers of threads"),
@@ -70,7 +76,7 @@ def test_a_gpu_for_tflite_alone_is_a_failure_that_says_why(model: Path, call: Ca
 def test_beside_a_cpu_row_a_missing_gpu_is_only_a_line(model: Path, call: Call) -> None:
     code, out, err = call("benchmark", model, *QUICK, "--device", "cpu,gpu")
     assert (code, err) == (0, "")
-    assert "model_float32.tflite on gpu: LiteRT runs on the CPU only" in out
+    assert "model_float32.tflite with litert on gpu: LiteRT runs on the CPU only" in out
 
 
 def test_no_model_is_a_failure(call: Call) -> None:

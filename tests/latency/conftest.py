@@ -8,7 +8,10 @@ import pytest
 
 from kseg.data.dataset import Dataset
 from kseg.exporters import choose, export_model
+from tests.inference.conftest import models
 from tests.tiny_run import make_run
+
+__all__ = ["exported", "models", "run"]
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from kseg.card import read_card, write_card
-from kseg.errors import ArtifactError, UsageError
+from kseg.errors import ArtifactError, UnknownNameError, UsageError
 from kseg.inference import Predictor
 from kseg.latency import Settings, find_targets, run_benchmark
 from kseg.latency.job import Job
@@ -30,8 +31,8 @@ def test_targets_of_an_export_folder_are_all_its_artifacts(exported: Path) -> No
     targets = find_targets([exported])
     assert [(target.path.name, target.runtime) for target in targets] == [
         ("model.keras", "keras"),
-        ("model_float32.tflite", "tflite"),
-        ("model.onnx", "onnx"),
+        ("model_float32.tflite", "litert"),
+        ("model.onnx", "onnxruntime"),
     ]
     assert targets[1].bytes == (exported / "model_float32.tflite").stat().st_size
 
@@ -89,27 +90,68 @@ def test_keras_and_a_batch(exported: Path) -> None:
 
 def test_onnx_is_measured_without_tensorflow(exported: Path) -> None:
     (row,) = run_benchmark(find_targets([exported / "model.onnx"]), Settings(("cpu",), (1,), **QUICK)).rows
-    assert (row.error, row.runtime, row.input) == (None, "onnx", (*SIZE, 3))
+    assert (row.error, row.runtime, row.input) == (None, "onnxruntime", (*SIZE, 3))
     assert row.peak_rss_mb < 400
 
 
 def test_without_onnx_runtime_a_folder_is_measured_but_for_its_onnx_file(
     exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(UsageError, match=re.escape("kseg[onnx]")):
         find_targets([exported / "model.onnx"])
     *others, left_out = run_benchmark(find_targets([exported]), Settings(("cpu",), (1,), **QUICK)).rows
-    assert (left_out.runtime, left_out.failed, left_out.latency_ms) == ("onnx", False, None)
+    assert (left_out.runtime, left_out.failed, left_out.latency_ms) == ("onnxruntime", False, None)
     assert left_out.error == "ONNX Runtime is not installed: pip install 'kseg[onnx]'"
     assert all(row.latency_ms for row in others)
+
+
+def test_each_model_is_measured_with_the_runtimes_asked_for(exported: Path) -> None:
+    (row, other) = run_benchmark(
+        find_targets([exported / "model_float32.tflite"], ["all"]), Settings(("cpu",), (1,), **QUICK)
+    ).rows
+    assert [(r.runtime, r.error, r.sha256) for r in (row, other)] == [
+        ("litert", None, row.sha256),
+        ("openvino", None, row.sha256),
+    ]
+    targets = find_targets([exported], ["keras", "openvino"])
+    assert [(target.path.name, target.runtime) for target in targets] == [
+        ("model.keras", "keras"),
+        ("model_float32.tflite", "openvino"),
+        ("model.onnx", "openvino"),
+    ]
+
+
+def test_openvino_folders_are_targets(models: Path, tmp_path: Path) -> None:
+    shutil.copytree(models / "red_openvino", tmp_path / "export" / "openvino")
+    shutil.copy(models / "red.onnx", tmp_path / "export" / "model.onnx")
+    targets = find_targets([tmp_path / "export"])
+    assert [(target.path.name, target.runtime) for target in targets] == [
+        ("model.onnx", "onnxruntime"),
+        ("openvino", "openvino"),
+    ]
+    folder = tmp_path / "export" / "openvino"
+    assert targets[1].bytes == sum(file.stat().st_size for file in folder.iterdir())
+    assert find_targets([folder]) == [replace(targets[1], model=str(folder))]
+
+
+def test_runtimes_that_measure_nothing_are_refused(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = exported / "model_float32.tflite"
+    with pytest.raises(UnknownNameError, match=r"--runtime: unknown runtime 'tflite'; expected one of all, keras"):
+        find_targets([model], ["tflite"])
+    with pytest.raises(UsageError, match=r"this runtime does not run this kind of file; expected litert or openvino"):
+        find_targets([model], ["keras", "onnxruntime"])
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(UsageError, match=r"OpenVINO is not installed; pip install 'kseg\[openvino\]'"):
+        find_targets([model], ["openvino"])
+    assert [target.runtime for target in find_targets([model], ["all"])] == ["litert"]
 
 
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
         ("model_float32.tflite", "LiteRT runs on the CPU only"),
-        ("model.onnx", "kseg runs .onnx files on the CPU only"),
+        ("model.onnx", "kseg runs ONNX Runtime on the CPU only"),
     ],
 )
 def test_gpu_is_skipped_by_what_has_none_and_says_why(exported: Path, file: str, reason: str) -> None:
@@ -130,7 +172,7 @@ def test_a_model_that_fails_is_a_row_and_loses_no_other(exported: Path, tmp_path
 
 
 def test_worker_prints_one_json_and_measures_as_often_as_asked(exported: Path) -> None:
-    job = Job(str(exported / "model_float32.tflite"), "cpu", 1, 1, 1, 4)
+    job = Job(str(exported / "model_float32.tflite"), "litert", "cpu", 1, 1, 1, 4)
     command = [sys.executable, "-m", "kseg.latency.worker", job.to_json()]
     process = subprocess.run(command, capture_output=True, text=True, check=True)
     result = json.loads(process.stdout)
@@ -163,8 +205,8 @@ def test_the_first_call_is_timed_apart_and_warm_ups_not_at_all(monkeypatch: pyte
 
     monkeypatch.setattr("kseg.inference.load_predictor", load)
     monkeypatch.setattr("kseg.latency.worker.time", SimpleNamespace(perf_counter=lambda: clock[0], monotonic=lambda: 9))
-    result = measure(Job("red.tflite", "cpu", 3, batch=2, warmup=4, runs=5, started=7))
-    assert arguments == {"name": "red.tflite", "device": "cpu", "threads": 3}
+    result = measure(Job("red.tflite", "litert", "cpu", 3, batch=2, warmup=4, runs=5, started=7))
+    assert arguments == {"name": "red.tflite", "runtime": "litert", "device": "cpu", "threads": 3}
     assert shapes == [(2, RED.height, RED.width, 3)] * 9
     assert result["first_ms"] == pytest.approx(300)
     assert result["latencies_ms"] == pytest.approx([10, 20, 30, 40, 50])
@@ -172,7 +214,12 @@ def test_the_first_call_is_timed_apart_and_warm_ups_not_at_all(monkeypatch: pyte
 
 
 def test_worker_tells_errors_as_json() -> None:
-    command = [sys.executable, "-m", "kseg.latency.worker", Job("nothing.tflite", "cpu", 1, 1, 1, 1).to_json()]
+    command = [
+        sys.executable,
+        "-m",
+        "kseg.latency.worker",
+        Job("nothing.tflite", "litert", "cpu", 1, 1, 1, 1).to_json(),
+    ]
     process = subprocess.run(command, capture_output=True, text=True)
     assert process.returncode == 1
     assert "no such model" in json.loads(process.stdout)["error"]

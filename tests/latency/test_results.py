@@ -104,9 +104,9 @@ def test_table_shows_hardware_and_ratio_to_the_first_measured_row() -> None:
     table = results_table(results(row("m/k.keras", None, "gpu"), row("m/k.keras", 8.0), row("m/q.tflite", 2.0)))
     assert "Slow CPU, 2 cores · TensorFlow 2.21.0 · LiteRT 2.3.0" in text(table)
     assert "Inference only (no decoding, no resizing)" in text(table)
-    expected = ["q.tflite", "cpu", "2", "2.00", "4.00", "6.00", "123.4", "1.50", "321", "2.00", "0.25"]
+    expected = ["q.tflite", "keras", "cpu", "2", "2.00", "4.00", "6.00", "123.4", "1.50", "321", "2.00", "0.25"]
     assert line_with(table, "q.tflite") == expected
-    assert line_with(table, "k.keras", "gpu") == ["k.keras", "gpu", "skipped", "2.00"]
+    assert line_with(table, "k.keras", "gpu") == ["k.keras", "keras", "gpu", "skipped", "2.00"]
 
 
 def test_the_folder_of_all_models_stands_above_the_table_once() -> None:
