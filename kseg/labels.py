@@ -42,6 +42,7 @@ IGNORE: Final = "ignore"
 OTHER: Final = "other"
 """In `LabelMap.values`, as a key: every on-disk value that is not listed."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BACKGROUND_NAMES: Final = re.compile(r"_*(back[ _-]?ground|bg)_*", re.IGNORECASE)
 _UNMAPPED: Final = -1
 _TABLE_SIZE: Final = 65536
@@ -183,6 +184,12 @@ class LabelMap:
             raise ConfigError("a class name occurs twice", where=where, found=", ".join(duplicates))
         if IGNORE in self.names:
             raise ConfigError("'ignore' is a reserved word", where=where, found=", ".join(self.names))
+        broken = next((name for name in self.names if _CONTROL.search(name)), None)
+        if broken is not None:
+            raise ConfigError(
+                "a control character in a class name", where=where, found=repr(broken),
+                remedy="write the name without it",
+            )  # fmt: skip
         self._check_case()
         if BACKGROUND in self.names[1:]:
             ordered = sorted(self.names, key=lambda name: name != BACKGROUND)

@@ -70,6 +70,12 @@ def test_contradictions_are_told(names: tuple[str, ...], values: dict[int | str,
     assert message in str(caught.value)
 
 
+def test_a_control_character_in_a_name_is_refused() -> None:
+    message = r"data.classes: a control character in a class name; found 'a\\x07b'; write the name without it"
+    with pytest.raises(ConfigError, match=message):
+        LabelMap(("background", "a\x07b"))
+
+
 def test_a_class_may_be_called_other() -> None:
     labels = LabelMap(("road", "other"), {7: "road", "other": "other"})
     np.testing.assert_array_equal(labels.encode(np.array([[7, 8]])), [[0, 1]])
