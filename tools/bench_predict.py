@@ -13,7 +13,8 @@ MODEL is whatever `kseg predict` takes. The two networks of docs/results/predict
 
 The photographs are those of KSEG_DATA/pets, once shrunk to 480 × 360 and once enlarged to 4000 × 3000, JPEG of quality
 90. Every file is read once before. The measurements take turns, round after round, so that other load on the machine
-affects all alike; each number is the median over the rounds:
+affects all alike, and the core-seconds that other processes took are subtracted (Linux). Each number is the median over
+the rounds:
 
     network   images/s of a single network that uses all threads, on pictures that are resized already
     copies    the same of copies of the network with a thread each, as `predict_files` uses them; / network
@@ -26,12 +27,11 @@ from __future__ import annotations
 
 import datetime
 import os
-import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,8 +47,10 @@ from kseg.parallel import parallel_map
 from kseg.processor import usable_cores
 from kseg.provenance import Origin, write_marked
 
-PHOTOS: Final[dict[str, tuple[tuple[int, int], int]]] = {"0.2 MP": ((360, 480), 64), "12 MP": ((3000, 4000), 12)}
+PHOTOS: Final[dict[str, tuple[tuple[int, int], int]]] = {"0.2 MP": ((360, 480), 64), "12 MP": ((3000, 4000), 32)}
 """Kind of photograph → its height and width, and how many are predicted."""
+SECONDS: Final = 2.0
+"""The shortest measurement of a rate."""
 PARTS: Final = ("read", "resize", "network", "decide", "encode", "write")
 
 
@@ -62,6 +64,25 @@ def make_photos(folder: Path, size: tuple[int, int], count: int) -> list[Path]:
         paths.append(folder / f"{number:03d}.jpg")
         write_jpeg(paths[-1], np.asarray(image, np.uint8), quality=90)
     return paths
+
+
+def _seconds() -> float:
+    """A clock that stands still for the share of the cores that other processes use."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return time.perf_counter()
+    user, nice, system, _, _, irq, softirq, steal = map(int, stat.read_text().split(maxsplit=9)[1:9])
+    busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+    return time.perf_counter() - (busy - time.process_time()) / usable_cores()
+
+
+def _rate(function: Callable[[], object], images: int) -> float:
+    """Images/s of a function that takes so many, called for `SECONDS` at least."""
+    begin, started, calls = time.perf_counter(), _seconds(), 0
+    while time.perf_counter() - begin < SECONDS:
+        function()
+        calls += 1
+    return calls * images / (_seconds() - started)
 
 
 class Case:
@@ -83,26 +104,17 @@ class Case:
 
     def network(self) -> float:
         """Images/s of the network alone."""
-        count = max(16, len(self.photos))
-        begin = time.perf_counter()
-        for batch in islice(cycle(self.batches), count):
-            self.alone.run(batch)
-        return count / (time.perf_counter() - begin)
+        return _rate(lambda: [self.alone.run(batch) for batch in self.batches], len(self.batches))
 
     def copies(self) -> float:
         """Images/s of copies of the network, in a thread each."""
-        count = max(16, len(self.photos))
-        begin = time.perf_counter()
-        parallel_map(self.several.run, list(islice(cycle(self.batches), count)))
-        return count / (time.perf_counter() - begin)
+        batches = self.batches * 8
+        return _rate(lambda: parallel_map(self.several.run, batches), len(batches))
 
     def folder(self) -> float:
         """Images/s of `predict_files`."""
-        shutil.rmtree(self.out, ignore_errors=True)
         files = FilesPlan.make(self.several.card, [str(self.photos[0].parent)], self.out)
-        begin = time.perf_counter()
-        predict_files(self.several, files)
-        return len(self.photos) / (time.perf_counter() - begin)
+        return _rate(lambda: predict_files(self.several, files), len(self.photos))
 
     def parts(self) -> dict[str, float]:
         """Milliseconds of one core that each part takes for an image, by name: `PARTS`."""
@@ -174,7 +186,7 @@ def main(models: tuple[Path, ...], runtimes: tuple[str, ...], rounds: int) -> No
             for runtime in runtimes or (None,):
                 plan = PredictionPlan.make(model, runtime=runtime)
                 for kind, paths in photos.items():
-                    case = Case(plan, paths, Path(temporary) / "masks")
+                    case = Case(plan, paths, Path(temporary) / f"{kind} masks")
                     names = (f"{model.parent.name}/{model.name}", plan.runtime, kind)
                     click.echo(table_row(names, measure(case, rounds)))
 

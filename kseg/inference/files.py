@@ -126,7 +126,7 @@ def predict_files(
         predictor: The network; for many pictures `PredictionPlan.load` loads several copies of it.
         plan: The pictures and the files to write.
         threads: The number of CPU threads, each of which reads, predicts and writes a picture at a time; each picture
-            in work takes about 12 bytes a pixel. Defaults to one for each core.
+            in work takes 8 to 12 bytes a pixel. Defaults to one for each core.
         on_progress: Called with the number of finished pictures, and their total.
 
     Raises:
