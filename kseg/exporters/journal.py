@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from kseg.errors import ArtifactError
 from kseg.exporters.earlier import RECORD
 from kseg.exporters.ladder import KEPT_FILES, Ladder
 from kseg.exporters.ladder.tables import ladder_markdown
-from kseg.exporters.parity.measure import Measurement, Yardstick
+from kseg.exporters.parity.measure import Measurement, Yardstick, size_on_disk
 from kseg.exporters.parity.pictures import draw_worst
 from kseg.exporters.parity.row import ParityRow, plain
 from kseg.exporters.parity.tables import parity_markdown
@@ -100,6 +101,12 @@ class Journal:
             name = f"{row.file}.png" if own else f"{row.file}.{row.runtime}.png"
             draw_worst(make_folder(self.out / PICTURES) / name, yardstick, measurement)
             self._pictures[row.file if own else f"{row.file} on {row.runtime}"] = f"{PICTURES}/{name}"
+
+    def note_written(self, file: str) -> None:
+        """Note that an artifact is in its place; with the result in its card it is larger than when it was measured."""
+        self.written.append(file)
+        size = size_on_disk(self.out / file)
+        self._rows = [replace(row, bytes=size) if row.file == file else row for row in self._rows]
 
     def reject(self, file: str, reason: str) -> None:
         """Note that an artifact did not pass the gate."""

@@ -62,7 +62,7 @@ class ExportReport:
             failed = f"; {len(self.failures)} failed: {reasons}" if self.failures else ""
             return ParityFailure(
                 f"{len(self.rejected)} of {self.artifacts} artifacts did not pass the parity gate and {state}",
-                found=abbreviate(self.rejected) + failed, remedy=f"the reasons are above and in {self.out / 'parity.md'}",
+                found=abbreviate(self.rejected) + failed, remedy=f"see the reasons above, or in {self.out}/parity.md",
             )  # fmt: skip
         if self.failures:
             return PartialFailure(f"{len(self.failures)} of {self.artifacts} artifacts failed", found=reasons)

@@ -205,7 +205,7 @@ class _Export:
         except Exception as error:
             self._fail(exporter.file, error)
             return
-        self.journal.written.append(exporter.file)
+        self.journal.note_written(exporter.file)
 
     def climb(self) -> tuple[Exporter, ...]:
         """Climb the ladder of TFLite, and write what it keeps; returns the exporters of that."""

@@ -91,6 +91,5 @@ def test_a_shift_is_caught_where_the_iou_would_allow_it(
     (reason,) = row.reasons
     assert reason == (
         f"the scores are displaced from the model's; expected at most 0.25 pixels; found {row.offset[0]:+.2f} rows, "
-        f"{row.offset[1]:+.2f} columns; use --quantize auto, more --calibration-images, a larger --max-iou-drop, or "
-        "--force to keep it marked as failed"
+        f"{row.offset[1]:+.2f} columns; use another --format or --quantize, or --force to keep it marked as failed"
     )

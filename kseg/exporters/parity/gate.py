@@ -29,6 +29,8 @@ MAX_OFFSET: Final = 0.25
 """Pixels of the network's size."""
 MIN_GAIN: Final = 0.9
 """Of the gain, and of 1 / gain."""
+_CALIBRATED: Final = frozenset({"int8", "int16x8"})
+_REMEDY: Final = "use another --format or --quantize, or --force to keep it marked as failed"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Gate:
             "foreground IoU is too far below the model's", expected=f"a drop of at most {self.max_iou_drop:.4f}",
             found=f"{row.iou_drop:.4f} (95 % interval {low:.4f} to {high:.4f}): {row.iou:.4f} instead of "
             f"{row.reference_iou:.4f}",
-            remedy=_remedy(row),
+            remedy=_iou_remedy(row),
         )  # fmt: skip
 
 
@@ -69,7 +71,7 @@ def _foreground_fault(row: ParityRow) -> ParityFailure | None:
     if math.isnan(row.reference_iou) and math.isnan(row.iou):
         return None
     with_it, without = ("the artifact", "the model") if math.isnan(row.reference_iou) else ("the model", "the artifact")
-    return ParityFailure(f"{with_it} predicts foreground, {without} predicts none", remedy=_remedy(row))
+    return ParityFailure(f"{with_it} predicts foreground, {without} predicts none", remedy=_iou_remedy(row))
 
 
 def _offset_fault(row: ParityRow) -> ParityFailure | None:
@@ -78,7 +80,7 @@ def _offset_fault(row: ParityRow) -> ParityFailure | None:
         return None
     return ParityFailure(
         "the scores are displaced from the model's", expected=f"at most {MAX_OFFSET:g} pixels",
-        found=f"{down:+.2f} rows, {right:+.2f} columns", remedy=_remedy(row),
+        found=f"{down:+.2f} rows, {right:+.2f} columns", remedy=_REMEDY,
     )  # fmt: skip
 
 
@@ -87,7 +89,7 @@ def _gain_fault(row: ParityRow) -> ParityFailure | None:
         return None
     return ParityFailure(
         "the scores are a multiple of the model's", expected=f"a factor of {MIN_GAIN:.2f} to {1 / MIN_GAIN:.2f}",
-        found=f"{row.gain:.2f}", remedy=_remedy(row),
+        found=f"{row.gain:.2f}", remedy=_REMEDY,
     )  # fmt: skip
 
 
@@ -96,12 +98,15 @@ def _score_fault(row: ParityRow) -> ParityFailure | None:
         return None
     return ParityFailure(
         "the scores of a float32 file differ from the model's", expected=f"at most {MAX_SCORE_DIFFERENCE:g}",
-        found=f"{row.max_score_difference:.2g}", remedy=_remedy(row),
+        found=f"{row.max_score_difference:.2g}", remedy=_REMEDY,
     )  # fmt: skip
 
 
-def _remedy(row: ParityRow) -> str:
+def _iou_remedy(row: ParityRow) -> str:
+    if row.format == "keras":
+        return "train it longer, or take the model that it was fine-tuned from"
     if row.quantization == "none":
-        return "use another --format, or --force to keep it marked as failed"
+        return _REMEDY
     better = "use --quantize auto" if row.format == "tflite" else "use --quantize none"
-    return f"{better}, more --calibration-images, a larger --max-iou-drop, or --force to keep it marked as failed"
+    more = ", more --calibration-images" if row.quantization in _CALIBRATED else ""
+    return f"{better}{more}, a larger --max-iou-drop, or --force to keep it marked as failed"

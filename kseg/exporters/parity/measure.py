@@ -16,7 +16,7 @@ from kseg.inference import PredictionPlan, Predictor
 from kseg.labels import LabelMap
 from kseg.parallel import Progress
 
-__all__ = ["Measured", "Measurement", "Yardstick"]
+__all__ = ["Measured", "Measurement", "Yardstick", "size_on_disk"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Yardstick:
             format=artifact.format,
             quantization=artifact.quantization,
             runtime=artifact.runtime,
-            bytes=_size(artifact.path),
+            bytes=size_on_disk(artifact.path),
             iou=record.scores.iou,
             mean_iou=record.scores.mean_iou,
             pixel_accuracy=record.scores.pixel_accuracy,
@@ -162,5 +162,6 @@ def _load(path: Path, runtime: str | None, threads: int | None, pictures: int) -
     return PredictionPlan.make(path, runtime=runtime, threads=threads).load(pictures=pictures)
 
 
-def _size(path: Path) -> int:
+def size_on_disk(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
