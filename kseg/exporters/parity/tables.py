@@ -27,7 +27,7 @@ def parity_table(rows: Sequence[ParityRow], split: str) -> Table:
     from rich.table import Table
 
     table = Table(
-        box=box.SIMPLE_HEAD, padding=0, caption_justify="left",
+        box=box.SIMPLE_HEAD, padding=0, show_edge=False, caption_justify="left",
         caption=f"Foreground IoU over the {split} split at original size. {_LEGEND}",
     )  # fmt: skip
     table.add_column("artifact", no_wrap=True)
@@ -80,10 +80,14 @@ def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 
 def _cells(row: ParityRow) -> tuple[str, ...]:
     return (
-        row.file, row.runtime, f"{row.bytes / 1e6:.2f}", f"{row.iou:.4f}", _signed(row.iou_drop),
+        row.file, row.runtime, _megabytes(row.bytes), f"{row.iou:.4f}", _signed(row.iou_drop),
         _interval(row.iou_drop_interval), f"{100 * row.changed:.3f} %", f"{row.max_score_difference:.1e}",
         f"{row.calibration_error:.3f}", "ok" if row.passed else "FAIL",
     )  # fmt: skip
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.2f}" if size < 1e8 else f"{size / 1e6:.0f}"
 
 
 def _signed(drop: float) -> str:
