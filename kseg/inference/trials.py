@@ -27,7 +27,7 @@ from kseg.inference.runtime_table import RuntimeName
 
 __all__ = ["NOT_READY", "Trial", "try_runtimes"]
 
-NOT_READY: Final = "not ready in time"
+NOT_READY: Final = "not ready within a second"
 
 _FOR_TIMING: Final = 0.25
 """The share of the time that is kept for the timed calls: a runtime that is not loaded before is stopped."""

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from kseg.cli.main import run as kseg
+from kseg.inference import own_runtime
 
 Call = Callable[..., tuple[int, str, str]]
 """Arguments → exit code, stdout, stderr."""
+
+
+@pytest.fixture(autouse=True)
+def own_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--runtime auto`` takes each file's own, without a measurement, whose outcome depends on the machine."""
+    monkeypatch.setattr("kseg.inference.choose_runtime.installed_runtimes", lambda model: (own_runtime(model),))
 
 
 @pytest.fixture

@@ -226,7 +226,16 @@ def test_scores_that_cannot_be_written_are_still_shown(kseg, models, data, tmp_p
 
 
 def test_tflite_is_evaluated_without_tensorflow(models, run_folder):
-    args = ["evaluate", str(models / "red_int8.tflite"), "--data", str(run_folder), "--split", "all"]
+    args = [
+        "evaluate",
+        str(models / "red_int8.tflite"),
+        "--runtime",
+        "litert",
+        "--data",
+        str(run_folder),
+        "--split",
+        "all",
+    ]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *args], capture_output=True, text=True, check=True, env=os.environ
     )
