@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 import kseg
 
-__all__ = ["python_command"]
+__all__ = ["end_with", "python_command"]
+
+_PR_SET_PDEATHSIG: Final = 1
+"""From linux/prctl.h."""
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
@@ -23,6 +29,15 @@ def python_command(module: str, *arguments: str) -> list[str]:
     """
     program = f"import sys; sys.path[:] = {_import_path()!r}; from {module} import main; sys.exit(main())"
     return [sys.executable, "-c", program, *arguments]
+
+
+def end_with(parent: int) -> None:
+    """End this process as soon as its parent ends, even by SIGKILL. Does nothing on other systems than Linux."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the line above
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _import_path() -> list[str]:

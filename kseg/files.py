@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ __all__ = [
     "content_files",
     "content_sha256",
     "expand_home",
+    "gzip_size",
     "link_or_copy",
     "make_folder",
     "new_folder",
@@ -58,6 +60,11 @@ def content_sha256(path: Path) -> str:
             digest.update(file.relative_to(path).as_posix().encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def gzip_size(path: Path) -> int:
+    """The size of a file in bytes after gzip, as packages for phones and web servers store it."""
+    return len(gzip.compress(path.read_bytes(), mtime=0))
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

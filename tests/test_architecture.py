@@ -34,7 +34,7 @@ MODELS = {"models", "models.specs", "models.tables"}
 NOUNS_OF_CONFIG = {"augment", "data.spec", "models.specs", "models.tables", "losses.expression"}
 """What the configuration describes, parsed without TensorFlow."""
 EVERYTHING = FOUNDATION | DATA | {"data", "data.folder_batches"} | MODELS | NOUNS_OF_CONFIG | {
-    "config", "losses", "metrics", "models.inspect", "training", "training.acceleration", "inference",
+    "config", "losses", "metrics", "models.inspect", "training", "training.acceleration", "training.compression", "inference",
     "inference.runtimes", "evaluation", "exporters", "latency", "demo", "api", "callbacks",
 }  # fmt: skip
 
@@ -95,9 +95,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": FOUNDATION | {"inference.runtimes"},
     "inference.runtimes": FOUNDATION | {"inference", "models"},
     "training": FOUNDATION | NOUNS_OF_CONFIG | DATA | MODELS | {
-        "config", "losses", "metrics", "training.acceleration",
+        "config", "losses", "metrics", "training.acceleration", "training.compression",
     },
     "training.acceleration": FOUNDATION,
+    "training.compression": FOUNDATION | {"training.acceleration"},
     "evaluation": FOUNDATION | DATA | {"config", "metrics", "inference"},
     "exporters": FOUNDATION | DATA | MODELS | {"config", "inference", "evaluation"},
     "latency": FOUNDATION | {"inference", "evaluation"},

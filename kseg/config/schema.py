@@ -212,6 +212,18 @@ class TrainConfig(Section):
         "shuffle",
         description="Samples of an epoch: shuffle has each once; balanced draws those with rare classes more often.",
     )
+    compress: Literal["qat", "prune", "cluster"] | None = Field(
+        None,
+        description="What the training prepares a trained network for: qat (quantisation-aware training, for int8), "
+        "prune (sets the smallest weights to zero) or cluster (makes weights share few values). Needs model.start; "
+        "kseg fit --from RUN with --qat, --prune or --cluster sets it and what goes with it.",
+    )
+    sparsity: Annotated[float, Field(strict=True, gt=0, lt=1, allow_inf_nan=False)] = Field(
+        0.5, description="Share of the weights of each layer that compress: prune sets to zero."
+    )
+    clusters: Annotated[int, Field(strict=True, ge=2, le=256)] = Field(
+        16, description="Number of different weights that compress: cluster leaves in each layer."
+    )
 
 
 class RunConfig(Section):

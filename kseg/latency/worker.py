@@ -8,18 +8,17 @@ the id of the process that started this one, which does not outlive it. The only
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
-import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kseg.child_process import end_with
 from kseg.errors import KsegError
 from kseg.latency.job import SEED, Job
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from kseg.inference import Predictor
 
 __all__ = ["main", "measure"]
-
-_PR_SET_PDEATHSIG: Final = 1
-"""From linux/prctl.h."""
 
 
 def measure(job: Job) -> dict[str, Any]:
@@ -93,20 +89,11 @@ def _gpus() -> dict[str, Any]:
     return {"gpus": [gpu.name for gpu in visible_gpus()]}
 
 
-def _end_with(parent: int) -> None:
-    """End this process as soon as its parent ends, even by SIGKILL. Does nothing on other systems than Linux."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
 def main() -> int:
     """Run the job of the command line and print its result as the only line on stdout; returns the exit code."""
     _, job_text, *parent = sys.argv
     if parent:
-        _end_with(int(parent[0]))
+        end_with(int(parent[0]))
     # What libraries print on stdout goes to stderr, so that it does not mix with the JSON.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -15,6 +15,7 @@ from kseg.files import link_or_copy
 from kseg.models import save_model
 from kseg.run_folder import RunFolder
 from kseg.training.state import CallbackState
+from kseg.training.trained import Trained
 from kseg.training.writer import Writer
 
 __all__ = ["Checkpoints", "mode_of"]
@@ -36,7 +37,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: The run folder.
-        trained: The network under training without auxiliary heads, whose weights are copied.
+        trained: The network under training, whose weights are copied.
         network: The network that is saved: of the same structure, in float32, ending in the activation.
         card: The model card; the epoch and its scores are added.
         monitor: The log entry that says which epoch is the best.
@@ -48,7 +49,7 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(
         self,
         folder: RunFolder,
-        trained: keras.Model,
+        trained: Trained,
         network: keras.Model,
         card: ModelCard,
         *,
@@ -71,20 +72,26 @@ class Checkpoints(keras.callbacks.Callback):
         self.epochs = 0
         self.last_epoch = 0
         self.writer = writer
+        self._settled = trained.settled
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Queue the checkpoint. A NaN score is never the best, except in the first epoch, so that best.keras exists."""
+        """Queue the checkpoint. A NaN score is never the best, except in the first epoch, so that best.keras exists.
+
+        The first epoch whose network is settled is better than all before it.
+        """
         scores = {key: float(value) for key, value in (logs or {}).items()}
         value = self.sign * scores[self.monitor]
         self.epochs = epoch + 1
+        if self.trained.settled and not self._settled:
+            self._settled, self.best_value, self.best_epoch = True, -math.inf, 0
         better = value > self.best_value or self.best_epoch == 0
         if better:
             self.best_value = value if not math.isnan(value) else -math.inf
             self.best_epoch = epoch + 1
-        card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores))
+        card = self.card.with_provenance(epoch=epoch + 1, scores=_finite(scores), **self.trained.facts())
         permanent = self.every > 0 and (epoch + 1) % self.every == 0
         self.writer.wait()
-        self.writer.submit(partial(self._save, self.trained.get_weights(), card, better=better, permanent=permanent))
+        self.writer.submit(partial(self._save, self.trained.weights(), card, better=better, permanent=permanent))
 
     def _save(self, weights: list[Any], card: ModelCard, *, better: bool, permanent: bool) -> None:
         epoch = int(card.provenance["epoch"])
@@ -112,7 +119,8 @@ class Checkpoints(keras.callbacks.Callback):
     def save_last(self) -> None:
         """Write the current weights to last.keras. Raises OutputError, in which case the earlier file stays."""
         self.writer.wait()
-        self._write(self.trained.get_weights(), self.card.with_provenance(epoch=self.last_epoch))
+        card = self.card.with_provenance(epoch=self.last_epoch, **self.trained.facts())
+        self._write(self.trained.weights(), card)
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Wait until the last checkpoint is written. Raises what the write raised."""

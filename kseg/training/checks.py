@@ -11,6 +11,7 @@ from kseg.config import ModelConfig, RunConfig, TrainConfig
 from kseg.errors import ConfigError
 from kseg.models import ENCODERS, NetworkSpec
 from kseg.models.weights.source import check_source, start_file
+from kseg.training.compress import check_compression
 
 __all__ = ["check_batch", "check_settings", "warn_of_scaling"]
 
@@ -36,6 +37,7 @@ def check_settings(model: ModelConfig, train: TrainConfig, run: RunConfig, *, be
     if train.deep_supervision:
         _check_supervision(spec)
     _check_tensorboard(run)
+    check_compression(model, train, begins=begins)
 
 
 def _check_weights(model: ModelConfig, train: TrainConfig) -> None:

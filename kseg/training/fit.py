@@ -10,10 +10,13 @@ from pathlib import Path
 
 from kseg.config import Config, load_config, to_yaml
 from kseg.data.inspection.survey import Survey
+from kseg.errors import UsageError, shell_command
 from kseg.run_folder import RunFolder
 from kseg.tensorflow_runtime import load_tensorflow
 from kseg.training.checks import check_settings, warn_of_scaling
+from kseg.training.compress import FLAGS, check_start, describe_start, needs_own_process
 from kseg.training.data import prepare_data
+from kseg.training.process import fit_in_process
 from kseg.training.reporter import Reporter
 from kseg.training.run import Run
 
@@ -39,6 +42,13 @@ def fit(config: Config, *, reporter: Reporter | None = None, survey: Survey | No
         Interrupted: Ctrl-C, SIGTERM or SIGHUP; last.keras holds the current weights, and `resume` continues after
             the last finished epoch.
     """
+    if needs_own_process(config.train):
+        return fit_in_process(config, reporter or Reporter())
+    return fit_here(config, reporter=reporter, survey=survey)
+
+
+def fit_here(config: Config, *, reporter: Reporter | None = None, survey: Survey | None = None) -> Run:
+    """As `fit`, in this process whatever the settings are."""
     return _fit(config, None, reporter or Reporter(), survey)
 
 
@@ -60,10 +70,24 @@ def resume(path: str | os.PathLike[str], *, reporter: Reporter | None = None) ->
         DataError: The images or masks cannot be used, or have changed since the run began.
         ConfigError, TrainingError, OutputError, Interrupted: As `fit`.
     """
+    _require_resumable(RunFolder(Path(path)))
     folder = RunFolder.open_interrupted(Path(path))
     # The saved state replaces the initial weights, whose files may be gone.
     config = load_config(folder.args, {"model.weights": None, "model.start": None})
     return _fit(config, folder, reporter or Reporter())
+
+
+def _require_resumable(folder: RunFolder) -> None:
+    """Raise UsageError for a run of pruning or clustering, which has no state to resume from."""
+    if not folder.is_run:
+        return
+    config = load_config(folder.args, {"model.weights": None, "model.start": None})
+    if needs_own_process(config.train):
+        flag = FLAGS[str(config.train.compress)][0]
+        raise UsageError(
+            f"a run of {flag} cannot be resumed", where=str(folder.path),
+            remedy=f"begin anew: {shell_command('kseg', 'fit', folder.args)}",
+        )  # fmt: skip
 
 
 def _fit(config: Config, interrupted: RunFolder | None, reporter: Reporter, survey: Survey | None = None) -> Run:
@@ -78,6 +102,7 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter, su
     check_settings(model, train, run, begins=interrupted is None)
     data = prepare_data(config.data, train, config.augment, survey=survey, on_progress=reporter.reading)
     spec = model.network_spec(train.imgsz, data.channels, data.report.pixels)
+    check_start(model, train, data.dataset.labels)
     warn_of_scaling(model, spec)
 
     load_tensorflow(onednn=True)
@@ -88,7 +113,7 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter, su
     from kseg.training.state import restore
 
     device = choose_device(train.device)
-    precision = choose_precision(train.precision, device)
+    precision = "float32" if train.compress else choose_precision(train.precision, device)
     # Before the folder is made: where the initial weights are missing or do not fit, no run folder is left behind.
     network = compile_network(spec, model, train, data, precision=precision)
     folder = interrupted or RunFolder.create(run.project, run.name or data.dataset.root.resolve().name)
@@ -101,7 +126,8 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter, su
             state = record.resume_run(folder, data, device, precision)
             facts["resumed"] = f"after epoch {state.epoch} of {train.epochs}"
         card = record.make_card(folder.path.name, model, spec, data.dataset)
-        callbacks = loop.Callbacks(network, folder, card, spec, train, run, data, reporter, stop)
+        start = describe_start(model, train, interrupted)
+        callbacks = loop.Callbacks(network, folder, card, spec, train, run, data, reporter, stop, start)
         if state is not None:
             restore(state, folder.state, network, callbacks.all)
         reporter.started(folder.path, facts)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,18 +17,19 @@ from kseg.config import RunConfig, TrainConfig
 from kseg.data.pipeline.batches import data_errors, no_automatic_gc
 from kseg.errors import Interrupted, TrainingError, shell_command
 from kseg.models import NetworkSpec, build_model, load_model
-from kseg.models.supervision import plain_network
 from kseg.run_folder import RunFolder
 from kseg.signals import StopSignal
 from kseg.sizes import format_size
 from kseg.training.average import average_callbacks
 from kseg.training.callbacks import EarlyStopping, ResultsLogger, StopAtStep, StopOnNan, StopRequest
 from kseg.training.checkpoints import Checkpoints, mode_of
+from kseg.training.compress import needs_own_process, settling_epochs
 from kseg.training.data import TrainingData
 from kseg.training.finetune import unfreeze_callbacks
 from kseg.training.pictures import ValidationPanel, draw_results
 from kseg.training.reporter import Reporter
 from kseg.training.state import StateKeeper
+from kseg.training.trained import compression_callbacks, trained_of
 from kseg.training.writer import Writer
 
 __all__ = ["Callbacks", "run_epochs"]
@@ -48,6 +50,7 @@ class Callbacks:
         data: The data of the training.
         reporter: Receives the progress.
         stop: Set when a signal asks to stop.
+        facts: What the card says of ``train.compress``, but for what is reached in the training.
     """
 
     def __init__(
@@ -61,18 +64,21 @@ class Callbacks:
         data: TrainingData,
         reporter: Reporter,
         stop: StopRequest,
+        facts: Mapping[str, Any],
     ) -> None:
         self.folder = folder
         self.panel = ValidationPanel.of(data.dataset.splits["val"], data.dataset.labels, spec.size)
         writer = Writer()
+        saved = build_model(spec)
         self.checkpoints = Checkpoints(
-            folder, plain_network(network), build_model(spec), card,
+            folder, trained_of(network, saved, train, facts), saved, card,
             monitor=train.monitor, every=run.save_every, draw=self.panel.draw, writer=writer,
         )  # fmt: skip
         self.results = ResultsLogger(folder, self.checkpoints, reporter, batch=data.batch)
         tensorboard = [keras.callbacks.TensorBoard(folder.tensorboard, write_graph=False)] if run.tensorboard else []
         callbacks = [
             *unfreeze_callbacks(train),
+            *compression_callbacks(train),
             StopOnNan(data.files_of, self.checkpoints.last_good),
             StopAtStep(stop),
             *average_callbacks(train),
@@ -81,7 +87,9 @@ class Callbacks:
             *tensorboard,
             *_early_stopping(train),
         ]
-        self.all = [*callbacks, StateKeeper(folder.state, data.dataset.fingerprint(), writer, callbacks)]
+        keeper = StateKeeper(folder.state, data.dataset.fingerprint(), writer, callbacks)
+        # Of a twin there is no state to resume from.
+        self.all = callbacks if needs_own_process(train) else [*callbacks, keeper]
 
     def save_interrupted(self, number: int) -> Interrupted:
         """Save the current weights to last.keras; returns the error to raise, which says where they are.
@@ -112,7 +120,9 @@ class Callbacks:
 def _early_stopping(train: TrainConfig) -> list[keras.callbacks.Callback]:
     if not train.patience:
         return []
-    return [EarlyStopping(monitor=train.monitor, mode=mode_of(train.monitor), patience=train.patience)]
+    first = settling_epochs(train)
+    mode = mode_of(train.monitor)
+    return [EarlyStopping(monitor=train.monitor, mode=mode, patience=train.patience, start_from_epoch=first)]
 
 
 def run_epochs(

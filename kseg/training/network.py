@@ -13,10 +13,10 @@ from kseg.metrics.keras_metrics import SegmentationMetrics
 from kseg.models import NetworkSpec, build_model
 from kseg.models.supervision import head_weights, plain_network
 from kseg.models.weights.start import start_from
-from kseg.training.acceleration.accelerate import accelerate
 from kseg.training.data import TrainingData
 from kseg.training.finetune import freeze
 from kseg.training.optimizer import make_optimizer
+from kseg.training.trained import training_network, variables_of
 
 __all__ = ["compile_network"]
 
@@ -40,6 +40,7 @@ def compile_network(
 
     Raises:
         ArtifactError: The weights cannot be loaded, or belong to another network.
+        UsageError: ``train.compress`` needs another backend of Keras.
     """
     keras.utils.set_random_seed(train.seed)
     network = build_model(
@@ -47,11 +48,11 @@ def compile_network(
     )
     if model.start is not None:
         _log.info("started from %s", start_from(plain_network(network), model.start))
-    network = accelerate(network)
+    network = training_network(network, train, train.epochs * data.steps)
     optimizer = make_optimizer(train, network, data.steps)
     # Before freezing, so that the encoder has its slots when it thaws: variables that first appear inside the compiled
     # step make TensorFlow trace it twice.
-    optimizer.build(network.trainable_variables)
+    optimizer.build(variables_of(network))
     freeze(network, train)
     labels = data.dataset.labels
     network.compile(

@@ -22,7 +22,7 @@ def test_files_have_names_of_their_own() -> None:
 
 
 def test_only_integer_activations_are_calibrated() -> None:
-    assert {row.quantization for row in EXPORTERS if row.calibrated} == {"int8", "int16x8"}
+    assert {row.quantization for row in EXPORTERS if row.calibrated} == {"int8", "int16x8", "qat"}
 
 
 def test_choose_takes_the_rows_that_are_asked_for() -> None:

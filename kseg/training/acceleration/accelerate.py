@@ -13,7 +13,7 @@ from kseg.training.acceleration.batch_norm import FusedBatchNormalization
 from kseg.training.acceleration.depthwise import FastGradientDepthwiseConv2D
 from kseg.training.acceleration.winograd import WinogradConv2D
 
-__all__ = ["accelerate"]
+__all__ = ["accelerate", "fastest_class"]
 
 _FEWEST_CHANNELS: Final = 16
 _FEWEST_PAIRS: Final = 32 * 32
@@ -38,12 +38,10 @@ def accelerate(model: keras.Model) -> keras.Model:
 
         model = accelerate(build_model(spec, logits=True))
     """
-    if keras.backend.backend() != "tensorflow" or all(
-        _class_for(layer) is type(layer) for layer in model._flatten_layers()
-    ):
+    if all(fastest_class(layer) is type(layer) for layer in model._flatten_layers()):
         return model
     copy = keras.models.clone_model(
-        model, clone_function=lambda layer: _class_for(layer).from_config(layer.get_config()), recursive=True
+        model, clone_function=lambda layer: fastest_class(layer).from_config(layer.get_config()), recursive=True
     )
     copy.set_weights(model.get_weights())
     for layer, accelerated in zip(model._flatten_layers(), copy._flatten_layers(), strict=True):
@@ -51,8 +49,10 @@ def accelerate(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _class_for(layer: keras.Layer) -> Any:
-    """The class that trains a layer fastest: an accelerated one, or its own."""
+def fastest_class(layer: keras.Layer) -> Any:
+    """The class that trains a layer fastest: an accelerated one, or its own, as on other backends than TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        return type(layer)
     accelerated, saves_time = _ACCELERATED.get(type(layer), (None, None))
     return accelerated if saves_time and saves_time(layer) else type(layer)
 
