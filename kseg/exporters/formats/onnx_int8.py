@@ -14,6 +14,7 @@ from kseg.errors import ArtifactError
 from kseg.exporters.conversion import Conversion
 from kseg.exporters.formats.graph import INPUT
 from kseg.exporters.formats.onnx import convert, save
+from kseg.exporters.formats.onnx_bias import correct_biases
 from kseg.exporters.formats.silence import silence
 from kseg.onnx_runtime import load_onnxruntime
 
@@ -75,4 +76,6 @@ def _quantise(network: Any, images: Sequence[npt.NDArray[np.uint8]]) -> Any:
             # weights saturate. Where the file will run is unknown, and the scores must be the same everywhere.
             reduce_range=True,
         )
-        return onnx.load(quantized)
+        result = onnx.load(quantized)
+        correct_biases(result, onnx.load(optimized), ({INPUT: image[None]} for image in images))
+        return result

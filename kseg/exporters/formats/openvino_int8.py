@@ -48,6 +48,9 @@ def _quantise(nncf: Any, network: Any, images: Sequence[npt.NDArray[np.uint8]]) 
         preset=nncf.QuantizationPreset.MIXED,
         # Its patterns keep the softmax and the normalisation of attention in float.
         model_type=nncf.ModelType.TRANSFORMER if _has_attention(network) else None,
+        # Layer after layer, with the errors of those before it. The fast one costs 0.01 of the foreground IoU of the
+        # MobileNetV2 U-Net on pet photographs, this one nothing, in 23 instead of 15 seconds.
+        fast_bias_correction=False,
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             # Weights of 7 bits. CPUs without VNNI add two products of a uint8 and an int8 in 16 bits, where full
             # weights saturate. Where the file will run is unknown, and the scores must be the same everywhere.
