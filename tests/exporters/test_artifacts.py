@@ -39,18 +39,6 @@ def test_float_artifacts_return_the_keras_scores(exported: ExportReport, images:
     np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
-def test_onnx_takes_a_batch_of_raw_bytes_and_is_known_by_name(exported: ExportReport) -> None:
-    import onnx
-
-    network = onnx.load(exported.out / "model.onnx")
-    height, width = SIZE
-    described = [onnx.helper.printable_value_info(value) for value in (*network.graph.input, *network.graph.output)]
-    assert described == [f"%images[UINT8, batchx{height}x{width}x3]", f"%scores[FLOAT, batchx{height}x{width}x1]"]
-    assert {entry.domain: entry.version for entry in network.opset_import}[""] == 17
-    assert [entry.key for entry in network.metadata_props] == ["kseg_card.json"]
-    onnx.checker.check_model(network, full_check=True)
-
-
 @pytest.mark.parametrize(
     ("file", "format", "quantization", "calibrated"),
     [

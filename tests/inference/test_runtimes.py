@@ -22,6 +22,7 @@ from kseg.inference import (
     suitable_runtimes,
 )
 from kseg.inference.runtimes import openvino
+from kseg.inference.saturation import is_affected
 from kseg.openvino_runtime import load_openvino
 from kseg.processor import cpu_flags
 from tests.inference.artifacts import COLORS, FORMS, RED, SIZE, write_openvino
@@ -243,6 +244,14 @@ def test_int8_on_a_cpu_that_saturates_is_one_warning(
         load_predictor(path, runtime=runtime)
     expected = f"{path}: {affected} may saturate int8 sums on this CPU, which has no VNNI instructions"
     assert [text[: len(expected)] for text in caplog.messages] == ([expected] if affected else [])
+
+
+@pytest.mark.parametrize(("format", "affected"), [("onnx", False), ("openvino", False), ("tflite", True)])
+def test_weights_of_7_bits_cannot_saturate(monkeypatch, format, affected):
+    monkeypatch.setattr("kseg.processor.cpu_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr("kseg.processor.is_x86", lambda: True)
+    card = RED.with_provenance(export={"format": format, "quantization": "int8"})
+    assert is_affected("openvino", card) is affected
 
 
 PROGRAM = """
