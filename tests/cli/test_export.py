@@ -19,17 +19,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_run_is_exported_under_its_name_and_its_scores_are_printed(trained: Path, call: Call, tmp_path: Path) -> None:
-    code, out, err = call("export", trained, "--calibration-images", 4)
+    code, out, err = call("export", trained, "--calibration-images", 8)
     assert (code, err) == (0, "")
     folder = tmp_path / "saved_models" / "discs"
     parity = json.loads((folder / "parity.json").read_text())
-    assert [row["file"] for row in parity["rows"]] == [
-        "model.keras", "saved_model", "model_float32.tflite", "model_int8.tflite", "model.onnx",
+    assert list(dict.fromkeys(row["file"] for row in parity["rows"])) == [
+        "model.keras", "saved_model", "model_float32.tflite", "model_int8.tflite", "model.onnx", "model_int8.onnx",
+        "openvino", "openvino_int8",
     ]  # fmt: skip
     for row in parity["rows"]:
-        line = next(line.split() for line in out.splitlines() if line.split()[:1] == [row["file"]])
+        line = next(line.split() for line in out.splitlines() if line.split()[:2] == [row["file"], row["runtime"]])
         assert f"{row['iou']:.4f}" in line
-        assert f"{row['pixel_accuracy']:.4f}" in line
+        assert f"{row['calibration_error']:.3f}" in line
+        assert line[-1] == "ok"
     assert "Written to saved_models/discs/" in out
 
 
@@ -42,7 +44,7 @@ def test_one_format_of_a_lone_model_with_its_data(trained: Path, call: Call, tmp
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert {p.name for p in Path("o").iterdir()} == {
-        "model.keras", "model_int8.tflite", "card.json", "parity.json", "parity.md",
+        "model.keras", "model_int8.tflite", "card.json", "parity.json", "parity.md", "parity",
     }  # fmt: skip
     # A bare folder is split 8 : 1 : 1, and its training part calibrates.
     assert read_card(Path("o/model_int8.tflite")).provenance["export"]["calibration_images"] == 14
@@ -61,11 +63,15 @@ def test_lone_model_without_data_is_a_usage_error(trained: Path, call: Call, tmp
     [
         (
             ("--format", "tflte"),
-            "--format: unknown export format 'tflte'; expected one of onnx, saved_model, tflite; did you",
+            "--format: unknown export format 'tflte'; expected one of all, keras, onnx, openvino, saved_model, tflite; ",
         ),
-        (("--quantize", "int16"), "--quantize: unknown quantisation 'int16'; expected one of int8, none; did you"),
+        (
+            ("--quantize", "int16"),
+            "--quantize: unknown quantisation 'int16'; expected one of auto, dynamic, fp16, int16x8, int8, none, qat; ",
+        ),
         (("--format", "saved_model", "--quantize", "int8"), "--quantize: saved_model has no quantisation int8"),
         (("--format", ","), "--format: nothing to export"),
+        (("--calibration-images", "3"), "--calibration-images: too few images to calibrate a quantiser; expected at "),
     ],
 )
 def test_wrong_names_exit_2(trained: Path, call: Call, args: tuple[str, ...], message: str) -> None:
