@@ -63,7 +63,7 @@ def test_lone_model_without_data_is_a_usage_error(trained: Path, call: Call, tmp
     [
         (
             ("--format", "tflte"),
-            "--format: unknown export format 'tflte'; expected one of all, keras, onnx, openvino, saved_model, tflite; ",
+            "--format: unknown export format 'tflte'; expected one of all, keras, onnx, openvino, saved_model, tflite",
         ),
         (
             ("--quantize", "int16"),
