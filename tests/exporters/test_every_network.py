@@ -136,7 +136,7 @@ def test_int8_of_other_formats_answers_as_the_network_does(
     monkeypatch.setattr(load_nncf(), "quantize", lambda *a, **k: quantize(*a, **{**k, "fast_bias_correction": True}))
     actual = network.exported(file, tmp_path, calibration=2)
     assert np.corrcoef(actual.ravel(), network.scores.ravel())[0, 1] > (0.9 if network.name == "mit_b0" else 0.95)
-    assert np.abs(actual - network.scores).mean() < 0.03
+    assert np.abs(actual - network.scores).mean() < 0.04
     if file == "openvino_int8":
         text = (tmp_path / file / "model.xml").read_text()
         assert ('<model_type value="transformer" />' in text) == (network.name == "mit_b0")
