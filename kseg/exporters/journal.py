@@ -125,9 +125,7 @@ class Journal:
             ArtifactError: Every artifact failed.
             OutputError: A file cannot be written.
         """
-        for file in (*(exporter.file for exporter in EXPORTERS), *KEPT_FILES):
-            if file not in self.written and (self.out / file).exists():
-                self.warn(f"{self.out / file} is of an earlier export and was not replaced")
+        self.warn(self._earlier_files())
         files = [exporter.file for exporter in exporters if exporter.file in self.written]
         card = card.with_provenance(export={**self.facts, "files": files})
         write_text(self.out / "card.json", card.to_json() + "\n")
@@ -142,6 +140,13 @@ class Journal:
             self.out, tuple(self._rows), self.failures, self._rejected, forced, tuple(self._warnings), self.split,
             self.out / PICTURES if self._pictures else None, self.ladder,
         )  # fmt: skip
+
+    def _earlier_files(self) -> str | None:
+        """A warning of artifacts that this export did not write; those that it rejected were told already."""
+        told = {*self.written, *self._rejected}
+        files = (*(exporter.file for exporter in EXPORTERS), *KEPT_FILES)
+        earlier = [file for file in files if file not in told and (self.out / file).exists()]
+        return f"{self.out}: of an earlier export, and not replaced: {', '.join(earlier)}" if earlier else None
 
     def _write_record(self, *, forced: bool = False) -> None:
         record = {

@@ -60,7 +60,7 @@ def test_failure_leaves_the_earlier_file_and_says_so(
     with caplog.at_level(logging.WARNING, "kseg"), pytest.raises(ArtifactError, match="nothing could be exported"):
         export_model(best(run), dataset, out, [replace(FLOAT, write=break_down)])
     assert (out / FLOAT.file).read_bytes() == earlier
-    assert "model_float32.tflite is of an earlier export" in caplog.text
+    assert "out: of an earlier export, and not replaced: model_float32.tflite" in caplog.text
 
 
 def test_second_export_replaces_a_saved_model_folder(run: Path, dataset: Dataset, tmp_path: Path) -> None:
