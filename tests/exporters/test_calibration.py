@@ -21,7 +21,7 @@ CLASSES = 6
 LABELS = LabelMap(("background", *(f"class {k}" for k in range(1, CLASSES))))
 
 
-def draw(folder: Path, seed: int, count: int = 60) -> tuple[list[Sample], list[float], list[set[int]]]:
+def draw(folder: Path, seed: int, count: int = 60) -> tuple[list[Sample], list[int], list[set[int]]]:
     """Small images of random brightness whose masks hold random classes, the last ones seldom."""
     rng = np.random.default_rng(seed)
     samples, brightness, classes = [], [], []
@@ -32,9 +32,9 @@ def draw(folder: Path, seed: int, count: int = 60) -> tuple[list[Sample], list[f
         for k in present:
             ids[k, : 1 + k] = k
         ids[0, 0] = 255  # unknown, which is no class
-        sample = Sample(f"{i:03d}", folder / f"{i:03d}.png", folder / f"{i:03d}_mask.png")
-        write_png(sample.image, np.full((8, 8, 3), level, np.uint8))
-        write_png(sample.mask, ids)
+        sample = Sample(f"{i:03d}", image := folder / f"{i:03d}.png", mask := folder / f"{i:03d}_mask.png")
+        write_png(image, np.full((8, 8, 3), level, np.uint8))
+        write_png(mask, ids)
         samples.append(sample)
         brightness.append(level)
         classes.append({0, *present})

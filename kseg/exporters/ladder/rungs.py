@@ -33,7 +33,7 @@ class Rung:
         float_groups: The groups that were kept in float, the one that cost most first.
         float_layers: The layers that compute in float, and those fused with them are named by one of them.
         bytes: Its size; 0 if it could not be made.
-        latency_ms: The median time of a call with one image here; None if it could not be made or run.
+        latency_ms: The time of a call with one image here, see `latencies_ms`; None if it could not be made or run.
         row: Its scores, judged by the gate; None likewise, or if it cannot be kept anyway.
         failure: Why it could not be made or run.
     """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Final, TypeVar
 
 import numpy as np
@@ -23,10 +23,11 @@ Name = TypeVar("Name")
 
 
 def latencies_ms(predictors: Mapping[Name, Predictor]) -> dict[Name, float]:
-    """The median time of a call with one image, in milliseconds, over seven rounds of at most six calls of each file.
+    """The time of a call with one image, in milliseconds: of seven rounds of six calls the median of the fastest.
 
-    ``kseg benchmark`` measures each file in a process of its own, with percentiles and memory; this tells files apart
-    that differ by some per cent.
+    The fastest of a round leaves out what else the machine did meanwhile, and the median a round that was disturbed as
+    a whole. ``kseg benchmark`` measures each file in a process of its own, with percentiles and memory; this tells
+    files apart that differ by some per cent.
 
     Args:
         predictors: Name → the file, loaded.
@@ -34,19 +35,19 @@ def latencies_ms(predictors: Mapping[Name, Predictor]) -> dict[Name, float]:
     times: dict[Name, list[float]] = {name: [] for name in predictors}
     for _ in range(_ROUNDS):
         for name, predictor in predictors.items():
-            times[name] += _round(predictor)
+            times[name].append(_fastest_ms(predictor))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _round(predictor: Predictor) -> list[float]:
+def _fastest_ms(predictor: Predictor) -> float:
     image = np.full((1, predictor.card.height, predictor.card.width, 3), 127, np.uint8)
     # Not counted: the threads of the file before spin for a while, and the caches hold its weights.
     untimed = _call_ms(predictor, image)
     calls = min(_CALLS, max(1, round(_BUDGET_MS / untimed)))
-    return [_call_ms(predictor, image) for _ in range(calls)]
+    return min(_call_ms(predictor, image) for _ in range(calls))
 
 
 def _call_ms(predictor: Predictor, image: npt.NDArray[np.uint8]) -> float:
-    start = time.perf_counter()
+    start = perf_counter()
     predictor.run(image)
-    return (time.perf_counter() - start) * 1000
+    return (perf_counter() - start) * 1000

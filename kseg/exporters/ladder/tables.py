@@ -14,7 +14,7 @@ __all__ = ["ladder_markdown", "ladder_table"]
 
 _HEADINGS: Final = ("rung", "MB", "ms", "fg IoU", "drop", "95 % interval", "passes", "kept as")
 _CAPTION: Final = (
-    "ms: median of one image, files measured in turn on LiteRT; drop: foreground IoU below the model's; "
+    "ms: one image on LiteRT, the files measured in turn; drop: foreground IoU below the model's; "
     "in float: groups of layers that were not quantised"
 )
 _KEPT: Final = {FILE: "smallest", FASTEST_FILE: "fastest"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from kseg.exporters.calibration import calibration_images
 from kseg.exporters.conversion import Conversion
 from kseg.exporters.ladder import Ladder, Measure, climb, climber
 from kseg.exporters.parity.measure import Measured, Yardstick
+from kseg.exporters.parity.row import ParityRow
 from kseg.models import load_model, save_model
 from tests.tiny_run import SIZE
 
@@ -54,22 +55,25 @@ def conversion(outlier: Path, dataset: Dataset) -> Conversion:
     return Conversion(model, card, calibration_images(dataset, 8, SIZE))
 
 
+def given_latencies(**changed: float) -> Callable[[Iterable[str]], dict[str, float]]:
+    """Latencies that are the same on every machine, in place of measured ones."""
+    latencies = LATENCIES | changed
+    return lambda names: {name: latencies.get(name, 6.0) for name in names}
+
+
 def measure_with(model: Path, dataset: Dataset) -> Measure:
     """Scores files on the test images, as an export does."""
     yardstick = Yardstick.make(model, dataset.samples("test"), dataset.labels)
 
-    def measure(path: Path, name: str, quantization: str) -> object:
+    def measure(path: Path, name: str, quantization: str) -> ParityRow:
         return yardstick.measure(Measured(path, name, "tflite", quantization, "litert")).row
 
-    return measure  # type: ignore[return-value]
-
-
-Climb = Callable[..., Ladder]
+    return measure
 
 
 @pytest.fixture(scope="session")
 def ladder(conversion: Conversion, outlier: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ladder:
     """The ladder of the network that int8 does not suit, with latencies that are the same on every machine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(climber, "latencies_ms", lambda predictors: {name: LATENCIES[name] for name in predictors})
+        patch.setattr(climber, "latencies_ms", given_latencies())
         return climb(conversion, measure_with(outlier, dataset), tmp_path_factory.mktemp("rungs"))

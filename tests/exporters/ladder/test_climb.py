@@ -15,7 +15,7 @@ from kseg.exporters.conversion import Conversion
 from kseg.exporters.ladder import Ladder, Rung, climb, climber
 from kseg.exporters.parity.row import ParityRow
 from kseg.models import load_model
-from tests.exporters.ladder.conftest import LATENCIES, measure_with
+from tests.exporters.ladder.conftest import LATENCIES, given_latencies, measure_with
 from tests.tiny_run import SIZE
 
 
@@ -102,8 +102,7 @@ def quick(ladder: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def set_latencies(monkeypatch: pytest.MonkeyPatch, **changed: float) -> None:
-    latencies = LATENCIES | changed
-    monkeypatch.setattr(climber, "latencies_ms", lambda predictors: {name: latencies[name] for name in predictors})
+    monkeypatch.setattr(climber, "latencies_ms", given_latencies(**changed))
 
 
 @pytest.fixture
@@ -141,9 +140,8 @@ def test_int8_that_is_slower_than_float32_is_not_the_end(
 
 @pytest.mark.usefixtures("quick")
 def test_groups_are_added_by_doubling_until_the_file_passes(
-    conversion: Conversion, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    conversion: Conversion, recorder: Recorder, tmp_path: Path
 ) -> None:
-    set_latencies(monkeypatch, **{"int8, 2 in float": 6.0, "int8, 4 in float": 7.0})
     recorder.failing = ("int8", "int8, 1 in float", "int8, 2 in float")
     ladder = climb(conversion, recorder, tmp_path)
     selective = [rung for rung in ladder.rungs if rung.float_groups]
@@ -159,7 +157,7 @@ def test_a_rung_that_cannot_be_made_does_not_end_the_climb(
     def fail(*_: object) -> None:
         raise RuntimeError("no such operation\nand a long trace")
 
-    monkeypatch.setitem(climber._WRITERS, "fp16", fail)  # type: ignore[index]
+    monkeypatch.setattr(climber, "_WRITERS", {**climber._WRITERS, "fp16": fail})
     set_latencies(monkeypatch, int8=20.0)
     ladder = climb(conversion, recorder, tmp_path)
     assert "fp16 cannot be used: RuntimeError: no such operation" in ladder.notes

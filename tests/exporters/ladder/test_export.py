@@ -15,8 +15,9 @@ from kseg.data.dataset import Dataset
 from kseg.errors import UnknownNameError, UsageError
 from kseg.exporters import choose, climbs, export_model
 from kseg.exporters.ladder import climber
+from kseg.exporters.ladder.graph import CalibratedGraph
 from kseg.inference import load_predictor
-from tests.exporters.ladder.conftest import LATENCIES
+from tests.exporters.ladder.conftest import given_latencies
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def exported(outlier: Path, run: Path, tmp_path_factory: pytest.TempPathFactory)
     options = [outlier, "--format", "tflite", "--quantize", "auto", "--calibration-images", 8, "--out", out]
     options += ["--data", run / "data.json"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(climber, "latencies_ms", lambda predictors: {name: LATENCIES[name] for name in predictors})
+        patch.setattr(climber, "latencies_ms", given_latencies())
         return out, CliRunner().invoke(main, ["export", *map(str, options)])
 
 
@@ -69,7 +70,7 @@ def test_the_fastest_of_an_earlier_export_is_told(
     out, _ = exported
     with caplog.at_level(logging.WARNING, "kseg"):
         export_model(outlier, dataset, out, [])
-    assert "model_fastest.tflite is of an earlier export and was not replaced" in caplog.text
+    assert "of an earlier export, and not replaced: model_fastest.tflite" in caplog.text
 
 
 def test_a_ladder_that_fails_fails_alone(
@@ -78,7 +79,7 @@ def test_a_ladder_that_fails_fails_alone(
     def fail(*_: object) -> None:
         raise RuntimeError("no calibration")
 
-    monkeypatch.setattr(climber.CalibratedGraph, "calibrate", fail)
+    monkeypatch.setattr(CalibratedGraph, "calibrate", fail)
     report = export_model(
         outlier, dataset, tmp_path / "out", choose(["tflite"], ["none", "auto"]), ladder=True, calibration=8
     )

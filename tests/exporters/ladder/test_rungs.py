@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from kseg.evaluation.bootstrap import Interval
 from kseg.exporters.ladder import Ladder, Rung
 from kseg.exporters.ladder.ranking import GroupError, Ranking
 from kseg.exporters.ladder.tables import ladder_markdown
@@ -28,7 +30,7 @@ def rung(name: str, size: int, latency: float, *, passed: bool = True, groups: t
         pixel_accuracy=0.9,
         calibration_error=0.1,
         reference_iou=0.91 if passed else 0.99,
-        iou_drop_interval=(-0.001, 0.02),
+        iou_drop_interval=Interval(-0.001, 0.02),
         classes=(),
         changed=0.01,
         max_score_difference=0.3,
@@ -148,6 +150,8 @@ def test_markdown_has_a_row_for_each_rung_and_the_notes(ladder: Ladder) -> None:
 def test_undefined_scores_are_a_dash() -> None:
     undefined = rung("float32", 10, 1.0)
     assert undefined.row is not None
-    row = ParityRow(**{**undefined.row.__dict__, "reference_iou": math.nan, "iou_drop_interval": (math.nan, math.nan)})
+    row = ParityRow(
+        **{**undefined.row.__dict__, "reference_iou": math.nan, "iou_drop_interval": Interval(math.nan, math.nan)}
+    )
     text = ladder_markdown(Ladder((Rung("float32", "none", Path("x"), bytes=10, latency_ms=1.0, row=row),)))
     assert "| - | - to - | yes |" in text
