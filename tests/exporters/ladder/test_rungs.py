@@ -150,8 +150,6 @@ def test_markdown_has_a_row_for_each_rung_and_the_notes(ladder: Ladder) -> None:
 def test_undefined_scores_are_a_dash() -> None:
     undefined = rung("float32", 10, 1.0)
     assert undefined.row is not None
-    row = ParityRow(
-        **{**undefined.row.__dict__, "reference_iou": math.nan, "iou_drop_interval": Interval(math.nan, math.nan)}
-    )
+    row = replace(undefined.row, reference_iou=math.nan, iou_drop_interval=Interval(math.nan, math.nan))
     text = ladder_markdown(Ladder((Rung("float32", "none", Path("x"), bytes=10, latency_ms=1.0, row=row),)))
     assert "| - | - to - | yes |" in text
