@@ -25,7 +25,7 @@ from kseg.sizes import Size
 __all__ = ["MIN_IMAGES", "calibration_images", "choose_samples"]
 
 MIN_IMAGES: Final = 8
-"""Fewer images are refused: they are hardly more than the extremes and the classes."""
+"""Fewer cannot show what they have to: four extremes of brightness, three images of a class, and any other."""
 CANDIDATES: Final = 500
 """Of a larger training split, so many evenly spread images are looked at."""
 EXTREMES: Final = 2
