@@ -2,7 +2,7 @@
 
 Layers with a counterpart in `tf_keras` become it, and those with a kernel are wrapped for pruning or clustering. Any
 other layer is called as it is, and shares its variables with the network. `tf_keras` is Keras 2 to TensorFlow only in a
-process with ``TF_USE_LEGACY_KERAS=1``: see `kseg.training.compressing`.
+process with ``TF_USE_LEGACY_KERAS=1``: see `kseg.training.process`.
 """
 
 from __future__ import annotations
