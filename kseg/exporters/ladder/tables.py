@@ -63,4 +63,4 @@ def _kept(rung: Rung, ladder: Ladder) -> str:
 
 
 def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:+.4f}"
+    return "-" if math.isnan(value) else f"{round(value, 4) + 0.0:+.4f}"  # + 0.0: no minus before zero
