@@ -34,8 +34,8 @@ MODELS = {"models", "models.specs", "models.tables"}
 NOUNS_OF_CONFIG = {"augment", "data.spec", "models.specs", "models.tables", "losses.expression"}
 """What the configuration describes, parsed without TensorFlow."""
 EVERYTHING = FOUNDATION | DATA | {"data", "data.folder_batches"} | MODELS | NOUNS_OF_CONFIG | {
-    "config", "losses", "metrics", "models.inspect", "training", "training.acceleration", "training.compression", "inference",
-    "inference.runtimes", "evaluation", "exporters", "latency", "demo", "api", "callbacks",
+    "config", "losses", "metrics", "models.inspect", "training", "training.acceleration",
+    "training.compression", "inference", "inference.runtimes", "evaluation", "exporters", "latency", "demo", "api", "callbacks",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {

@@ -46,7 +46,9 @@ def test_weights_that_cannot_be_had_are_told_before_the_data_are_read(
 
 def test_what_is_no_model_of_kseg_is_told_before_the_data_are_read(discs: Path, tmp_path: Path) -> None:
     (tmp_path / "m.keras").write_text("no model")
-    with pytest.raises(ArtifactError, match=r"m\.keras: the file is not what its name says; expected a \.keras file; found text"):
+    with pytest.raises(
+        ArtifactError, match=r"m\.keras: the file is not what its name says; expected a \.keras file; found text"
+    ):
         fit(config_for(discs, tmp_path, model__start=str(tmp_path / "m.keras")), reporter=Deaf())
 
 

@@ -81,10 +81,10 @@ def _mean_output(node: Any, kernel: Array, mean: Array) -> Array:
     groups = settings["group"].i if "group" in settings else 1
     taps = kernel.sum(axis=(2, 3)).reshape(groups, -1, kernel.shape[1])
     by_group = mean.reshape(groups, -1)
+    means: Array
     if node.op_type == "Conv":  # the kernel is [C_out, C_in / groups, …]
-        means: Array = np.einsum("goi,gi->go", taps, by_group).ravel()
-        return means
-    # The kernel is [C_in, C_out / groups, …], and an output pixel gets every stride-th row and column of it.
-    strides = np.prod(settings["strides"].ints) if "strides" in settings else 1
-    means = np.einsum("gio,gi->go", taps, by_group).ravel() / strides
-    return means
+        means = np.einsum("goi,gi->go", taps, by_group)
+    else:  # it is [C_in, C_out / groups, …], and an output pixel gets every stride-th row and column of it
+        strides = np.prod(settings["strides"].ints) if "strides" in settings else 1
+        means = np.einsum("gio,gi->go", taps, by_group) / strides
+    return means.ravel()

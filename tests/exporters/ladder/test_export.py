@@ -70,7 +70,7 @@ def test_the_fastest_of_an_earlier_export_is_told(
     out, _ = exported
     with caplog.at_level(logging.WARNING, "kseg"):
         export_model(outlier, dataset, out, [])
-    assert "of an earlier export, and not replaced: model_fastest.tflite" in caplog.text
+    assert "of an earlier export, and not replaced: model_auto.tflite, model_fastest.tflite" in caplog.text
 
 
 def test_a_ladder_that_fails_fails_alone(
