@@ -35,7 +35,8 @@ NOUNS_OF_CONFIG = {"augment", "data.spec", "models.specs", "models.tables", "los
 """What the configuration describes, parsed without TensorFlow."""
 EVERYTHING = FOUNDATION | DATA | {"data", "data.folder_batches"} | MODELS | NOUNS_OF_CONFIG | {
     "config", "losses", "metrics", "models.inspect", "training", "training.acceleration",
-    "training.compression", "inference", "inference.runtimes", "evaluation", "exporters", "latency", "demo", "api", "callbacks",
+    "training.compression", "inference", "inference.runtimes", "evaluation", "exporters", "latency", "demo", "api",
+    "callbacks",
 }  # fmt: skip
 
 MAY_IMPORT: dict[str, set[str]] = {
