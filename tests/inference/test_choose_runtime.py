@@ -98,6 +98,11 @@ def test_the_scores_of_a_quantised_file_may_differ_by_its_roundings(machine, tfl
     assert choose_runtime(tflite, quantized()) == expected
 
 
+def test_a_file_of_float16_weights_is_compared_as_floats(machine, tflite):
+    machine.trials["openvino"] = replace(OPENVINO, scores=SCORES + np.float32(2e-3))
+    assert choose_runtime(tflite, quantized("fp16")) == "litert"
+
+
 def test_a_runtime_whose_parity_failed_is_never_taken(machine, tflite):
     card = quantized(litert={"passed": True}, openvino={"passed": False})
     assert choose_runtime(tflite, card) == "litert"
@@ -107,6 +112,15 @@ def test_a_runtime_whose_parity_failed_is_never_taken(machine, tflite):
     failed_on_all = quantized(litert={"passed": False}, openvino={"passed": False})
     assert choose_runtime(tflite, failed_on_all) == "litert"
     assert choose_runtime(tflite, RED.with_provenance(export={"parity": ["nonsense"]})) == "openvino"
+
+
+def test_the_gate_of_the_export_decides_where_it_compared(machine, tflite):
+    machine.trials["openvino"] = replace(OPENVINO, scores=SCORES[:, ::-1])
+    assert choose_runtime(tflite, quantized("int16x8")) == "litert"
+    write_card(tflite, RED.with_provenance(note="another file, whose measurement is not remembered"))
+    assert (
+        choose_runtime(tflite, quantized("int16x8", litert={"passed": True}, openvino={"passed": True})) == "openvino"
+    )
 
 
 @pytest.mark.usefixtures("machine")
