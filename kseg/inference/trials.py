@@ -29,7 +29,7 @@ __all__ = ["NOT_READY", "Trial", "try_runtimes"]
 
 NOT_READY: Final = "not ready within a second"
 
-_FOR_TIMING: Final = 0.25
+_FOR_TIMING: Final = 0.15
 """The share of the time that is kept for the timed calls: a runtime that is not loaded before is stopped."""
 
 
