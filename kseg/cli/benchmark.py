@@ -113,7 +113,7 @@ def _show(results: Results, other: Results | None) -> None:
 
     from kseg.latency import comparison_table, results_table
 
-    console = Console() if Console().is_terminal else Console(width=140)
+    console = Console() if Console().is_terminal else Console(width=160)
     console.print(comparison_table(results, other) if other else results_table(results))
     for row in results.rows:
         if row.error:

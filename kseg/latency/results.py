@@ -107,7 +107,7 @@ class Results:
     def _repr_html_(self) -> str:
         from kseg.latency.report import results_table
 
-        return rich_html(results_table(self), width=140)
+        return rich_html(results_table(self), width=160)
 
 
 def write_results(path: Path, results: Results) -> None:
