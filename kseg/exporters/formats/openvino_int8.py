@@ -61,7 +61,7 @@ def _quantise(nncf: Any, network: Any, images: Sequence[npt.NDArray[np.uint8]]) 
 
 def _has_attention(network: Any) -> bool:
     """Whether the network multiplies activations by activations."""
-    products = (node for node in network.get_ops() if node.get_type_name() == "MatMul")
+    products = (node for node in network.get_ops() if node.get_type_name() in ("MatMul", "Einsum"))
     return any(
         all(value.get_node().get_type_name() != "Constant" for value in node.input_values()) for node in products
     )
