@@ -12,7 +12,7 @@ from kseg.config import TrainConfig
 from kseg.errors import UsageError
 from kseg.models.supervision import plain_network
 from kseg.training.acceleration.accelerate import accelerate
-from kseg.training.compression.quantization import FixRanges, quantization_aware, ranges
+from kseg.training.compression.quantization import FixRanges, quantization_aware
 
 __all__ = ["Trained", "compression_callbacks", "trained_of", "training_network", "variables_of"]
 
@@ -93,7 +93,6 @@ class _Quantized:
     settled = True
 
     def __init__(self, network: keras.Model, saved: keras.Model, facts: Mapping[str, Any]) -> None:
-        self._network = network
         variables = {variable.path: variable for variable in network.variables}
         self._variables = [variables[weight.path] for weight in saved.weights]
         self._facts = facts
@@ -102,8 +101,7 @@ class _Quantized:
         return [keras.ops.convert_to_numpy(variable) for variable in self._variables]
 
     def facts(self) -> Mapping[str, Any]:
-        rounded = {name: [round(end, 6) for end in ends] for name, ends in ranges(self._network).items()}
-        return {"compression": {**self._facts, "ranges": rounded}}
+        return {"compression": dict(self._facts)}
 
 
 class _Twin:

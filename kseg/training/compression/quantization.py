@@ -13,7 +13,7 @@ import keras
 
 from kseg.training.compression.quantized_layers import FakeQuantization, has_kernel, quantized_class
 
-__all__ = ["FixRanges", "quantization_aware", "ranges"]
+__all__ = ["FixRanges", "quantization_aware"]
 
 _SUFFIX: Final = "_int8"
 """What follows a layer's name in the name of the layer that rounds its result."""
@@ -88,11 +88,6 @@ def _is_relu(operation: Any) -> bool:
         keras.activations.relu,
         keras.activations.relu6,
     )
-
-
-def ranges(model: keras.Model) -> dict[str, tuple[float, float]]:
-    """Name of the layer → lowest and highest value of its result in int8, of a network of `quantization_aware`."""
-    return {layer.name.removesuffix(_SUFFIX): (float(layer.low), float(layer.high)) for layer in _rounding(model)}
 
 
 def _rounding(model: keras.Model) -> list[FakeQuantization]:

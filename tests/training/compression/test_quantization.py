@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from kseg.training.compression.quantization import FixRanges, quantization_aware, ranges
+from kseg.training.compression.quantization import FixRanges, quantization_aware
 from kseg.training.compression.quantized_layers import FakeQuantization, has_kernel
 from tests.training.compression.networks import FIXED, images, make_network
 
@@ -27,6 +27,12 @@ NETWORKS: dict[str, dict[str, Any]] = {
 def _forget_networks() -> Any:
     yield
     keras.backend.clear_session()
+
+
+def ranges(network: keras.Model) -> dict[str, tuple[float, float]]:
+    """Name of a layer → the range of its result in int8."""
+    layers = [layer for layer in network.layers if isinstance(layer, FakeQuantization)]
+    return {layer.name.removesuffix("_int8"): (float(layer.low), float(layer.high)) for layer in layers}
 
 
 def unrounded(network: keras.Model) -> None:
