@@ -111,6 +111,7 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter, su
     from kseg.training.device import choose_device, choose_precision
     from kseg.training.network import compile_network
     from kseg.training.state import restore
+    from kseg.training.trained import describe_method
 
     device = choose_device(train.device)
     precision = "float32" if train.compress else choose_precision(train.precision, device)
@@ -118,7 +119,7 @@ def _train(config: Config, interrupted: RunFolder | None, reporter: Reporter, su
     network = compile_network(spec, model, train, data, precision=precision)
     folder = interrupted or RunFolder.create(run.project, run.name or data.dataset.root.resolve().name)
     with folder.locked(), stop_signals() as stop:
-        facts = record.facts(spec, data, device, precision, network)
+        facts = record.facts(spec, data, device, precision, network) | describe_method(network, train)
         if interrupted is None:
             state = None
             record.begin_run(folder, to_yaml(config), data, device, precision)

@@ -9,12 +9,14 @@ from typing import Any, Final, Protocol
 import keras
 
 from kseg.config import TrainConfig
-from kseg.errors import UsageError
+from kseg.errors import UsageError, abbreviate
 from kseg.models.supervision import plain_network
 from kseg.training.acceleration.accelerate import accelerate
 from kseg.training.compression.quantization import FixRanges, quantization_aware
 
-__all__ = ["Trained", "compression_callbacks", "trained_of", "training_network", "variables_of"]
+__all__ = [
+    "Trained", "compression_callbacks", "describe_method", "trained_of", "training_network", "variables_of",
+]  # fmt: skip
 
 _FIXED_SHARE: Final = 1 / 3
 """Share of the epochs, the last ones, in which the ranges of int8 no longer move."""
@@ -65,6 +67,18 @@ def training_network(network: keras.Model, train: TrainConfig, steps: int) -> ke
     from kseg.training.compression.clustering import Clustering
 
     return twin_network(network, Clustering(network, clusters=train.clusters))
+
+
+def describe_method(network: keras.Model, train: TrainConfig) -> dict[str, str]:
+    """Heading → text that is shown before the first epoch, with the layers that stay as they are; empty without one."""
+    if train.compress is None:
+        return {}
+    if train.compress == "qat":
+        return {"compress": "quantisation-aware training, for int8"}
+    pruned = train.compress == "prune"
+    text = f"{train.sparsity:.0%} of the weights become zero" if pruned else f"{train.clusters} values a layer"
+    untouched = network.method.twin.skipped
+    return {"compress": text + (f", but not in {abbreviate(untouched, 4)}" if untouched else "")}
 
 
 def variables_of(network: keras.Model) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -12,12 +13,13 @@ import pytest
 
 import kseg
 from kseg.card import read_card
-from kseg.config import load_config
+from kseg.config import TrainConfig, load_config
 from kseg.errors import ConfigError, Interrupted, TrainingError, UsageError
 from kseg.models import load_model
 from kseg.training import Reporter, Run, resume
 from kseg.training.compress import check_compression
 from kseg.training.process import error_message, fit_in_process
+from kseg.training.trained import describe_method
 from tests.training.conftest import Listener, config_for
 
 needs_extra = pytest.mark.skipif(find_spec("tensorflow_model_optimization") is None, reason="needs kseg[qat]")
@@ -175,6 +177,14 @@ def test_compression_needs_a_start_and_its_extra(discs, tmp_path, monkeypatch) -
     assert str(caught.value) == (
         "train.compress: tensorflow-model-optimization and tf_keras are not installed; pip install 'kseg[qat]'"
     )
+
+
+def test_what_becomes_of_the_layers_is_said_before_the_first_epoch() -> None:
+    train = TrainConfig(compress="prune", sparsity=0.25)
+    twin = SimpleNamespace(skipped=("stem_depthwise", "block_depthwise"))
+    network = SimpleNamespace(method=SimpleNamespace(twin=twin))
+    text = "25% of the weights become zero, but not in stem_depthwise, block_depthwise"
+    assert describe_method(network, train) == {"compress": text}
 
 
 def test_the_settings_of_a_fine_tuning_are_those_of_its_run(quantized) -> None:
